@@ -1,0 +1,11 @@
+//! The compiler of `.inspect` schemas.
+//!
+//! Data goes one way: `source` -> `syntax` (scan, parse, one tree a file) -> `check` -> [`model::Model`] ->
+//! `emit` -> files. A stage reads only what the stage before it returned; the program in `cli` and the
+//! builder for build scripts do all reading and writing of files.
+
+pub mod diag;
+pub mod model;
+pub mod operator;
+pub mod source;
+pub mod syntax;

@@ -1,0 +1,3 @@
+//! The program `inspect-gen`: a thin shell around the library.
+
+fn main() {}

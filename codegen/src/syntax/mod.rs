@@ -1,0 +1,3 @@
+//! From text to syntax trees: `scan` cuts, `parse` parses, `fmt` prints.
+
+pub mod ast;

@@ -1,0 +1,1 @@
+//! Every byte of the table format.
