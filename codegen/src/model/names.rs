@@ -1,1 +1,233 @@
+//! Names in the output languages: case conversion, keywords, predefined macros.
+//!
+//! Pure functions over text. `check` calls them once for every name and stores the result in
+//! [`super::Naming`]; emitters print what stands there and never derive a name of their own, except for parts
+//! that they compose from it (`Conn` and `ConnLayout`).
 
+/// `log_record` and `LogRecord` become `LogRecord`. Digits stay with the word before them; a word of two
+/// parts joined at a digit (`u8_2`) keeps its underscore there, so that `a1_2` and `a12` stay apart.
+#[must_use]
+pub fn camel_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut upper = true;
+    let mut chars = name.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == '_' {
+            let between_digits = out.ends_with(|c: char| c.is_ascii_digit())
+                && chars.peek().is_some_and(char::is_ascii_digit);
+            if between_digits {
+                out.push('_');
+            }
+            upper = true;
+        } else if upper {
+            out.push(c.to_ascii_uppercase());
+            upper = false;
+        } else {
+            out.push(c);
+        }
+    }
+    if out.starts_with(|c: char| c.is_ascii_digit()) {
+        out.insert(0, '_');
+    }
+    out
+}
+
+/// `LogRecord`, `logRecord` and `log_record` become `log_record`.
+#[must_use]
+pub fn snake_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    let chars: Vec<char> = name.chars().collect();
+    for (i, &c) in chars.iter().enumerate() {
+        let before = i.checked_sub(1).map(|i| chars[i]);
+        let after = chars.get(i + 1);
+        let starts_word = c.is_ascii_uppercase()
+            && before.is_some_and(|before| {
+                before.is_ascii_lowercase()
+                    || before.is_ascii_digit()
+                    || (before.is_ascii_uppercase() && after.is_some_and(char::is_ascii_lowercase))
+            });
+        if starts_word {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+/// `log_record` and `LogRecord` become `LOG_RECORD`.
+#[must_use]
+pub fn upper_case(name: &str) -> String {
+    snake_case(name).to_ascii_uppercase()
+}
+
+/// `linux.mm` becomes `linux_mm`: the name of a schema in files, modules and prefixes.
+#[must_use]
+pub fn schema_word(name: &str) -> String {
+    name.replace('.', "_")
+}
+
+/// A name that Rust takes as an identifier in every edition from 2018 to 2024, and that no method of a view
+/// or a row is called.
+#[must_use]
+pub fn rust_identifier(name: &str) -> String {
+    avoid(name, RUST_KEYWORDS)
+}
+
+/// A name that C99 to C23, C++17 and the preprocessors of GCC and Clang leave alone.
+#[must_use]
+pub fn c_identifier(name: &str) -> String {
+    avoid(&avoid(name, C_KEYWORDS), C_MACROS)
+}
+
+fn avoid(name: &str, reserved: &[&str]) -> String {
+    if reserved.binary_search(&name).is_ok() { format!("{name}_") } else { name.to_owned() }
+}
+
+/// Sorted. Strict, weak where it matters, and reserved words of every edition.
+const RUST_KEYWORDS: &[&str] = &[
+    "Self", "_", "abstract", "as", "async", "await", "become", "box", "break", "const", "continue",
+    "crate", "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if",
+    "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub",
+    "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
+/// Sorted. Keywords of C23 and C++17 with the alternative tokens, GNU spellings included.
+const C_KEYWORDS: &[&str] = &[
+    "NULL",
+    "alignas",
+    "alignof",
+    "and",
+    "and_eq",
+    "asm",
+    "auto",
+    "bitand",
+    "bitor",
+    "bool",
+    "break",
+    "case",
+    "catch",
+    "char",
+    "char16_t",
+    "char32_t",
+    "char8_t",
+    "class",
+    "co_await",
+    "co_return",
+    "co_yield",
+    "compl",
+    "concept",
+    "const",
+    "const_cast",
+    "consteval",
+    "constexpr",
+    "constinit",
+    "continue",
+    "decltype",
+    "default",
+    "delete",
+    "do",
+    "double",
+    "dynamic_cast",
+    "else",
+    "enum",
+    "explicit",
+    "export",
+    "extern",
+    "false",
+    "float",
+    "for",
+    "friend",
+    "goto",
+    "if",
+    "inline",
+    "int",
+    "long",
+    "mutable",
+    "namespace",
+    "new",
+    "noexcept",
+    "not",
+    "not_eq",
+    "nullptr",
+    "operator",
+    "or",
+    "or_eq",
+    "private",
+    "protected",
+    "public",
+    "register",
+    "reinterpret_cast",
+    "requires",
+    "restrict",
+    "return",
+    "short",
+    "signed",
+    "sizeof",
+    "static",
+    "static_assert",
+    "static_cast",
+    "struct",
+    "switch",
+    "template",
+    "this",
+    "thread_local",
+    "throw",
+    "true",
+    "try",
+    "typedef",
+    "typeid",
+    "typename",
+    "typeof",
+    "typeof_unqual",
+    "union",
+    "unsigned",
+    "using",
+    "virtual",
+    "void",
+    "volatile",
+    "wchar_t",
+    "while",
+    "xor",
+    "xor_eq",
+];
+
+/// Sorted. Macros without a leading underscore that GCC or Clang predefine in GNU modes on some target, and
+/// those of the standard headers that a generated header includes.
+const C_MACROS: &[&str] = &[
+    "PPC", "R3000", "R4000", "arm", "assert", "errno", "i386", "i486", "i586", "i686", "linux",
+    "m68k", "mips", "near", "offsetof", "pixel", "sparc", "stderr", "stdin", "stdout", "sun",
+    "unix", "vax", "vector", "vms",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_convert_and_words_stay_apart() {
+        for (name, camel, snake, upper) in [
+            ("log_record", "LogRecord", "log_record", "LOG_RECORD"),
+            ("LogRecord", "LogRecord", "log_record", "LOG_RECORD"),
+            ("_private", "Private", "_private", "_PRIVATE"),
+            ("a1_2", "A1_2", "a1_2", "A1_2"),
+            ("IPv4Header", "IPv4Header", "i_pv4_header", "I_PV4_HEADER"),
+            ("HTTPServer", "HTTPServer", "http_server", "HTTP_SERVER"),
+        ] {
+            assert_eq!(camel_case(name), camel);
+            assert_eq!(snake_case(name), snake);
+            assert_eq!(upper_case(name), upper);
+        }
+    }
+
+    #[test]
+    fn reserved_words_are_sorted_and_avoided() {
+        for list in [RUST_KEYWORDS, C_KEYWORDS, C_MACROS] {
+            assert!(list.is_sorted(), "binary search needs a sorted list");
+        }
+        assert_eq!(rust_identifier("self"), "self_");
+        assert_eq!(c_identifier("linux"), "linux_");
+        assert_eq!(c_identifier("template"), "template_");
+        assert_eq!(c_identifier("length"), "length");
+    }
+}
