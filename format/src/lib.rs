@@ -14,6 +14,8 @@ extern crate alloc;
 extern crate std;
 
 pub mod abi;
+pub mod bits;
+pub mod btf;
 pub mod hash;
 pub mod history;
 pub mod table;
