@@ -5,11 +5,10 @@
 //!
 //! | tag | on | means |
 //! |---|---|---|
-//! | `inspect:absent` | member | its compiler did not have it: its type is [`ABSENT`], its place means nothing |
-//! | `inspect:if=CONFIG_X` | member | the macro that decides whether it exists |
-//! | `inspect:count=expr` | member | how many elements are valid |
+//! | `inspect:if=CONFIG_X` | member | the macro that decides whether it exists; where not, its type is [`ABSENT`] |
+//! | `inspect:count=expr` | member | how many elements are valid; `$NAME` is the enumerator of a captured constant |
 //! | `inspect:tag=field` | member | the field that says which arm of this union is valid |
-//! | `inspect:when=1,2` | member | the values of the tag for which this arm is valid |
+//! | `inspect:when=1,2` | member | the values of the tag for which this arm is valid; `$NAME` as above |
 //! | `inspect:otherwise` | member | the arm where no other is |
 //! | `inspect:list=struct.link` | member | what hangs on this list head, and by which member |
 //! | `inspect:ring=field` | member | the field that holds the index of the oldest element |
@@ -18,20 +17,26 @@
 //! | `inspect:sensitive` | member | |
 //! | `inspect:value=5` | member | the value that a decoder expects: a number, or `x` and bytes in hex |
 //! | `inspect:since=2` | type, member | the version that brought it |
-//! | `inspect:text` | member | a text that ends at the first NUL or at its length |
-//! | `inspect:flags=a:0,b:4..7` | typedef | the members of a set of flags |
+//! | `inspect:bytes` | member | bytes without a meaning here |
+//! | `inspect:string` | member | an offset into the table's strings |
+//! | `inspect:bits=3` | member | a bit-field of a captured struct: no compiler tells where, its type is [`ABSENT`] |
+//! | `inspect:flags=a:0,b:4..7` | typedef | the members of a set of flags, by bits |
 //! | `inspect:enum=name` | typedef | the enum whose values this integer holds |
+//! | `inspect:members=a,b` | enum | the schema's names of the enumerators |
 //! | `inspect:open` | enum | other values may come |
-//! | `inspect:opaque` | member | bytes without a meaning here |
+//! | `inspect:captured=header` | type | laid out by a compiler that has not seen it yet |
 //! | `inspect:incomplete` | type | members that BTF has no room for are left out |
-//! | `inspect:schema=a.b` | type | the schema that it belongs to |
 
 mod bind;
-
+#[cfg(feature = "alloc")]
+mod build;
 mod read;
 
 pub use bind::{BindError, BindErrorKind, Binder, Place};
-
+#[cfg(feature = "alloc")]
+pub use build::{
+    Blob, Builder, EnumMember, MAX_MEMBERS, Member, Patch, Word, c_integer, magic_word,
+};
 pub use read::{
     Array, Btf, DeclTag, Enumerator, Error, ErrorKind, Int, Members, RawMember, Type, Types,
 };
