@@ -43,8 +43,6 @@ pub struct Header {
     pub entry_size: u32,
     /// Of the entry format at `schema_version`.
     pub fingerprint: u64,
-    /// 0.
-    pub reserved: u64,
     /// CRC-32C of the contiguous block with this field 0; 0 in run-time tables and relocatable objects.
     pub checksum: u32,
     /// Run-time tables: bytes of the name arena reserved so far.
@@ -84,8 +82,6 @@ impl Header {
     pub const ENTRY_SIZE_AT: usize = 36;
     /// Where `fingerprint` lies.
     pub const FINGERPRINT_AT: usize = 40;
-    /// Where `reserved` lies.
-    pub const RESERVED_AT: usize = 48;
     /// Where `checksum` lies.
     pub const CHECKSUM_AT: usize = 56;
     /// Where `arena_used` lies.
@@ -112,7 +108,6 @@ impl Header {
         schema_version: 0,
         entry_size: 0,
         fingerprint: 0,
-        reserved: 0,
         checksum: 0,
         arena_used: 0,
         self_address: 0,
@@ -137,7 +132,6 @@ impl Header {
             schema_version: get_u32(bytes, Self::SCHEMA_VERSION_AT, order),
             entry_size: get_u32(bytes, Self::ENTRY_SIZE_AT, order),
             fingerprint: get_u64(bytes, Self::FINGERPRINT_AT, order),
-            reserved: get_u64(bytes, Self::RESERVED_AT, order),
             checksum: get_u32(bytes, Self::CHECKSUM_AT, order),
             arena_used: get_u32(bytes, Self::ARENA_USED_AT, order),
             self_address: get_u64(bytes, Self::SELF_ADDRESS_AT, order),
@@ -161,7 +155,6 @@ impl Header {
         put_u32(bytes, Self::SCHEMA_VERSION_AT, self.schema_version, order);
         put_u32(bytes, Self::ENTRY_SIZE_AT, self.entry_size, order);
         put_u64(bytes, Self::FINGERPRINT_AT, self.fingerprint, order);
-        put_u64(bytes, Self::RESERVED_AT, self.reserved, order);
         put_u32(bytes, Self::CHECKSUM_AT, self.checksum, order);
         put_u32(bytes, Self::ARENA_USED_AT, self.arena_used, order);
         put_u64(bytes, Self::SELF_ADDRESS_AT, self.self_address, order);
@@ -173,7 +166,7 @@ impl Header {
 
 /// One record of the section directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Section {
+pub struct DirectoryRecord {
     /// See [`section_kind`].
     pub kind: u32,
     /// 0: a reader that does not know the kind must refuse the table.
@@ -184,7 +177,7 @@ pub struct Section {
     pub size: u64,
 }
 
-impl Section {
+impl DirectoryRecord {
     /// Bytes of the record.
     pub const SIZE: usize = 24;
     /// Where `kind` lies.
@@ -231,7 +224,7 @@ pub struct CoreEntry {
     /// The class's number.
     pub class: u32,
     /// BTF id in the types section, 0 for none.
-    pub type_id: u32,
+    pub type_: u32,
     /// The schema's bits, and the core's from bit 48.
     pub properties: u64,
     /// Where the region lies.
@@ -261,8 +254,8 @@ impl CoreEntry {
     pub const ID_AT: usize = 4;
     /// Where `class` lies.
     pub const CLASS_AT: usize = 8;
-    /// Where `type_id` lies.
-    pub const TYPE_ID_AT: usize = 12;
+    /// Where `type_` lies.
+    pub const TYPE_AT: usize = 12;
     /// Where `properties` lies.
     pub const PROPERTIES_AT: usize = 16;
     /// Where `address` lies.
@@ -287,7 +280,7 @@ impl CoreEntry {
         state: 0,
         id: 0,
         class: 0,
-        type_id: 0,
+        type_: 0,
         properties: 0,
         address: 0,
         length: 0,
@@ -307,7 +300,7 @@ impl CoreEntry {
             state: get_u32(bytes, Self::STATE_AT, order),
             id: get_u32(bytes, Self::ID_AT, order),
             class: get_u32(bytes, Self::CLASS_AT, order),
-            type_id: get_u32(bytes, Self::TYPE_ID_AT, order),
+            type_: get_u32(bytes, Self::TYPE_AT, order),
             properties: get_u64(bytes, Self::PROPERTIES_AT, order),
             address: get_u64(bytes, Self::ADDRESS_AT, order),
             length: get_u64(bytes, Self::LENGTH_AT, order),
@@ -326,7 +319,7 @@ impl CoreEntry {
         put_u32(bytes, Self::STATE_AT, self.state, order);
         put_u32(bytes, Self::ID_AT, self.id, order);
         put_u32(bytes, Self::CLASS_AT, self.class, order);
-        put_u32(bytes, Self::TYPE_ID_AT, self.type_id, order);
+        put_u32(bytes, Self::TYPE_AT, self.type_, order);
         put_u64(bytes, Self::PROPERTIES_AT, self.properties, order);
         put_u64(bytes, Self::ADDRESS_AT, self.address, order);
         put_u64(bytes, Self::LENGTH_AT, self.length, order);
@@ -425,8 +418,6 @@ pub struct Root {
     pub nonce: u64,
     /// Where the root lies.
     pub self_address: u64,
-    /// 0.
-    pub reserved: u64,
 }
 
 impl Root {
@@ -452,8 +443,6 @@ impl Root {
     pub const NONCE_AT: usize = 40;
     /// Where `self_address` lies.
     pub const SELF_ADDRESS_AT: usize = 48;
-    /// Where `reserved` lies.
-    pub const RESERVED_AT: usize = 56;
 
     /// All bytes zero.
     pub const ZERO: Self = Self {
@@ -467,7 +456,6 @@ impl Root {
         runtime_table: 0,
         nonce: 0,
         self_address: 0,
-        reserved: 0,
     };
 
     /// Takes the record out of its bytes.
@@ -485,7 +473,6 @@ impl Root {
             runtime_table: get_u64(bytes, Self::RUNTIME_TABLE_AT, order),
             nonce: get_u64(bytes, Self::NONCE_AT, order),
             self_address: get_u64(bytes, Self::SELF_ADDRESS_AT, order),
-            reserved: get_u64(bytes, Self::RESERVED_AT, order),
         }
     }
 
@@ -502,7 +489,179 @@ impl Root {
         put_u64(bytes, Self::RUNTIME_TABLE_AT, self.runtime_table, order);
         put_u64(bytes, Self::NONCE_AT, self.nonce, order);
         put_u64(bytes, Self::SELF_ADDRESS_AT, self.self_address, order);
-        put_u64(bytes, Self::RESERVED_AT, self.reserved, order);
+    }
+}
+
+/// How a zone begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZoneHeader {
+    /// [`ZONE_MAGIC`].
+    pub magic: [u8; 8],
+    /// See [`byte_order`].
+    pub byte_order: u8,
+    /// Bytes of a pointer.
+    pub word_size: u8,
+    /// The generation of zones.
+    pub format: u16,
+    /// Where the first slot starts.
+    pub header_size: u32,
+    /// Of the whole zone.
+    pub total_size: u64,
+    /// Of a slot.
+    pub slot_size: u64,
+    /// How many slots.
+    pub slot_count: u32,
+    /// CRC-32C of this record with this field at zero.
+    pub checksum: u32,
+}
+
+impl ZoneHeader {
+    /// Bytes of the record.
+    pub const SIZE: usize = 64;
+    /// Where `magic` lies.
+    pub const MAGIC_AT: usize = 0;
+    /// Where `byte_order` lies.
+    pub const BYTE_ORDER_AT: usize = 8;
+    /// Where `word_size` lies.
+    pub const WORD_SIZE_AT: usize = 9;
+    /// Where `format` lies.
+    pub const FORMAT_AT: usize = 10;
+    /// Where `header_size` lies.
+    pub const HEADER_SIZE_AT: usize = 12;
+    /// Where `total_size` lies.
+    pub const TOTAL_SIZE_AT: usize = 16;
+    /// Where `slot_size` lies.
+    pub const SLOT_SIZE_AT: usize = 24;
+    /// Where `slot_count` lies.
+    pub const SLOT_COUNT_AT: usize = 32;
+    /// Where `checksum` lies.
+    pub const CHECKSUM_AT: usize = 36;
+
+    /// All bytes zero.
+    pub const ZERO: Self = Self {
+        magic: [0; 8],
+        byte_order: 0,
+        word_size: 0,
+        format: 0,
+        header_size: 0,
+        total_size: 0,
+        slot_size: 0,
+        slot_count: 0,
+        checksum: 0,
+    };
+
+    /// Takes the record out of its bytes.
+    #[must_use]
+    #[inline]
+    pub fn read(bytes: &[u8; 64], order: Order) -> Self {
+        Self {
+            magic: get_bytes(bytes, Self::MAGIC_AT),
+            byte_order: get_u8(bytes, Self::BYTE_ORDER_AT, order),
+            word_size: get_u8(bytes, Self::WORD_SIZE_AT, order),
+            format: get_u16(bytes, Self::FORMAT_AT, order),
+            header_size: get_u32(bytes, Self::HEADER_SIZE_AT, order),
+            total_size: get_u64(bytes, Self::TOTAL_SIZE_AT, order),
+            slot_size: get_u64(bytes, Self::SLOT_SIZE_AT, order),
+            slot_count: get_u32(bytes, Self::SLOT_COUNT_AT, order),
+            checksum: get_u32(bytes, Self::CHECKSUM_AT, order),
+        }
+    }
+
+    /// Puts the record into its bytes.
+    #[inline]
+    pub fn write(&self, bytes: &mut [u8; 64], order: Order) {
+        put_bytes(bytes, Self::MAGIC_AT, &self.magic);
+        put_u8(bytes, Self::BYTE_ORDER_AT, self.byte_order, order);
+        put_u8(bytes, Self::WORD_SIZE_AT, self.word_size, order);
+        put_u16(bytes, Self::FORMAT_AT, self.format, order);
+        put_u32(bytes, Self::HEADER_SIZE_AT, self.header_size, order);
+        put_u64(bytes, Self::TOTAL_SIZE_AT, self.total_size, order);
+        put_u64(bytes, Self::SLOT_SIZE_AT, self.slot_size, order);
+        put_u32(bytes, Self::SLOT_COUNT_AT, self.slot_count, order);
+        put_u32(bytes, Self::CHECKSUM_AT, self.checksum, order);
+    }
+}
+
+/// How a slot of a zone begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZoneSlot {
+    /// [`SLOT_MAGIC`].
+    pub magic: [u8; 8],
+    /// One more than the highest before.
+    pub sequence: u64,
+    /// Of the dump.
+    pub length: u64,
+    /// Of the dump.
+    pub checksum: u32,
+    /// Of this record.
+    pub slot_checksum: u32,
+    /// See [`payload_kind`].
+    pub kind: u32,
+    /// Of the root.
+    pub nonce: u64,
+    /// Nanoseconds since the epoch.
+    pub written_at: u64,
+}
+
+impl ZoneSlot {
+    /// Bytes of the record.
+    pub const SIZE: usize = 64;
+    /// Where `magic` lies.
+    pub const MAGIC_AT: usize = 0;
+    /// Where `sequence` lies.
+    pub const SEQUENCE_AT: usize = 8;
+    /// Where `length` lies.
+    pub const LENGTH_AT: usize = 16;
+    /// Where `checksum` lies.
+    pub const CHECKSUM_AT: usize = 24;
+    /// Where `slot_checksum` lies.
+    pub const SLOT_CHECKSUM_AT: usize = 28;
+    /// Where `kind` lies.
+    pub const KIND_AT: usize = 32;
+    /// Where `nonce` lies.
+    pub const NONCE_AT: usize = 40;
+    /// Where `written_at` lies.
+    pub const WRITTEN_AT_AT: usize = 48;
+
+    /// All bytes zero.
+    pub const ZERO: Self = Self {
+        magic: [0; 8],
+        sequence: 0,
+        length: 0,
+        checksum: 0,
+        slot_checksum: 0,
+        kind: 0,
+        nonce: 0,
+        written_at: 0,
+    };
+
+    /// Takes the record out of its bytes.
+    #[must_use]
+    #[inline]
+    pub fn read(bytes: &[u8; 64], order: Order) -> Self {
+        Self {
+            magic: get_bytes(bytes, Self::MAGIC_AT),
+            sequence: get_u64(bytes, Self::SEQUENCE_AT, order),
+            length: get_u64(bytes, Self::LENGTH_AT, order),
+            checksum: get_u32(bytes, Self::CHECKSUM_AT, order),
+            slot_checksum: get_u32(bytes, Self::SLOT_CHECKSUM_AT, order),
+            kind: get_u32(bytes, Self::KIND_AT, order),
+            nonce: get_u64(bytes, Self::NONCE_AT, order),
+            written_at: get_u64(bytes, Self::WRITTEN_AT_AT, order),
+        }
+    }
+
+    /// Puts the record into its bytes.
+    #[inline]
+    pub fn write(&self, bytes: &mut [u8; 64], order: Order) {
+        put_bytes(bytes, Self::MAGIC_AT, &self.magic);
+        put_u64(bytes, Self::SEQUENCE_AT, self.sequence, order);
+        put_u64(bytes, Self::LENGTH_AT, self.length, order);
+        put_u32(bytes, Self::CHECKSUM_AT, self.checksum, order);
+        put_u32(bytes, Self::SLOT_CHECKSUM_AT, self.slot_checksum, order);
+        put_u32(bytes, Self::KIND_AT, self.kind, order);
+        put_u64(bytes, Self::NONCE_AT, self.nonce, order);
+        put_u64(bytes, Self::WRITTEN_AT_AT, self.written_at, order);
     }
 }
 
@@ -576,21 +735,69 @@ fn put_u64<const N: usize>(bytes: &mut [u8; N], at: usize, value: u64, order: Or
     }
 }
 
-/// The first bytes of a table.
+/// The first eight bytes of a table, written last.
 pub const TABLE_MAGIC: [u8; 8] = *b"\x89INSPCT\n";
-/// The first bytes of a root.
+/// The first eight bytes of a root.
 pub const ROOT_MAGIC: [u8; 8] = *b"\x89INSPRT\n";
-/// The generation of header and sections that this crate reads and writes.
+/// The first eight bytes of a zone.
+pub const ZONE_MAGIC: [u8; 8] = *b"\x89INSPZN\n";
+/// The first eight bytes of a slot of a zone.
+pub const SLOT_MAGIC: [u8; 8] = *b"\x89INSPSL\n";
+/// The generation of header and sections.
 pub const FORMAT: u16 = 1;
-/// `byte_order` of a little-endian producer.
-pub const BYTE_ORDER_LITTLE: u8 = 1;
-/// `byte_order` of a big-endian producer.
-pub const BYTE_ORDER_BIG: u8 = 2;
+/// In `state` of an entry: the bits of the phase.
+pub const PHASE_MASK: u32 = 3;
+/// In `state` of an entry: where the generation begins.
+pub const GENERATION_SHIFT: u32 = 2;
+/// The last generation.
+pub const GENERATION_LAST: u32 = 0x3fff_ffff;
+/// In `id` of an entry: it was given explicitly or allotted at run time.
+pub const ID_EXPLICIT: u32 = 0x8000_0000;
+/// In `extent` of an entry: the bits that hold an extent.
+pub const EXTENT_MASK: u8 = 0x3f;
+/// In `extent` of an entry: `bound` is the place of a slot.
+pub const EXTENT_BOUND_SLOT: u8 = 0x40;
+/// In `extent` of an entry: `address` is the place of a slot.
+pub const EXTENT_ADDRESS_SLOT: u8 = 0x80;
+
+/// The order of the bytes.
+pub mod byte_order {
+    /// Least significant first.
+    pub const LITTLE: u8 = 1;
+    /// Most significant first.
+    pub const BIG: u8 = 2;
+}
+
+/// Bits of a directory record.
+pub mod section_flags {
+    /// Refuse the table if the kind is not known.
+    pub const REQUIRED: u32 = 1;
+}
+
+/// What a dump is.
+pub mod payload_kind {
+    /// An ELF core.
+    pub const ELF: u32 = 1;
+    /// Tables.
+    pub const TABLES: u32 = 2;
+    /// Text.
+    pub const TEXT: u32 = 3;
+}
+
+/// Types of ELF notes.
+pub mod note_kind {
+    /// The root.
+    pub const ROOT: u32 = 1;
+    /// Tables.
+    pub const TABLES: u32 = 2;
+    /// Capture status.
+    pub const CAPTURE: u32 = 3;
+}
 
 /// Bits of a header's `flags`.
 pub mod table_flags {
     /// A run-time table.
-    pub const RUNTIME: u32 = 1;
+    pub const RUN_TIME: u32 = 1;
     /// Addresses are relative to the header's own address.
     pub const RELATIVE: u32 = 2;
     /// Entries are sorted by class, then id.
@@ -651,14 +858,10 @@ pub mod extent {
     pub const ADDRESS_ONLY: u8 = 3;
     /// From `address` up to `bound`.
     pub const RANGE: u8 = 4;
-    /// `bound` is the place of a slot that holds it.
-    pub const BOUND_SLOT: u8 = 0x40;
-    /// `address` is the place of a slot that holds it.
-    pub const ADDRESS_SLOT: u8 = 0x80;
 }
 
 /// The core's property bits.
-pub mod property {
+pub mod core_properties {
     /// One copy for each CPU.
     pub const PER_CPU: u64 = 0x400000000000000;
     /// Freed after start.
@@ -683,6 +886,4 @@ pub mod space {
     pub const BUS: u16 = 2;
     /// Offsets in a file.
     pub const FILE: u16 = 3;
-    /// The first number that a schema may declare.
-    pub const FIRST_DECLARED: u16 = 256;
 }

@@ -175,7 +175,7 @@ impl Builder {
     /// An integer of `size` bytes; the same one again has the same id, as in all functions below.
     pub fn int(&mut self, name: &str, size: u32, encoding: u32) -> u32 {
         let name = self.text(name);
-        let bits = Word::Number(encoding << 24 | size * 8);
+        let bits = Word::Number((encoding << 24) | (size * 8));
         self.shared(alloc::vec![name, info(kind::INT, 0), Word::Number(size), bits])
     }
 

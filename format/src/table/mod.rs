@@ -15,7 +15,9 @@ pub use row::{Phase, Row, Rows};
 #[cfg(feature = "alloc")]
 pub use writer::{TableWriter, WriteError};
 
-use crate::abi::{self, CoreEntry, Header, Order, Section, section_kind, table_flags};
+use crate::abi::{
+    self, CoreEntry, DirectoryRecord, Header, Order, section_flags, section_kind, table_flags,
+};
 use crate::hash;
 use crate::history::History;
 
@@ -73,7 +75,7 @@ impl<'a> Prefix<'a> {
         check_header(&header)?;
         let start = header.header_size as usize;
         let size = (header.section_count as usize)
-            .checked_mul(Section::SIZE)
+            .checked_mul(DirectoryRecord::SIZE)
             .ok_or(Error::at(Header::SECTION_COUNT_AT, ErrorKind::SectionCount))?;
         let end = start
             .checked_add(size)
@@ -92,7 +94,7 @@ impl<'a> Prefix<'a> {
         let order = check_fixed_part(bytes)?;
         let header = Header::read(chunk(bytes, 0)?, order);
         check_header(&header)?;
-        let directory = u64::from(header.section_count) * Section::SIZE as u64;
+        let directory = u64::from(header.section_count) * DirectoryRecord::SIZE as u64;
         Ok(u64::from(header.header_size) + directory)
     }
 
@@ -109,19 +111,19 @@ impl<'a> Prefix<'a> {
     }
 
     /// The directory.
-    pub fn sections(&self) -> impl Iterator<Item = Section> + use<'a> {
+    pub fn sections(&self) -> impl Iterator<Item = DirectoryRecord> + use<'a> {
         let order = self.order;
         self.directory
-            .chunks_exact(Section::SIZE)
+            .chunks_exact(DirectoryRecord::SIZE)
             .filter_map(|record| record.first_chunk())
-            .map(move |record| Section::read(record, order))
+            .map(move |record| DirectoryRecord::read(record, order))
     }
 
     /// Every kind is known or optional, and stands there once.
     fn check_directory(&self) -> Result<(), Error> {
         let mut seen = 0_u32;
         for (index, section) in self.sections().enumerate() {
-            let offset = self.header.header_size as usize + index * Section::SIZE;
+            let offset = self.header.header_size as usize + index * DirectoryRecord::SIZE;
             match section.kind {
                 section_kind::ENTRIES..=section_kind::HISTORY => {
                     if seen & 1 << section.kind != 0 {
@@ -129,7 +131,7 @@ impl<'a> Prefix<'a> {
                     }
                     seen |= 1 << section.kind;
                 }
-                kind if section.flags == 0 => {
+                kind if section.flags & section_flags::REQUIRED != 0 => {
                     return Err(Error::at(offset, ErrorKind::SectionUnknown(kind)));
                 }
                 _ => {}
@@ -151,7 +153,7 @@ impl<'a> Table<'a> {
         check_checksum(block, &prefix)?;
         let mut sections = Sections::default();
         for (index, section) in prefix.sections().enumerate() {
-            let at = prefix.header.header_size as usize + index * Section::SIZE;
+            let at = prefix.header.header_size as usize + index * DirectoryRecord::SIZE;
             let range = slice(block, section.offset, section.size)
                 .ok_or(Error::at(at, ErrorKind::SectionOutside(section.kind)))?;
             sections.set(section.kind, range);
@@ -168,7 +170,7 @@ impl<'a> Table<'a> {
         }
         let at = |kind| {
             let index = prefix.sections().position(|section| section.kind == kind).unwrap_or(0);
-            header.header_size as usize + index * Section::SIZE
+            header.header_size as usize + index * DirectoryRecord::SIZE
         };
         let strings = sections.strings;
         if strings.first().is_some_and(|first| *first != 0) {
@@ -262,7 +264,7 @@ impl<'a> Table<'a> {
     /// Whether entries came while the program ran: rows may be empty or torn.
     #[must_use]
     pub fn is_runtime(&self) -> bool {
-        self.header.flags & table_flags::RUNTIME != 0
+        self.header.flags & table_flags::RUN_TIME != 0
     }
 
     /// Whether addresses count from the header's own.
@@ -349,8 +351,8 @@ fn check_fixed_part(bytes: &[u8]) -> Result<Order, Error> {
         return Err(Error::at(Header::MAGIC_AT, kind));
     }
     let order = match fixed[Header::BYTE_ORDER_AT] {
-        abi::BYTE_ORDER_LITTLE => Order::Little,
-        abi::BYTE_ORDER_BIG => Order::Big,
+        abi::byte_order::LITTLE => Order::Little,
+        abi::byte_order::BIG => Order::Big,
         other => return Err(Error::at(Header::BYTE_ORDER_AT, ErrorKind::ByteOrder(other))),
     };
     let word_size = fixed[Header::WORD_SIZE_AT];

@@ -58,7 +58,7 @@ impl<'a> Row<'a> {
         /// The class's number.
         class: u32 = CLASS_AT;
         /// BTF id in the types section, 0 for none.
-        type_id: u32 = TYPE_ID_AT;
+        type_id: u32 = TYPE_AT;
         /// Property bits.
         properties: u64 = PROPERTIES_AT;
         /// The address as it is stored: relative where the table says so.

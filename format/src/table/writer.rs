@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::checksum;
-use crate::abi::{self, CoreEntry, Header, Order, Section, section_kind, table_flags};
+use crate::abi::{self, CoreEntry, DirectoryRecord, Header, Order, section_kind, table_flags};
 use crate::{hash, history};
 
 /// Collects rows and sections, then lays them out. The header fields that follow from the contents (sizes,
@@ -63,8 +63,8 @@ impl TableWriter {
         let header = Header {
             magic: abi::TABLE_MAGIC,
             byte_order: match order {
-                Order::Little => abi::BYTE_ORDER_LITTLE,
-                Order::Big => abi::BYTE_ORDER_BIG,
+                Order::Little => abi::byte_order::LITTLE,
+                Order::Big => abi::byte_order::BIG,
             },
             word_size,
             format: abi::FORMAT,
@@ -166,14 +166,15 @@ impl TableWriter {
         let present =
             |section: &&(u32, &[u8])| section.0 <= section_kind::STRINGS || !section.1.is_empty();
         let count = sections.iter().filter(present).count();
-        let mut block = alloc::vec![0; Header::SIZE + count * Section::SIZE];
+        let mut block = alloc::vec![0; Header::SIZE + count * DirectoryRecord::SIZE];
         for (index, (kind, bytes)) in sections.iter().filter(present).enumerate() {
             let offset = block.len() as u64;
-            let section = Section { kind: *kind, flags: 0, offset, size: bytes.len() as u64 };
-            let mut record = [0; Section::SIZE];
+            let section =
+                DirectoryRecord { kind: *kind, flags: 0, offset, size: bytes.len() as u64 };
+            let mut record = [0; DirectoryRecord::SIZE];
             section.write(&mut record, self.order);
-            let at = Header::SIZE + index * Section::SIZE;
-            block[at..at + Section::SIZE].copy_from_slice(&record);
+            let at = Header::SIZE + index * DirectoryRecord::SIZE;
+            block[at..at + DirectoryRecord::SIZE].copy_from_slice(&record);
             block.extend_from_slice(bytes);
             block.resize(block.len().next_multiple_of(8), 0);
         }
@@ -192,7 +193,7 @@ impl TableWriter {
             return;
         };
         header.write(place, self.order);
-        if header.flags & table_flags::RUNTIME != 0 {
+        if header.flags & table_flags::RUN_TIME != 0 {
             return;
         }
         header.checksum = checksum(block);
