@@ -1,0 +1,13 @@
+//! The emitters: from the checked model to files. Each decides everything in a view or a plan first and then
+//! prints it; none reads or writes a file, and none looks at another's output.
+
+use std::collections::BTreeMap;
+
+pub mod json;
+mod layout_view;
+mod spell;
+
+pub use layout_view::{LayoutView, Part, PartKind};
+
+/// What an emitter returns: a path with `/` between its parts, below the output directory, and its bytes.
+pub type Files = BTreeMap<String, Vec<u8>>;
