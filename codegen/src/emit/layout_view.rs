@@ -5,7 +5,13 @@
 //! and what lies between two neighbours is called a hole.
 
 use crate::emit::spell;
-use crate::model::{AggregateId, Field, Model, Target, Type};
+use crate::model::{AggregateId, Field, Model, SchemaId, Target, Type};
+
+/// Bytes of a cache line, for the notes that the outputs make at its boundaries.
+pub const CACHE_LINE: u64 = 64;
+
+/// Bytes of the core entry, with which every row begins: the table format's, never changed.
+const CORE_ENTRY_SIZE: u64 = 64;
 
 /// An aggregate, laid out.
 #[derive(Clone, Debug)]
@@ -66,25 +72,72 @@ impl LayoutView {
         let layout = aggregate.layouts.as_ref()?.on(target);
         let mut parts = Vec::new();
         collect(model, id, target, Origin { offset: 0, depth: 0 }, &mut parts);
-        let hole_bytes = parts
-            .iter()
-            .filter(|part| part.kind == PartKind::Hole && part.bits.is_none())
-            .map(|part| part.size)
-            .sum();
         Some(Self {
             path: spell::aggregate_path(model, id)?,
             keyword: spell::keyword(aggregate),
             size: layout.size,
             align: layout.align,
+            hole_bytes: hole_bytes(&parts),
             parts,
-            hole_bytes,
         })
+    }
+
+    /// The row of a schema's table: the core entry, what the schema appends, and what lies between. It is the
+    /// same on every target.
+    #[must_use]
+    pub fn entry(model: &Model, id: SchemaId) -> Self {
+        let schema = &model[id];
+        let entry = &schema.entry;
+        let origin = Origin { offset: 0, depth: 0 };
+        let mut parts = vec![Part {
+            kind: PartKind::Field,
+            depth: 0,
+            name: "core".to_owned(),
+            type_text: "inspect.core entry".to_owned(),
+            offset: 0,
+            size: CORE_ENTRY_SIZE,
+            bits: None,
+        }];
+        let mut end = CORE_ENTRY_SIZE;
+        for field in &entry.fields {
+            push_hole(&mut parts, origin, end * 8, u64::from(field.offset) * 8);
+            parts.push(Part {
+                kind: PartKind::Field,
+                depth: 0,
+                name: field.naming.name.clone(),
+                type_text: spell::type_text(model, id, &field.ty),
+                offset: field.offset.into(),
+                size: field.size.into(),
+                bits: None,
+            });
+            end = end.max(u64::from(field.offset) + u64::from(field.size));
+        }
+        push_hole(&mut parts, origin, end * 8, u64::from(entry.size) * 8);
+        Self {
+            path: entry.naming.name.clone(),
+            keyword: "entry",
+            size: entry.size.into(),
+            align: 8,
+            hole_bytes: hole_bytes(&parts),
+            parts,
+        }
+    }
+
+    /// How many cache lines it touches when it starts on one.
+    #[must_use]
+    pub fn cache_lines(&self) -> u64 {
+        self.size.div_ceil(CACHE_LINE)
     }
 
     /// The named fields, those of anonymous aggregates among them.
     pub fn fields(&self) -> impl Iterator<Item = &Part> {
         self.parts.iter().filter(|part| part.kind == PartKind::Field)
     }
+}
+
+fn hole_bytes(parts: &[Part]) -> u64 {
+    let holes = parts.iter().filter(|part| part.kind == PartKind::Hole && part.bits.is_none());
+    holes.map(|part| part.size).sum()
 }
 
 /// Where an aggregate lies in the outermost one.

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+pub mod doc;
 pub mod json;
+pub mod layout_text;
 mod layout_view;
 mod spell;
 
-pub use layout_view::{LayoutView, Part, PartKind};
+pub use layout_view::{CACHE_LINE, LayoutView, Part, PartKind};
 
 /// What an emitter returns: a path with `/` between its parts, below the output directory, and its bytes.
 pub type Files = BTreeMap<String, Vec<u8>>;

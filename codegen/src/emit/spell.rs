@@ -2,7 +2,7 @@
 
 use crate::model::{
     Aggregate, AggregateId, AggregateKind, CORE_PROPERTIES, ClassId, Formula, Length, Model,
-    Pointee, SchemaId, Type,
+    Pointee, SchemaId, Type, Value,
 };
 use crate::operator::BinaryOperator;
 
@@ -136,4 +136,12 @@ pub(crate) fn property_names(model: &Model, schema: SchemaId, bits: u64) -> Vec<
     let unnamed = (0..64u32).filter(|bit| bits & !known & (1 << bit) != 0);
     names.extend(unnamed.map(|bit| format!("1 << {bit}")));
     names
+}
+/// A value as a schema writes it.
+pub(crate) fn value_text(value: &Value) -> String {
+    match value {
+        Value::Int(value) => value.to_string(),
+        Value::Bytes(bytes) => format!("b\"{}\"", bytes.escape_ascii()),
+        Value::Text(text) => format!("\"{}\"", text.escape_default()),
+    }
 }
