@@ -197,6 +197,19 @@ INSPECT_INLINE struct inspect_bytes inspect_get_text(const unsigned char *data, 
 	return text;
 }
 
+/* Whether some bytes begin with others and are zero behind them. */
+INSPECT_INLINE bool inspect_bytes_equal(const unsigned char *data, uint64_t size, const char *expected,
+					uint64_t expected_size)
+{
+	uint64_t i;
+
+	for (i = 0; i < size; i++) {
+		if (data[i] != (i < expected_size ? (unsigned char)expected[i] : 0))
+			return false;
+	}
+	return true;
+}
+
 /* ---- Tables ------------------------------------------------------------------------------------------ */
 
 /** struct inspect_table - a table whose header, directory and section bounds have been checked */

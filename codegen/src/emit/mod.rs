@@ -1,10 +1,16 @@
-//! The emitters: a checked model in, files out.
-//!
-//! Each is a pure function of the model and decides everything in a plan or a view before it prints.
+//! The emitters: from the checked model to files. Each decides everything in a view or a plan first and then
+//! prints it; none reads or writes a file, and none looks at another's output.
 
 use std::collections::BTreeMap;
 
 pub mod c;
+pub mod doc;
+pub mod json;
+pub mod layout_text;
+mod layout_view;
+mod spell;
 
-/// Files by their path below the output directory, parts joined by `/`.
+pub use layout_view::{CACHE_LINE, LayoutView, Part, PartKind};
+
+/// What an emitter returns: a path with `/` between its parts, below the output directory, and its bytes.
 pub type Files = BTreeMap<String, Vec<u8>>;

@@ -119,7 +119,8 @@ pub(super) fn all(
 ) -> Vec<Function> {
     let field_count: usize = shapes.all.iter().map(|shape| shape.fields.len()).sum();
     let mut out = Vec::with_capacity(field_count * 2 + shapes.all.len());
-    let mut writer = Writer { model, home, shapes, names, out: &mut out };
+    let getters = vec![String::new(); field_count];
+    let mut writer = Writer { model, home, shapes, names, getters, out: &mut out };
     for ty in &model[home].types {
         if let TypeId::Aggregate(id) = ty {
             writer.tree(*id);
@@ -133,6 +134,8 @@ struct Writer<'a> {
     home: SchemaId,
     shapes: &'a Shapes<'a>,
     names: &'a mut Names,
+    /// The names of the accessors, by the position of their field.
+    getters: Vec<String>,
     out: &'a mut Vec<Function>,
 }
 
@@ -152,12 +155,16 @@ impl Writer<'_> {
         for (position, leaf) in shape.fields.iter().enumerate() {
             self.field(shape, leaf, shape.first + position);
         }
-        let getters: Vec<String> = Vec::new();
-        drop(getters);
         for leaf in &shape.fields {
             self.count(shape, leaf);
         }
         self.expected(shape);
+    }
+
+    fn getter(&mut self, field: &Accessor<'_>) -> String {
+        let name = self.names.unique(format!("{}_get_{}", field.prefix, field.name));
+        self.getters[field.position].clone_from(&name);
+        name
     }
 
     fn push(&mut self, comment: &str, signature: String, body: String, float: bool) {
@@ -203,6 +210,7 @@ impl Writer<'_> {
             view: shape.view.as_str(),
             prefix: shape.prefix.as_str(),
             place: format!("&view->layouts->places[{position}]"),
+            position,
             optional,
         };
         if optional {
@@ -227,7 +235,7 @@ impl Writer<'_> {
 
     fn number(&mut self, field: &Accessor<'_>, ty: &Type, docs: &str) {
         let Some(read) = read_number(self.model, ty, "view->layouts->big") else { return };
-        let name = self.names.unique(format!("{}_get_{}", field.prefix, field.name));
+        let name = self.getter(field);
         let mut body = format!("\tconst struct inspect_place *place = {};\n\n", field.place);
         if field.optional {
             let _ = write!(body, "\tif (place->offset == INSPECT_ABSENT)\n\t\treturn {};\n", read.absent);
@@ -241,7 +249,7 @@ impl Writer<'_> {
 
     fn bits(&mut self, field: &Accessor<'_>, ty: &Type, docs: &str) {
         let Some(read) = read_number(self.model, ty, "view->layouts->big") else { return };
-        let name = self.names.unique(format!("{}_get_{}", field.prefix, field.name));
+        let name = self.getter(field);
         let mut body = format!("\tconst struct inspect_place *place = {};\n", field.place);
         body.push_str("\tuint64_t value;\n\n");
         let _ = write!(body, "\tif (place->offset == INSPECT_ABSENT)\n\t\treturn {};\n", read.absent);
@@ -261,7 +269,7 @@ impl Writer<'_> {
     }
 
     fn bytes(&mut self, field: &Accessor<'_>, text: bool, docs: &str) {
-        let name = self.names.unique(format!("{}_get_{}", field.prefix, field.name));
+        let name = self.getter(field);
         let mut body = format!("\tconst struct inspect_place *place = {};\n", field.place);
         body.push_str("\tstruct inspect_bytes bytes = { NULL, 0 };\n\n");
         if field.optional {
@@ -302,7 +310,7 @@ impl Writer<'_> {
         let Some((inner, layouts, size)) = self.inner(id) else {
             return self.bytes(field, false, docs);
         };
-        let name = self.names.unique(format!("{}_get_{}", field.prefix, field.name));
+        let name = self.getter(field);
         let tail = if self.model[id].flexible {
             "view->size - place->offset"
         } else {
@@ -351,7 +359,7 @@ impl Writer<'_> {
         at: &str,
         stride: &str,
     ) {
-        let name = self.names.unique(format!("{}_get_{}", field.prefix, field.name));
+        let name = self.getter(field);
         let place = format!("\tconst struct inspect_place *place = {};\n", field.place);
         let outside = format!("\tif (index >= {length}(view))\n");
         let parameters = format!("const struct {} *view, uint64_t index", field.view);
@@ -444,15 +452,21 @@ impl Writer<'_> {
         path: &FieldPath,
         prelude: &mut Prelude,
     ) -> Option<String> {
+        if path.up > 0 {
+            return None;
+        }
         let mut shape = shape;
         let mut view = "view".to_owned();
         let mut parts = path.text.split('.').peekable();
         while let Some(part) = parts.next() {
-            let leaf = shape.fields.iter().find(|leaf| leaf.field.name() == part)?;
-            let naming = leaf.field.naming.as_ref()?;
-            let getter = format!("{}_get_{}", shape.prefix, naming.c);
+            let index = shape.fields.iter().position(|leaf| leaf.field.name() == part)?;
+            let leaf = &shape.fields[index];
+            let getter = &self.getters[shape.first + index];
+            if getter.is_empty() {
+                return None;
+            }
             if parts.peek().is_none() {
-                return self.formula_value(leaf.field, &getter, &view);
+                return self.formula_value(leaf.field, getter, &view);
             }
             let Type::Aggregate(id) = &leaf.field.ty else { return None };
             shape = &self.shapes.all[*self.shapes.index.get(id)?];
@@ -522,7 +536,8 @@ impl Writer<'_> {
         name: &str,
         value: &Value,
     ) -> Option<String> {
-        let getter = format!("{}_get_{name}", shape.prefix);
+        let index = shape.fields.iter().position(|leaf| std::ptr::eq(leaf.field, field))?;
+        let getter = &self.getters[shape.first + index];
         match value {
             Value::Int(_) if matches!(field.ty, Type::Scalar(Scalar::F32 | Scalar::F64)) => None,
             Value::Int(_) => {
@@ -530,10 +545,6 @@ impl Writer<'_> {
                 Some(format!("{getter}(view) != {expected}"))
             }
             Value::Bytes(bytes) => {
-                let index = self.shapes.all[shape.index]
-                    .fields
-                    .iter()
-                    .position(|leaf| std::ptr::eq(leaf.field, field))?;
                 let place = format!("view->layouts->places[{}]", shape.first + index);
                 let literal = types::string_literal(bytes);
                 Some(format!(
@@ -552,6 +563,7 @@ struct Accessor<'a> {
     view: &'a str,
     prefix: &'a str,
     place: String,
+    position: usize,
     optional: bool,
 }
 

@@ -7,13 +7,13 @@ use askama::Template;
 
 use super::structs::{self, StructView, forward};
 use super::types::{
-    self, Declarer, aggregate_word, byte_list, integer, mask, schema_hash, string_literal,
+    self, Declarer, aggregate_word, integer, mask, schema_hash, string_literal,
 };
 use super::docs;
 use crate::model::names::{schema_word, upper_case};
 use crate::model::{
-    AggregateKind, Class, ConstantValue, Entry, Enum, EnumRepr, FlagMember, Model, Rule, Scalar,
-    Schema, SchemaId, Type, TypeId, Value,
+    AggregateId, AggregateKind, Class, ConstantValue, Entry, Enum, EnumRepr, FlagMember, Model, Pointee, Rule,
+    Scalar, Schema, SchemaId, Type, TypeId,
 };
 
 /// The header of one schema.
@@ -141,7 +141,7 @@ fn is_declared(kind: &AggregateKind) -> bool {
     matches!(kind, AggregateKind::Struct | AggregateKind::Record)
 }
 
-fn held_by_value(model: &Model, id: crate::model::AggregateId, out: &mut BTreeSet<SchemaId>) {
+fn held_by_value(model: &Model, id: AggregateId, out: &mut BTreeSet<SchemaId>) {
     for field in &model[id].fields {
         match structs::inline_child(model, id, &field.ty) {
             Some(inner) => held_by_value(model, inner, out),
@@ -164,6 +164,12 @@ fn schema_of(model: &Model, ty: &Type, out: &mut BTreeSet<SchemaId>) {
         }
         Type::Flags(id) => {
             out.insert(model[*id].schema);
+        }
+        // C cannot declare an enum or a typedef ahead, so a pointer to one needs its header too.
+        Type::Pointer(pointee) => {
+            if let Pointee::Type(target @ (Type::Enum(_) | Type::Flags(_))) = &**pointee {
+                schema_of(model, target, out);
+            }
         }
         _ => {}
     }
@@ -234,7 +240,7 @@ fn forwards(model: &Model, schema: &Schema) -> Vec<String> {
     out
 }
 
-fn forward_fields(model: &Model, id: crate::model::AggregateId, out: &mut Vec<String>) {
+fn forward_fields(model: &Model, id: AggregateId, out: &mut Vec<String>) {
     let aggregate = &model[id];
     if aggregate.layouts.is_none() && !is_declared(&aggregate.kind) {
         if !types::is_foreign_typedef(aggregate) && aggregate.kind != AggregateKind::ExternRust {
@@ -281,7 +287,7 @@ fn items(model: &Model, home: SchemaId) -> Vec<Item> {
     for ty in &model[home].types {
         match ty {
             TypeId::Aggregate(id) if is_declared(&model[*id].kind) => {
-                structs::view_all(model, home, *id, &mut views);
+                structs::view_all(model, *id, &mut views);
                 out.extend(views.drain(..).map(|view| Item::Struct(Box::new(view))));
             }
             TypeId::Aggregate(_) => {}
@@ -351,7 +357,7 @@ fn enum_item(item: &Enum) -> Item {
 }
 
 fn entry(model: &Model, home: SchemaId, entry: &Entry) -> EntryView {
-    let declarer = Declarer::new(model, home);
+    let declarer = Declarer::new(model);
     let taken: HashSet<&str> = entry.fields.iter().map(|field| field.naming.c.as_str()).collect();
     let core = ["core", "core_", "core__"]
         .into_iter()
@@ -402,7 +408,7 @@ fn classes(model: &Model, home: SchemaId, word: &str) -> Vec<ClassView> {
         }
         name
     };
-    let declarer = Declarer::new(model, home);
+    let declarer = Declarer::new(model);
     let view = |id: &crate::model::ClassId| {
         let class: &Class = &model[*id];
         let (form, target) = match &class.target {
@@ -441,7 +447,7 @@ fn consumers(model: &Model, schema: &Schema) -> Vec<ConsumerView> {
             what,
             rules: rules.iter().map(|rule| rule_initialiser(model, rule)).collect(),
         };
-        let limit = |limit: Option<u64>| limit.map_or("UINT64_MAX".to_owned(), |n| format!("{n}ull"));
+        let limit = |limit: Option<u64>| limit.map_or("INSPECT_NO_LIMIT".to_owned(), |n| format!("{n}ull"));
         ConsumerView {
             comment: docs::comment("", &consumer.naming),
             name: consumer.naming.c.clone(),
@@ -485,14 +491,5 @@ fn rule_initialiser(model: &Model, rule: &Rule) -> String {
         Rule::Properties(bits) => {
             format!("{{ INSPECT_RULE_PROPERTIES, 0, 0, NULL, 0, true, {} }}", mask(*bits, 8))
         }
-    }
-}
-
-/// The bytes of a value, where it is one.
-#[allow(dead_code)]
-fn bytes_of(value: &Value) -> Option<String> {
-    match value {
-        Value::Bytes(bytes) => Some(byte_list(bytes, bytes.len())),
-        _ => None,
     }
 }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::types::{Declarer, aggregate_word, function_prefix, keyword};
 use super::{docs, types};
 use crate::model::{
-    Aggregate, AggregateId, AggregateKind, Field, Model, SchemaId, Target, Type, Value,
+    Aggregate, AggregateId, AggregateKind, Field, Model, Target, Type, Value,
 };
 
 /// A struct or union as the header's template prints it.
@@ -47,27 +47,27 @@ pub(super) struct AssertGroup {
 }
 
 /// Every declared aggregate below `id`, itself last: inline ones stand before their parents.
-pub(super) fn view_all(model: &Model, home: SchemaId, id: AggregateId, out: &mut Vec<StructView>) {
+pub(super) fn view_all(model: &Model, id: AggregateId, out: &mut Vec<StructView>) {
     let aggregate = &model[id];
     for field in &aggregate.fields {
         if let Some(inner) = inline_child(model, id, &field.ty) {
             if field.naming.is_none() {
-                view_children(model, home, inner, out);
+                view_children(model, inner, out);
             } else {
-                view_all(model, home, inner, out);
+                view_all(model, inner, out);
             }
         }
     }
-    out.push(view(model, home, id));
+    out.push(view(model, id));
 }
 
-fn view_children(model: &Model, home: SchemaId, id: AggregateId, out: &mut Vec<StructView>) {
+fn view_children(model: &Model, id: AggregateId, out: &mut Vec<StructView>) {
     for field in &model[id].fields {
         if let Some(inner) = inline_child(model, id, &field.ty) {
             if field.naming.is_none() {
-                view_children(model, home, inner, out);
+                view_children(model, inner, out);
             } else {
-                view_all(model, home, inner, out);
+                view_all(model, inner, out);
             }
         }
     }
@@ -89,9 +89,9 @@ pub(super) fn inline_child(model: &Model, parent: AggregateId, ty: &Type) -> Opt
     }
 }
 
-fn view(model: &Model, home: SchemaId, id: AggregateId) -> StructView {
+fn view(model: &Model, id: AggregateId) -> StructView {
     let aggregate = &model[id];
-    let mut body = Body { model, declarer: Declarer::new(model, home), out: String::new(), pads: None };
+    let mut body = Body { model, declarer: Declarer::new(model), out: String::new(), pads: None };
     body.fields(aggregate, 1);
     let tag = format!("{} {}", keyword(aggregate), aggregate.naming.c);
     let typedef = aggregate
@@ -251,13 +251,17 @@ fn expected(model: &Model, id: AggregateId) -> Vec<Expected> {
     let mut out = Vec::new();
     let mut add = |field: &Field| {
         if let (Some(naming), Some(value)) = (&field.naming, &field.expected) {
-            let prefix = function_prefix(model, id).to_ascii_uppercase();
-            let name = format!("{prefix}_{}_expected", naming.c.to_ascii_uppercase());
+            let name = expected_name(model, id, &naming.c);
             out.push(Expected { name, value: types::value(&field.ty, value) });
         }
     };
     visit_named(model, &model[id], &mut add);
     out
+}
+
+/// The macro that holds a field's expected value: no other is in lower case.
+pub(super) fn expected_name(model: &Model, id: AggregateId, field: &str) -> String {
+    format!("{}_expected_{field}", function_prefix(model, id))
 }
 
 /// The named fields, those of anonymous aggregates included.

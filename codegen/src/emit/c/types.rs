@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use crate::model::names::schema_word;
 use crate::model::{
-    Aggregate, AggregateId, AggregateKind, Enum, EnumRepr, Length, Model, Pointee, Scalar, SchemaId,
-    Type, Value,
+    Aggregate, AggregateId, AggregateKind, Enum, EnumRepr, Length, Model, Pointee, Scalar, Type,
+    Value,
 };
 
 /// The C type of a scalar.
@@ -40,17 +40,16 @@ pub(super) fn scalar_word(scalar: Scalar) -> &'static str {
     }
 }
 
-/// Whether a declaration stands in a schema's own header or only elsewhere.
+/// Writes declarations.
 #[derive(Clone, Copy)]
 pub(super) struct Declarer<'a> {
     model: &'a Model,
-    home: SchemaId,
 }
 
 impl<'a> Declarer<'a> {
-    /// For declarations in the header of the schema `home`.
-    pub(super) fn new(model: &'a Model, home: SchemaId) -> Self {
-        Self { model, home }
+    /// For the types of a model.
+    pub(super) fn new(model: &'a Model) -> Self {
+        Self { model }
     }
 
     /// `ty` declared around a declarator: a name, or a name with `*`, `[]` and `()`.
@@ -90,15 +89,6 @@ impl<'a> Declarer<'a> {
             Type::Flexible(element) => self.declare_pointer(&Pointee::Type((**element).clone()), declarator),
             // A typedef cannot be declared ahead of its header.
             Type::Aggregate(id) if is_foreign_typedef(&self.model[*id]) => format!("void {star}"),
-            // A pointer needs no header of another schema: an aggregate is declared ahead, a number is its
-            // own type, and an enum of the target's size cannot be declared ahead.
-            Type::Enum(id) if self.model[*id].schema != self.home => match self.model[*id].repr {
-                EnumRepr::Scalar(scalar) => join(scalar_word(scalar), &star),
-                EnumRepr::C(_) => format!("void {star}"),
-            },
-            Type::Flags(id) if self.model[*id].schema != self.home => {
-                join(scalar_word(self.model[*id].repr), &star)
-            }
             _ => self.declare(target, &star),
         }
     }
