@@ -215,7 +215,7 @@ struct inspect_header {
 	uint64_t nonce;
 	uint64_t schema;
 	uint64_t next;
-} __attribute__((aligned(8)));
+} __attribute__((aligned(8), may_alias));
 
 /** struct inspect_section - one record of a table's directory */
 struct inspect_section {
@@ -223,7 +223,7 @@ struct inspect_section {
 	uint32_t flags;
 	uint64_t offset;
 	uint64_t size;
-} __attribute__((aligned(8)));
+} __attribute__((aligned(8), may_alias));
 
 /** struct inspect_entry - the part that every row of every table begins with */
 struct inspect_entry {
@@ -240,7 +240,7 @@ struct inspect_entry {
 	uint8_t extent;
 	uint8_t bound_size;
 	uint64_t bound;
-} __attribute__((aligned(8)));
+} __attribute__((aligned(8), may_alias));
 
 /** struct inspect_root - where a loaded object's tables are */
 struct inspect_root {
@@ -255,7 +255,7 @@ struct inspect_root {
 	uint64_t nonce;
 	uint64_t self_address;
 	uint64_t zero;
-} __attribute__((aligned(8)));
+} __attribute__((aligned(8), may_alias));
 
 INSPECT_ASSERT(sizeof(struct inspect_header) == 96, "the header is 96 bytes");
 INSPECT_ASSERT(offsetof(struct inspect_header, fingerprint) == 40, "the header's layout is fixed");
@@ -286,6 +286,30 @@ struct inspect_schema {
 	const uint32_t *types;
 	const uint64_t *history;
 };
+
+INSPECT_INLINE uint32_t inspect_crc_byte(uint32_t crc, unsigned char byte)
+{
+	/* CRC-32C of the sixteen half bytes. */
+	static const uint32_t half[16] = { 0x00000000u, 0x105ec76fu, 0x20bd8edeu, 0x30e349b1u,
+					   0x417b1dbcu, 0x5125dad3u, 0x61c69362u, 0x7198540du,
+					   0x82f63b78u, 0x92a8fc17u, 0xa24bb5a6u, 0xb21572c9u,
+					   0xc38d26c4u, 0xd3d3e1abu, 0xe330a81au, 0xf36e6f75u };
+
+	crc ^= byte;
+	crc = half[crc & 15] ^ crc >> 4;
+	return half[crc & 15] ^ crc >> 4;
+}
+
+/* The checksum of a table's block, the field itself taken as zero. */
+INSPECT_INLINE uint32_t inspect_table_checksum(const unsigned char *data, size_t size)
+{
+	uint32_t crc = 0xffffffffu;
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		crc = inspect_crc_byte(crc, i >= 56 && i < 60 ? 0 : data[i]);
+	return ~crc;
+}
 
 /* ---- Annotation pairs -------------------------------------------------------------------------------- */
 
@@ -514,7 +538,7 @@ struct inspect_runtime_table {
 	 (size_t)(row_size) * (row_count) + (((size_t)(name_bytes) + 8) & ~(size_t)7))
 
 /**
- * inspect_table_init() - makes an empty table in zeroed memory, and enters it in the root
+ * inspect_table_init() - makes an empty table in zeroed memory
  * @memory: aligned to 8 bytes, and there for as long as the program runs
  * @row_count: how many rows it holds; what is left of @size holds names
  */
@@ -548,12 +572,6 @@ int inspect_for_each(const struct inspect_runtime_table *table,
  * @written: the bytes used; where @size is too small, the bytes needed
  */
 int inspect_table_copy(const struct inspect_runtime_table *table, void *buffer, size_t size, size_t *written);
-
-/** inspect_root - the object's root, found by readers through its name, its note or its magic */
-extern struct inspect_root inspect_root;
-
-/** inspect_crc32c() - CRC-32C, continued from a previous value (0 at the start) */
-uint32_t inspect_crc32c(uint32_t crc, const void *data, size_t size);
 
 #ifdef __cplusplus
 }

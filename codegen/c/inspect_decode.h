@@ -244,30 +244,6 @@ struct inspect_format {
 	const uint64_t *fingerprints;
 };
 
-INSPECT_INLINE uint32_t inspect_checksum_byte(uint32_t crc, unsigned char byte)
-{
-	/* CRC-32C of the sixteen half bytes. */
-	static const uint32_t half[16] = { 0x00000000u, 0x105ec76fu, 0x20bd8edeu, 0x30e349b1u,
-					   0x417b1dbcu, 0x5125dad3u, 0x61c69362u, 0x7198540du,
-					   0x82f63b78u, 0x92a8fc17u, 0xa24bb5a6u, 0xb21572c9u,
-					   0xc38d26c4u, 0xd3d3e1abu, 0xe330a81au, 0xf36e6f75u };
-
-	crc ^= byte;
-	crc = half[crc & 15] ^ crc >> 4;
-	return half[crc & 15] ^ crc >> 4;
-}
-
-/* The checksum of a table's block, the field itself taken as zero. */
-INSPECT_INLINE uint32_t inspect_table_checksum(const unsigned char *data, size_t size)
-{
-	uint32_t crc = 0xffffffffu;
-	size_t i;
-
-	for (i = 0; i < size; i++)
-		crc = inspect_checksum_byte(crc, i >= 56 && i < 60 ? 0 : data[i]);
-	return ~crc;
-}
-
 /* The sections; every kind stands there once, and lies inside the block. */
 INSPECT_INLINE int inspect_table_sections(struct inspect_table *table, const unsigned char *data,
 					  uint32_t header_size, uint32_t count, struct inspect_error *error)
@@ -616,7 +592,6 @@ struct inspect_types {
 	uint32_t step;
 	struct inspect_bytes types;
 	struct inspect_bytes strings;
-	uint64_t base;
 	uint32_t checkpoints[INSPECT_CHECKPOINTS];
 };
 
@@ -700,7 +675,6 @@ INSPECT_INLINE int inspect_types_parse(struct inspect_types *types, const struct
 	types->word_size = table->word_size;
 	types->count = 0;
 	types->step = 1;
-	types->base = 0;
 	if (size < 24 || inspect_get_u16(data, table->big) != 0xeb9f || data[2] != 1)
 		return inspect_fail(error, INSPECT_BAD_TYPES, 0, NULL, NULL);
 	header = inspect_get_u32(data + 4, table->big);
@@ -826,11 +800,12 @@ struct inspect_member {
 
 /* The member with a name, in a struct or in the anonymous ones inside it. */
 INSPECT_INLINE bool inspect_type_member(const struct inspect_types *types, const struct inspect_type *owner,
-					const char *name, int depth, struct inspect_member *member)
+					const char *name, int depth, uint32_t *budget,
+					struct inspect_member *member)
 {
 	uint32_t i;
 
-	for (i = 0; i < owner->count; i++) {
+	for (i = 0; i < owner->count && *budget > 0; i++, --*budget) {
 		const unsigned char *record = owner->tail + (size_t)i * 12;
 		uint32_t word = inspect_get_u32(record + 8, types->big);
 		const char *own = inspect_type_name(types, inspect_get_u32(record, types->big));
@@ -848,7 +823,7 @@ INSPECT_INLINE bool inspect_type_member(const struct inspect_types *types, const
 		}
 		if (depth < 16 && inspect_type_strip(types, id, false, &inner) &&
 		    (inner.kind == 4 || inner.kind == 5) &&
-		    inspect_type_member(types, &inner, name, depth + 1, member)) {
+		    inspect_type_member(types, &inner, name, depth + 1, budget, member)) {
 			member->bit_offset += offset;
 			return true;
 		}
@@ -868,13 +843,14 @@ INSPECT_INLINE bool inspect_type_is_absent(const struct inspect_types *types, ui
 /* Finds one field; what it finds lies inside the struct and has a width that its accessor reads. */
 INSPECT_INLINE int inspect_bind_field(const struct inspect_types *types, const struct inspect_type *owner,
 				      const char *owner_name, const struct inspect_field_spec *spec,
-				      struct inspect_place *place, uint32_t *inner, struct inspect_error *error)
+				      struct inspect_place *place, uint32_t *inner, uint32_t *budget,
+				      struct inspect_error *error)
 {
 	struct inspect_member member;
 	struct inspect_type element;
 	uint64_t size, width, last;
 
-	if (!inspect_type_member(types, owner, spec->name, 0, &member) ||
+	if (!inspect_type_member(types, owner, spec->name, 0, budget, &member) ||
 	    inspect_type_is_absent(types, member.type)) {
 		if ((spec->flags & INSPECT_FIELD_OPTIONAL) != 0)
 			return 0;
@@ -968,6 +944,8 @@ INSPECT_INLINE int inspect_bind(const struct inspect_types *types, const struct 
 				uint32_t field_count, struct inspect_layout *layouts,
 				struct inspect_place *places, struct inspect_error *error)
 {
+	/* Anonymous structs inside one another make the search long: hostile ones must not make it endless. */
+	uint32_t budget = 1u << 26;
 	uint32_t i, j;
 
 	for (i = 0; i < count; i++) {
@@ -990,13 +968,15 @@ INSPECT_INLINE int inspect_bind(const struct inspect_types *types, const struct 
 		for (j = spec->first; j < spec->first + spec->count; j++) {
 			uint32_t inner = 0;
 			int result = inspect_bind_field(types, &type, spec->name, &fields[j], &places[j],
-							&inner, error);
+							&inner, &budget, error);
 
 			if (result != 0)
 				return result;
 			if (fields[j].inner != 0 && layouts[fields[j].inner].type == 0)
 				layouts[fields[j].inner].type = inner;
 		}
+		if (budget == 0)
+			return inspect_fail(error, INSPECT_BAD_TYPES, 0, spec->name, NULL);
 		layouts[i].size = type.size;
 	}
 	return 0;
