@@ -11,7 +11,8 @@ use askama::Template;
 use super::accessors::{self, Function};
 use super::structs::inline_child;
 use super::types::{function_prefix, mask, schema_hash, string_literal};
-use super::{blobs, header};
+use super::header;
+use crate::emit::blobs;
 use crate::model::names::{schema_word, upper_case};
 use crate::model::{
     AggregateId, EnumRepr, Field, Length, Model, Scalar, SchemaId, Target, Type, TypeId, Width,
@@ -161,10 +162,11 @@ pub(super) fn element(ty: &Type) -> &Type {
 }
 
 /// Whether a decoder finds a field in every table that has the struct.
-pub(super) fn is_optional(field: &Field) -> bool {
+pub(super) fn is_optional(field: &Field, captured: bool) -> bool {
     let since = field.naming.as_ref().map_or(1, |naming| naming.lifetime.since);
     let removed = field.naming.as_ref().is_some_and(|naming| naming.lifetime.removed.is_some());
-    since > 1 || removed || field.condition.is_some()
+    // No expression of C tells where a bit-field of a captured struct lies.
+    since > 1 || removed || field.condition.is_some() || (captured && field.bits.is_some())
 }
 
 /// Decides everything that the decoder says.
@@ -227,7 +229,7 @@ fn struct_view(model: &Model, shapes: &Shapes<'_>, shape: &Shape<'_>) -> StructV
             }
             _ => 0,
         };
-        let (width, flags) = requirement(model, leaf.field);
+        let (width, flags) = requirement(model, leaf.field, aggregate.layouts.is_none());
         let name = leaf.field.naming.as_ref().map_or("", |naming| naming.c.as_str());
         FieldView { name: string_literal(name.as_bytes()), width, flags, inner }
     });
@@ -246,8 +248,8 @@ fn struct_view(model: &Model, shapes: &Shapes<'_>, shape: &Shape<'_>) -> StructV
 }
 
 /// The width and the flags of an `inspect_field_spec`.
-fn requirement(model: &Model, field: &Field) -> (&'static str, u8) {
-    let mut flags = u8::from(is_optional(field));
+fn requirement(model: &Model, field: &Field, captured: bool) -> (&'static str, u8) {
+    let mut flags = u8::from(is_optional(field, captured));
     if field.bits.is_some() {
         return ("INSPECT_WIDTH_ANY", flags | 2);
     }

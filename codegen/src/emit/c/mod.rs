@@ -5,7 +5,7 @@
 //! compiles as C99 to C23 and C++17 under `-Wall -Wextra -Wpedantic`, and inside a Linux kernel module.
 
 mod accessors;
-mod blobs;
+mod capture;
 mod decode;
 mod docs;
 mod header;
