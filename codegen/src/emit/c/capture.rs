@@ -11,8 +11,8 @@ use super::structs::target_bits;
 use super::types::{aggregate_word, is_foreign_typedef};
 use crate::emit::blobs;
 use crate::model::{
-    Aggregate, AggregateId, AggregateKind, ConstantId, ConstantValue, EnumId, Field, Model, Pointee,
-    Target, Type,
+    Aggregate, AggregateId, AggregateKind, ConstantId, ConstantValue, EnumId, Field, Model,
+    Pointee, Target, Type,
 };
 
 /// The words of a blob as the lines of an initialiser.
@@ -176,9 +176,7 @@ fn expression(model: &Model, patch: &Patch) -> String {
             let at = "[0]".repeat(dimension as usize);
             format!("sizeof({place}{at}) / sizeof({place}{at}[0])")
         }
-        Patch::Constant { constant, high } => {
-            half(&model[ConstantId(constant)].naming.c, high)
-        }
+        Patch::Constant { constant, high } => half(&model[ConstantId(constant)].naming.c, high),
         Patch::EnumSize { enumeration } if model[EnumId(enumeration)].header.is_some() => {
             format!("sizeof(enum {})", model[EnumId(enumeration)].naming.c)
         }
@@ -308,14 +306,15 @@ fn start(model: &Model, id: AggregateId) -> String {
 /// An anonymous aggregate reaches to the end of the member that ends last.
 fn anonymous_size(model: &Model, id: AggregateId) -> String {
     let aggregate = &model[id];
-    let mut ends = aggregate.fields.iter().enumerate().filter(|(_, field)| !field.is_padding()).map(
-        |(index, field)| match (&field.naming, &field.ty) {
-            (None, Type::Aggregate(inner)) => {
-                format!("{} + {}", start(model, *inner), anonymous_size(model, *inner))
-            }
-            _ => format!("{} + {}", absolute(model, id, index), field_size(model, id, index)),
-        },
-    );
+    let mut ends =
+        aggregate.fields.iter().enumerate().filter(|(_, field)| !field.is_padding()).map(
+            |(index, field)| match (&field.naming, &field.ty) {
+                (None, Type::Aggregate(inner)) => {
+                    format!("{} + {}", start(model, *inner), anonymous_size(model, *inner))
+                }
+                _ => format!("{} + {}", absolute(model, id, index), field_size(model, id, index)),
+            },
+        );
     let begin = start(model, id);
     let Some(mut out) = ends.next() else { return "0".to_owned() };
     for end in ends {
