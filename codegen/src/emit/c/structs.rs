@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::types::{Declarer, aggregate_word, function_prefix, keyword};
 use super::{docs, types};
-use crate::model::{Aggregate, AggregateId, AggregateKind, Field, Model, Target, Type, Value};
+use crate::model::{Aggregate, AggregateId, AggregateKind, Field, Model, Target, Type, Value, Width};
 
 /// A struct or union as the header's template prints it.
 pub(super) struct StructView {
@@ -127,24 +127,27 @@ impl Body<'_> {
                 (Some(naming), _) => {
                     let about = about(field, &docs::text(&naming.docs, &naming.lifetime));
                     self.out.push_str(&docs::member(&naming.c, &about, &indent));
-                    self.line(&indent, field, &naming.c);
+                    self.line(&indent, aggregate, field, &naming.c);
                 }
-                (None, _) if field.bits.is_some() => self.line(&indent, field, ""),
+                (None, _) if field.bits.is_some() => self.line(&indent, aggregate, field, ""),
                 (None, _) => {
                     let name = self.pad(aggregate);
-                    self.line(&indent, field, &name);
+                    self.line(&indent, aggregate, field, &name);
                 }
             }
         }
     }
 
-    fn line(&mut self, indent: &str, field: &Field, name: &str) {
+    fn line(&mut self, indent: &str, aggregate: &Aggregate, field: &Field, name: &str) {
         let declaration = self.declarer.declare(&field.ty, name);
         let _ = write!(self.out, "{indent}{declaration}");
         if let Some(bits) = field.bits {
             let _ = write!(self.out, " : {bits}");
         }
-        let attributes = attribute_list(field.packed, field.align);
+        // An atomic access needs the natural alignment, which i686 does not give to eight bytes.
+        let packed = aggregate.packed || field.packed;
+        let natural = (!packed && is_wide_atomic(&field.ty)).then_some(8);
+        let attributes = attribute_list(field.packed, field.align.max(natural));
         let _ = writeln!(self.out, "{attributes};");
     }
 
@@ -170,6 +173,14 @@ impl Body<'_> {
                 return name;
             }
         }
+    }
+}
+
+fn is_wide_atomic(ty: &Type) -> bool {
+    match ty {
+        Type::Atomic(scalar) => scalar.width() == Width::Fixed(8),
+        Type::Array(element, _) | Type::Flexible(element) => is_wide_atomic(element),
+        _ => false,
     }
 }
 
