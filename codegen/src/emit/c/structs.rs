@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::types::{Declarer, aggregate_word, function_prefix, keyword};
 use super::{docs, types};
-use crate::model::{Aggregate, AggregateId, AggregateKind, Field, Model, Target, Type, Value, Width};
+use crate::model::{Aggregate, AggregateId, Field, Model, Target, Type, Value, Width};
 
 /// A struct or union as the header's template prints it.
 pub(super) struct StructView {
@@ -232,16 +232,10 @@ fn about(field: &Field, docs: &str) -> String {
 }
 
 fn attributes(aggregate: &Aggregate, field: Option<&Field>) -> String {
-    // A record has the same alignment on every target; C's own would be 4 for 8-byte numbers on i686.
-    let record = matches!(aggregate.kind, AggregateKind::Record)
-        .then(|| aggregate.layouts.as_ref().and_then(|layouts| layouts.common()))
-        .flatten()
-        .map(|layout| layout.align)
-        .filter(|align| *align > 4);
     let field_align = field.and_then(|field| field.align);
     attribute_list(
         aggregate.packed || field.is_some_and(|field| field.packed),
-        aggregate.align.max(record).max(field_align),
+        aggregate.align.max(field_align),
     )
 }
 
