@@ -5,6 +5,7 @@
 //! builder for build scripts do all reading and writing of files.
 
 pub mod build;
+pub mod check;
 pub mod diag;
 pub mod emit;
 pub mod model;

@@ -159,7 +159,8 @@ mod tests {
             [("a".to_owned(), b"1".to_vec()), ("z".to_owned(), b"2".to_vec())].into();
         let error = write(root.path(), &files).unwrap_err();
         assert!(error.path.ends_with("z"), "{error}");
-        let left: Vec<_> = fs::read_dir(root.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let left: Vec<_> =
+            fs::read_dir(root.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left, ["z"]);
     }
 }
