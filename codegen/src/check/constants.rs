@@ -3,7 +3,7 @@
 //! It knows the declarations of all schemas and nothing of types beyond their value ranges. Constants are
 //! evaluated on demand with an explicit stack, so that a chain of any length costs memory, not stack.
 
-use super::scope::{Found, Space};
+use super::scope::{Found, NameSpace};
 use super::{Checker, SchemaIndex};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{ConstantId, ConstantValue, EnumId, Scalar, Type, Value, Width};
@@ -317,7 +317,7 @@ impl<'a> Checker<'a> {
         if let Some((enumeration, member)) = self.member_path(schema, path)? {
             return self.try_member(enumeration, member, path.span);
         }
-        match self.find(schema, Space::Constant, path) {
+        match self.find(schema, NameSpace::Constant, path) {
             Ok(Found::Constant(id)) => match &self.constants[id.index()].state {
                 ConstantState::Done(Some(ConstantValue::Known(value))) => Ok(value.clone()),
                 ConstantState::Done(Some(ConstantValue::Captured(_))) => {
@@ -337,7 +337,7 @@ impl<'a> Checker<'a> {
         schema: SchemaIndex,
         path: &'a ast::Path,
     ) -> Option<ConstantId> {
-        match self.find(schema, Space::Constant, path) {
+        match self.find(schema, NameSpace::Constant, path) {
             Ok(Found::Constant(id)) => Some(id),
             _ => None,
         }
@@ -353,7 +353,7 @@ impl<'a> Checker<'a> {
         let Some((member, head)) = path.members.split_last() else { return Ok(None) };
         let head =
             ast::Path { dotted: path.dotted.clone(), members: head.to_vec(), span: path.span };
-        let owner = match self.find(schema, Space::Type, &head) {
+        let owner = match self.find(schema, NameSpace::Type, &head) {
             Ok(found @ (Found::Enum(_) | Found::Flags(_))) => found,
             _ => return Ok(None),
         };

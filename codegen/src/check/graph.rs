@@ -272,9 +272,9 @@ impl Checker<'_> {
                 }
                 self.renumber_inline(id);
             }
-            Err((position, message)) => {
+            Err(layout::Misplaced { position, why }) => {
                 self.aggregates[id.index()].broken = true;
-                if let (Some((_, span)), Some(message)) = (wanted[position], message) {
+                if let (Some((_, span)), Some(message)) = (wanted[position], why) {
                     self.error(Code::E0502, span, message);
                 }
             }

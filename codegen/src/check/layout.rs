@@ -115,24 +115,29 @@ pub(super) fn aggregate_layout(
     Ok(Layout { size, align: align as u32, fields })
 }
 
+/// A field that cannot lie where `#[offset]` wants it.
+pub(super) struct Misplaced {
+    /// Which field.
+    pub(super) position: usize,
+    /// Why; nothing where a type inside is at fault itself, which has been reported.
+    pub(super) why: Option<String>,
+}
+
 /// The padding that brings fields to the offsets asked for: positions in ascending order, each with the bytes
 /// to insert before it. The padding is part of the type, so it has to be the same on every target.
 ///
-/// # Errors
-/// The position of the field that cannot lie where it should, and why; no reason where a type inside is at
-/// fault itself.
 pub(super) fn gaps(
     types: &dyn Types,
     aggregate: &Aggregate,
     wanted: &[Option<u64>],
-) -> Result<Vec<(usize, u64)>, (usize, Option<String>)> {
+) -> Result<Vec<(usize, u64)>, Misplaced> {
     let mut placers: Vec<Placer> =
         Target::all().map(|target| Placer::new(aggregate, target)).collect();
     let mut gaps = Vec::new();
     for (position, field) in aggregate.fields.iter().enumerate() {
         if let Some(offset) = wanted[position] {
-            let bytes =
-                gap_before(types, &placers, field, offset).map_err(|why| (position, why))?;
+            let bytes = gap_before(types, &placers, field, offset)
+                .map_err(|why| Misplaced { position, why })?;
             if bytes > 0 {
                 gaps.push((position, bytes));
                 let pad = padding(bytes, field.origin);
@@ -142,9 +147,9 @@ pub(super) fn gaps(
             }
         }
         for placer in &mut placers {
-            let extent =
-                type_extent(types, &field.ty, placer.target).map_err(|_| (position, None))?;
-            let placement = placer.place(field, extent).ok_or((position, None))?;
+            let extent = type_extent(types, &field.ty, placer.target)
+                .map_err(|_| Misplaced { position, why: None })?;
+            let placement = placer.place(field, extent).ok_or(Misplaced { position, why: None })?;
             if let Some(offset) = wanted[position]
                 && placement.offset != offset
             {
@@ -153,7 +158,7 @@ pub(super) fn gaps(
                     placer.target.name(),
                     placement.offset
                 );
-                return Err((position, Some(message)));
+                return Err(Misplaced { position, why: Some(message) });
             }
         }
     }

@@ -2,15 +2,17 @@
 //!
 //! The stages run in this order, each in its own file: `scope` declares what exists in the requested versions,
 //! `attributes` reads what stands in `#[..]`, `constants` computes numbers, `enums` gives members their values,
-//! `types` resolves fields, `graph` orders types and finds cycles, `layout` places fields, `references` resolves
-//! what fields say of each other (counts, tags, lists), `items` builds classes, entries, spaces and consumers,
+//! `types` and `fields` resolve what aggregates hold, `graph` orders types and finds cycles, `layout` places fields, `references` resolves
+//! what fields say of each other (counts, tags, lists), `items` and `consumers` build what is not a type,
 //! `clashes` compares names in the outputs. All of them report into one list; a model is handed on only if that
 //! list holds no error.
 
 mod attributes;
 mod clashes;
 mod constants;
+mod consumers;
 mod enums;
+mod fields;
 mod graph;
 mod items;
 mod layout;

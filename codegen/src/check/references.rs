@@ -5,7 +5,7 @@
 
 use super::attributes::find;
 use super::constants::{EvalError, ungroup};
-use super::scope::Space;
+use super::scope::{Found, NameSpace};
 use super::{Checker, SchemaIndex};
 use crate::diag::{Code, Diagnostic, nearest};
 use crate::model::{
@@ -397,7 +397,7 @@ impl<'a> Checker<'a> {
             }
             // A bare word may be a member of the tag's own enum.
             if let (Some(id), [word], []) = (tag, path.dotted.as_slice(), path.members.as_slice()) {
-                let members = self.members_of(super::scope::Found::Enum(id));
+                let members = self.members_of(Found::Enum(id));
                 if let Some(member) = members.iter().position(|m| m.name.text == word.text) {
                     if self.enums[id.index()].is_extern() {
                         return Some(ArmValue::Captured(id, member));
@@ -469,9 +469,9 @@ impl<'a> Checker<'a> {
             return None;
         }
         let name = ast::Path { dotted: vec![head.clone()], members: Vec::new(), span: head.span };
-        match self.find(schema, Space::Type, &name) {
-            Ok(super::scope::Found::Aggregate(element)) => {
-                self.note_use(schema, super::scope::Found::Aggregate(element));
+        match self.find(schema, NameSpace::Type, &name) {
+            Ok(Found::Aggregate(element)) => {
+                self.note_use(schema, Found::Aggregate(element));
                 Some((element, words))
             }
             Ok(_) => {

@@ -17,16 +17,17 @@ use crate::syntax::ast;
 
 /// The name spaces of a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Space {
+pub(super) enum NameSpace {
     Type,
     Constant,
     Class,
     Consumer,
-    Space,
+    AddressSpace,
 }
 
-impl Space {
-    const ALL: [Self; 5] = [Self::Type, Self::Constant, Self::Class, Self::Consumer, Self::Space];
+impl NameSpace {
+    const ALL: [Self; 5] =
+        [Self::Type, Self::Constant, Self::Class, Self::Consumer, Self::AddressSpace];
 
     fn word(self) -> &'static str {
         match self {
@@ -34,7 +35,7 @@ impl Space {
             Self::Constant => "constant",
             Self::Class => "class",
             Self::Consumer => "consumer",
-            Self::Space => "space",
+            Self::AddressSpace => "space",
         }
     }
 }
@@ -54,8 +55,8 @@ pub(super) enum Found {
 /// The names of one schema.
 #[derive(Debug, Default)]
 pub(super) struct Scope<'a> {
-    own: HashMap<(Space, &'a str), (Found, &'a ast::Name)>,
-    used: HashMap<(Space, &'a str), (SchemaIndex, Found, &'a ast::Name)>,
+    own: HashMap<(NameSpace, &'a str), (Found, &'a ast::Name)>,
+    used: HashMap<(NameSpace, &'a str), (SchemaIndex, Found, &'a ast::Name)>,
 }
 
 /// Words that name a type in the language and therefore no item.
@@ -112,32 +113,32 @@ impl<'a> Checker<'a> {
                     let id = ConstantId(self.constants.len() as u32);
                     let state = ConstantState::Unvisited;
                     self.constants.push(ConstantDecl { schema, item, state, ty: None });
-                    (Space::Constant, Found::Constant(id))
+                    (NameSpace::Constant, Found::Constant(id))
                 }
                 ast::ItemKind::Enum { .. } => {
                     let id = EnumId(self.enums.len() as u32);
                     self.enums.push(EnumDecl::new(schema, item));
-                    (Space::Type, Found::Enum(id))
+                    (NameSpace::Type, Found::Enum(id))
                 }
                 ast::ItemKind::Flags { .. } => {
                     let id = FlagsId(self.flags.len() as u32);
                     self.flags.push(FlagsDecl::new(schema, item));
-                    (Space::Type, Found::Flags(id))
+                    (NameSpace::Type, Found::Flags(id))
                 }
                 ast::ItemKind::Struct { .. }
                 | ast::ItemKind::Record { .. }
                 | ast::ItemKind::ExternStruct { .. } => {
                     let id = AggregateId(self.aggregates.len() as u32);
                     self.aggregates.push(AggregateDecl::named(schema, item));
-                    (Space::Type, Found::Aggregate(id))
+                    (NameSpace::Type, Found::Aggregate(id))
                 }
                 ast::ItemKind::Class { .. } => {
                     let id = ClassId(self.classes.len() as u32);
                     self.classes.push(ClassDecl { schema, item });
-                    (Space::Class, Found::Class(id))
+                    (NameSpace::Class, Found::Class(id))
                 }
-                ast::ItemKind::Consumer { .. } => (Space::Consumer, Found::Consumer),
-                ast::ItemKind::Space { .. } => (Space::Space, Found::Space),
+                ast::ItemKind::Consumer { .. } => (NameSpace::Consumer, Found::Consumer),
+                ast::ItemKind::Space { .. } => (NameSpace::AddressSpace, Found::Space),
                 ast::ItemKind::Properties { .. } | ast::ItemKind::Entry { .. } => {
                     self.declare_single(schema, item);
                     continue;
@@ -185,7 +186,7 @@ impl<'a> Checker<'a> {
     fn declare_name(
         &mut self,
         schema: SchemaIndex,
-        space: Space,
+        space: NameSpace,
         found: Found,
         name: &'a ast::Name,
     ) {
@@ -217,7 +218,7 @@ impl<'a> Checker<'a> {
     fn declare_use(&mut self, schema: SchemaIndex, other: SchemaIndex, name: &'a ast::Name) {
         self.schemas[schema].dependencies.insert(other);
         let mut known = false;
-        for space in Space::ALL {
+        for space in NameSpace::ALL {
             let key = (space, name.text.as_str());
             let Some(&(found, _)) = self.schemas[other].scope.own.get(&key) else { continue };
             known = true;
@@ -279,7 +280,7 @@ impl<'a> Checker<'a> {
     pub(super) fn find(
         &mut self,
         schema: SchemaIndex,
-        space: Space,
+        space: NameSpace,
         path: &ast::Path,
     ) -> Result<Found, Box<Diagnostic>> {
         match (path.dotted.as_slice(), path.members.as_slice()) {
@@ -303,7 +304,7 @@ impl<'a> Checker<'a> {
     fn find_plain(
         &mut self,
         schema: SchemaIndex,
-        space: Space,
+        space: NameSpace,
         name: &ast::Name,
     ) -> Result<Found, Box<Diagnostic>> {
         let key = (space, name.text.as_str());
@@ -325,12 +326,12 @@ impl<'a> Checker<'a> {
         Err(Box::new(self.unknown_plain(schema, space, name)))
     }
 
-    fn unknown_plain(&self, schema: SchemaIndex, space: Space, name: &ast::Name) -> Diagnostic {
+    fn unknown_plain(&self, schema: SchemaIndex, space: NameSpace, name: &ast::Name) -> Diagnostic {
         let scope = &self.schemas[schema].scope;
         let own = scope.own.keys().chain(scope.used.keys());
         let mut known: Vec<&str> =
             own.filter(|(kind, _)| *kind == space).map(|(_, name)| *name).collect();
-        if space == Space::Type {
+        if space == NameSpace::Type {
             known.extend(Scalar::ALL.iter().map(|scalar| scalar.word()));
         }
         known.sort_unstable();
@@ -350,7 +351,7 @@ impl<'a> Checker<'a> {
         &mut self,
         schema: SchemaIndex,
         other: SchemaIndex,
-        space: Space,
+        space: NameSpace,
         name: &ast::Name,
     ) -> Result<Found, Box<Diagnostic>> {
         if let Some(&(found, _)) = self.schemas[other].scope.own.get(&(space, name.text.as_str())) {
