@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 
+pub mod blobs;
+pub mod btf;
 pub mod doc;
 pub mod json;
 pub mod layout_text;
 mod layout_view;
 mod spell;
+pub mod table;
 
 pub use layout_view::{CACHE_LINE, LayoutView, Part, PartKind};
 
