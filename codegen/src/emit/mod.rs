@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 pub mod blobs;
 pub mod btf;
+pub mod c;
 pub mod doc;
 pub mod json;
 pub mod layout_text;
