@@ -77,6 +77,8 @@ codes! {
     E0309 "a struct, union, enum or flags set is empty"
     E0310 "an anonymous member must be a struct or a union"
 
+    E0311 "two schemas need each other by value"
+
     E0401 "an expression overflows or divides by zero"
     E0402 "a value does not fit its type"
     E0403 "a constant depends on itself"

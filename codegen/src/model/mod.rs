@@ -11,6 +11,7 @@
 
 pub mod names;
 pub mod target;
+mod valid;
 
 use crate::operator::BinaryOperator;
 use crate::source::Span;
@@ -727,6 +728,9 @@ pub struct Limit {
 pub struct FieldPath {
     /// As written: `a.b.c`.
     pub text: String,
+    /// How many aggregates outwards the path starts: 0 is the one that directly holds the field that has the
+    /// path, 1 the one that holds that one inline. Always 0 for the link of a [`List`].
+    pub up: u32,
     /// The positions.
     pub fields: Vec<usize>,
 }
