@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod diag;
+pub mod emit;
 pub mod model;
 pub mod operator;
 pub mod source;

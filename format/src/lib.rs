@@ -18,4 +18,5 @@ pub mod bits;
 pub mod btf;
 pub mod hash;
 pub mod history;
+pub mod schema;
 pub mod table;

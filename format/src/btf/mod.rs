@@ -6,9 +6,9 @@
 //! | tag | on | means |
 //! |---|---|---|
 //! | `inspect:if=CONFIG_X` | member | the macro that decides whether it exists; where not, its type is [`ABSENT`] |
-//! | `inspect:count=expr` | member | how many elements are valid; `$NAME` is the enumerator of a captured constant |
+//! | `inspect:count=expr` | member | how many elements are valid, over fields, or else enumerators of the blob |
 //! | `inspect:tag=field` | member | the field that says which arm of this union is valid |
-//! | `inspect:when=1,2` | member | the values of the tag for which this arm is valid; `$NAME` as above |
+//! | `inspect:when=1,2` | member | the values of the tag, or members of its enum, for which this arm is valid |
 //! | `inspect:otherwise` | member | the arm where no other is |
 //! | `inspect:list=struct.link` | member | what hangs on this list head, and by which member |
 //! | `inspect:ring=field` | member | the field that holds the index of the oldest element |
