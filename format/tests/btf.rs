@@ -68,8 +68,8 @@ fn sample() -> Blob {
         member("next", next, 0),
         Member { name: "lock".into(), type_id: number(long), place: lock },
         member("", union, 16 * 8 + 64),
-        member("x", u32, 3 << 24 | 28 * 8),
-        member("y", u32, 5 << 24 | (28 * 8 + 3)),
+        member("x", u32, (3 << 24) | (28 * 8)),
+        member("y", u32, (5 << 24) | (28 * 8 + 3)),
         numa,
         member("last", last, 32 * 8),
     ];
