@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use super::decode::{Leaf, Names, Shape, Shapes, element, is_optional};
+use super::links::Links;
 use super::types::{self, aggregate_word, function_prefix};
 use super::{docs, structs};
 use crate::model::names::schema_word;
@@ -55,8 +56,12 @@ fn read_scalar(scalar: Scalar, big: &str) -> Read {
             Read { absent: "false", ..read("bool", format!("inspect_get_u8(AT, {big}) != 0")) }
         }
         (Scalar::Char, _) => read("char", format!("(char)inspect_get_u8(AT, {big})")),
-        (Scalar::F32, _) => Read { float: true, ..read("float", format!("inspect_get_f32(AT, {big})")) },
-        (Scalar::F64, _) => Read { float: true, ..read("double", format!("inspect_get_f64(AT, {big})")) },
+        (Scalar::F32, _) => {
+            Read { float: true, ..read("float", format!("inspect_get_f32(AT, {big})")) }
+        }
+        (Scalar::F64, _) => {
+            Read { float: true, ..read("double", format!("inspect_get_f64(AT, {big})")) }
+        }
         (_, Width::Word) if scalar.is_signed() => {
             read("int64_t", format!("inspect_get_signed(AT, SIZE, {big})"))
         }
@@ -86,7 +91,8 @@ fn read_number(model: &Model, ty: &Type, big: &str) -> Option<Read> {
                 read(name, format!("({name}){inner}"))
             }
             EnumRepr::C(sizes) => {
-                let sign = if sizes.iter().any(|(_, signed)| *signed) { "signed" } else { "unsigned" };
+                let sign =
+                    if sizes.iter().any(|(_, signed)| *signed) { "signed" } else { "unsigned" };
                 read("int64_t", format!("(int64_t)inspect_get_{sign}(AT, SIZE, {big})"))
             }
         },
@@ -113,6 +119,7 @@ fn is_signed(model: &Model, ty: &Type) -> bool {
 /// The accessors of all structs, in dependency order.
 pub(super) fn all(
     model: &Model,
+    links: &Links,
     home: SchemaId,
     shapes: &Shapes<'_>,
     names: &mut Names,
@@ -120,7 +127,7 @@ pub(super) fn all(
     let field_count: usize = shapes.all.iter().map(|shape| shape.fields.len()).sum();
     let mut out = Vec::with_capacity(field_count * 2 + shapes.all.len());
     let getters = vec![String::new(); field_count];
-    let mut writer = Writer { model, home, shapes, names, getters, out: &mut out };
+    let mut writer = Writer { model, links, home, shapes, names, getters, out: &mut out };
     for ty in &model[home].types {
         if let TypeId::Aggregate(id) = ty {
             writer.tree(*id);
@@ -131,6 +138,7 @@ pub(super) fn all(
 
 struct Writer<'a> {
     model: &'a Model,
+    links: &'a Links,
     home: SchemaId,
     shapes: &'a Shapes<'a>,
     names: &'a mut Names,
@@ -204,7 +212,8 @@ impl Writer<'_> {
 
     fn field(&mut self, shape: &Shape<'_>, leaf: &Leaf<'_>, position: usize) {
         let Some(naming) = &leaf.field.naming else { return };
-        let optional = is_optional(leaf.field);
+        let captured = self.model[shape.id].layouts.is_none();
+        let optional = is_optional(leaf.field, captured);
         let field = Accessor {
             name: naming.c.as_str(),
             view: shape.view.as_str(),
@@ -238,10 +247,16 @@ impl Writer<'_> {
         let name = self.getter(field);
         let mut body = format!("\tconst struct inspect_place *place = {};\n\n", field.place);
         if field.optional {
-            let _ = write!(body, "\tif (place->offset == INSPECT_ABSENT)\n\t\treturn {};\n", read.absent);
+            let _ = write!(
+                body,
+                "\tif (place->offset == INSPECT_ABSENT)\n\t\treturn {};\n",
+                read.absent
+            );
         }
-        let expression =
-            read.expression.replace("AT", "view->data + place->offset").replace("SIZE", "place->size");
+        let expression = read
+            .expression
+            .replace("AT", "view->data + place->offset")
+            .replace("SIZE", "place->size");
         let _ = writeln!(body, "\treturn {expression};");
         let signature = format!("{} {name}(const struct {} *view)", read.result, field.view);
         self.push(&comment(&name, docs), signature, body, read.float);
@@ -252,7 +267,8 @@ impl Writer<'_> {
         let name = self.getter(field);
         let mut body = format!("\tconst struct inspect_place *place = {};\n", field.place);
         body.push_str("\tuint64_t value;\n\n");
-        let _ = write!(body, "\tif (place->offset == INSPECT_ABSENT)\n\t\treturn {};\n", read.absent);
+        let _ =
+            write!(body, "\tif (place->offset == INSPECT_ABSENT)\n\t\treturn {};\n", read.absent);
         body.push_str(
             "\tvalue = inspect_get_bits(view->data, place->offset, place->size, view->layouts->big);\n",
         );
@@ -298,7 +314,7 @@ impl Writer<'_> {
             let size = format!("view->layouts->layouts[{prefix}_LAYOUT].size");
             return Some((view, "view->layouts".to_owned(), size));
         }
-        if super::header::includes(self.model, schema).contains(&self.home) {
+        if !self.links.decoders(self.home).contains(&schema) {
             return None;
         }
         let word = schema_word(&self.model[schema].name);
@@ -311,11 +327,8 @@ impl Writer<'_> {
             return self.bytes(field, false, docs);
         };
         let name = self.getter(field);
-        let tail = if self.model[id].flexible {
-            "view->size - place->offset"
-        } else {
-            "place->size"
-        };
+        let tail =
+            if self.model[id].flexible { "view->size - place->offset" } else { "place->size" };
         let body = format!(
             "\tconst struct inspect_place *place = {};\n\tuint64_t size = {size};\n\n\
              \tif (size == 0 || place->offset == INSPECT_ABSENT || place->size < size)\n\
@@ -344,8 +357,14 @@ impl Writer<'_> {
              \treturn ({room}) / {stride};\n",
             field.place
         );
-        let comment = format!("/** {length}() - how many elements of {} there is room for */\n", field.name);
-        self.push(&comment, format!("uint64_t {length}(const struct {} *view)", field.view), body, false);
+        let comment =
+            format!("/** {length}() - how many elements of {} there is room for */\n", field.name);
+        self.push(
+            &comment,
+            format!("uint64_t {length}(const struct {} *view)", field.view),
+            body,
+            false,
+        );
         let at = format!("view->data + place->offset + index * {stride}");
         self.array_element(field, inner, docs, &length, &at, &stride);
     }
@@ -386,14 +405,24 @@ impl Writer<'_> {
                     "{place}\tstruct inspect_bytes bytes = {{ NULL, 0 }};\n\n{outside}\t\treturn bytes;\n\
                      {value}\treturn bytes;\n"
                 );
-                self.push(&comment, format!("struct inspect_bytes {name}({parameters})"), body, false);
+                self.push(
+                    &comment,
+                    format!("struct inspect_bytes {name}({parameters})"),
+                    body,
+                    false,
+                );
             }
             ty => {
                 let Some(read) = read_number(self.model, ty, "view->layouts->big") else { return };
                 let value = read.expression.replace("AT", at).replace("SIZE", "place->stride");
                 let body =
                     format!("{place}\n{outside}\t\treturn {};\n\treturn {value};\n", read.absent);
-                self.push(&comment, format!("{} {name}({parameters})", read.result), body, read.float);
+                self.push(
+                    &comment,
+                    format!("{} {name}({parameters})", read.result),
+                    body,
+                    read.float,
+                );
             }
         }
     }
@@ -420,7 +449,12 @@ impl Writer<'_> {
         self.push(&comment, signature, body, false);
     }
 
-    fn formula(&self, shape: &Shape<'_>, formula: &Formula, prelude: &mut Prelude) -> Option<String> {
+    fn formula(
+        &self,
+        shape: &Shape<'_>,
+        formula: &Formula,
+        prelude: &mut Prelude,
+    ) -> Option<String> {
         Some(match formula {
             Formula::Int(value) => {
                 let value = i64::try_from(*value).ok()?;
@@ -505,7 +539,9 @@ impl Writer<'_> {
             let field = types::string_literal(naming.c.as_bytes());
             let position = shape.first + index;
             let offset = format!("view->layouts->places[{position}].offset");
-            let Some(condition) = self.mismatch(shape, leaf.field, &naming.c, value) else { continue };
+            let Some(condition) = self.mismatch(shape, leaf.field, &naming.c, value) else {
+                continue;
+            };
             let _ = write!(
                 body,
                 "\tif ({offset} != INSPECT_ABSENT && {condition})\n\
@@ -521,10 +557,8 @@ impl Writer<'_> {
             "/** {name}() - whether the fields have their expected values; 0, or an enum \
              inspect_error_kind */\n"
         );
-        let signature = format!(
-            "int {name}(const struct {} *view, struct inspect_error *error)",
-            shape.view
-        );
+        let signature =
+            format!("int {name}(const struct {} *view, struct inspect_error *error)", shape.view);
         body.push_str("\treturn 0;\n");
         self.push(&comment, signature, body, false);
     }
@@ -643,7 +677,9 @@ fn row_field(model: &Model, field: &EntryField, name: &str, comment: String) -> 
             );
             function("const char *", "", body, false)
         }
-        Type::Array(inner, Length::Fixed(_)) => row_array(model, field, element(inner), &has, &function),
+        Type::Array(inner, Length::Fixed(_)) => {
+            row_array(model, field, element(inner), &has, &function)
+        }
         _ => function("struct inspect_bytes", "", row_bytes(field, &at, &has), false),
     }
 }
@@ -654,11 +690,13 @@ fn row_bytes(field: &EntryField, at: &str, has: &str) -> String {
     let absent = match &field.default {
         Value::Bytes(bytes) => {
             let list = types::byte_list(bytes, size);
-            let _ = writeln!(body, "\tstatic const unsigned char absent[{}] = {list};", size.max(1));
+            let _ =
+                writeln!(body, "\tstatic const unsigned char absent[{}] = {list};", size.max(1));
             "absent"
         }
         _ => {
-            let _ = writeln!(body, "\tstatic const unsigned char absent[{}] = {{ 0 }};", size.max(1));
+            let _ =
+                writeln!(body, "\tstatic const unsigned char absent[{}] = {{ 0 }};", size.max(1));
             "absent"
         }
     };

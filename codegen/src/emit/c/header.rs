@@ -5,15 +5,13 @@ use std::fmt::Write as _;
 
 use askama::Template;
 
-use super::structs::{self, StructView, forward};
-use super::types::{
-    self, Declarer, aggregate_word, integer, mask, schema_hash, string_literal,
-};
 use super::docs;
+use super::structs::{self, StructView, forward};
+use super::types::{self, Declarer, aggregate_word, integer, mask, schema_hash, string_literal};
 use crate::model::names::{schema_word, upper_case};
 use crate::model::{
-    AggregateId, AggregateKind, Class, ConstantValue, Entry, Enum, EnumRepr, FlagMember, Model, Pointee, Rule,
-    Scalar, Schema, SchemaId, Type, TypeId,
+    AggregateId, AggregateKind, Class, ConstantValue, Entry, Enum, EnumRepr, FlagMember, Model,
+    Pointee, Rule, Scalar, Schema, SchemaId, Type, TypeId,
 };
 
 /// The header of one schema.
@@ -206,7 +204,7 @@ pub(super) fn view(model: &Model, id: SchemaId) -> HeaderView {
             .flat_map(|properties| bits(&properties.members, 8))
             .collect(),
         items: items(model, id),
-        entry: entry(model, id, &schema.entry),
+        entry: entry(model, &schema.entry),
         classes: classes(model, id, &word),
         spaces: schema
             .spaces
@@ -356,7 +354,7 @@ fn enum_item(item: &Enum) -> Item {
     }
 }
 
-fn entry(model: &Model, home: SchemaId, entry: &Entry) -> EntryView {
+fn entry(model: &Model, entry: &Entry) -> EntryView {
     let declarer = Declarer::new(model);
     let taken: HashSet<&str> = entry.fields.iter().map(|field| field.naming.c.as_str()).collect();
     let core = ["core", "core_", "core__"]
@@ -447,7 +445,8 @@ fn consumers(model: &Model, schema: &Schema) -> Vec<ConsumerView> {
             what,
             rules: rules.iter().map(|rule| rule_initialiser(model, rule)).collect(),
         };
-        let limit = |limit: Option<u64>| limit.map_or("INSPECT_NO_LIMIT".to_owned(), |n| format!("{n}ull"));
+        let limit =
+            |limit: Option<u64>| limit.map_or("INSPECT_NO_LIMIT".to_owned(), |n| format!("{n}ull"));
         ConsumerView {
             comment: docs::comment("", &consumer.naming),
             name: consumer.naming.c.clone(),
@@ -479,7 +478,8 @@ fn rule_initialiser(model: &Model, rule: &Rule) -> String {
         }
         Rule::Entry { class, name, instance } => {
             let class = &model[*class];
-            let name = name.as_ref().map_or("NULL".to_owned(), |name| string_literal(name.as_bytes()));
+            let name =
+                name.as_ref().map_or("NULL".to_owned(), |name| string_literal(name.as_bytes()));
             format!(
                 "{{ INSPECT_RULE_ENTRY, {}, {}, {name}, {}ull, {}, 0 }}",
                 mask(u64::from(class.number), 4),

@@ -8,9 +8,7 @@ use std::fmt::Write as _;
 
 use super::types::{Declarer, aggregate_word, function_prefix, keyword};
 use super::{docs, types};
-use crate::model::{
-    Aggregate, AggregateId, AggregateKind, Field, Model, Target, Type, Value,
-};
+use crate::model::{Aggregate, AggregateId, AggregateKind, Field, Model, Target, Type, Value};
 
 /// A struct or union as the header's template prints it.
 pub(super) struct StructView {
@@ -94,9 +92,7 @@ fn view(model: &Model, id: AggregateId) -> StructView {
     let mut body = Body { model, declarer: Declarer::new(model), out: String::new(), pads: None };
     body.fields(aggregate, 1);
     let tag = format!("{} {}", keyword(aggregate), aggregate.naming.c);
-    let typedef = aggregate
-        .c_typedef
-        .then(|| format!("typedef {tag} {};", aggregate.naming.c));
+    let typedef = aggregate.c_typedef.then(|| format!("typedef {tag} {};", aggregate.naming.c));
     StructView {
         comment: docs::comment(keyword(aggregate), &aggregate.naming),
         typedef,
@@ -298,13 +294,18 @@ fn first_target(by_target: &[u8; Target::COUNT], index: usize) -> Option<Target>
     Target::all().find(|target| usize::from(by_target[target.index()]) == index)
 }
 
+/// A target as one bit.
+pub(super) fn target_bits(target: Target) -> u32 {
+    1 << target.index()
+}
+
 /// The targets with a layout, as bits and in words.
 pub(super) fn target_set(by_target: &[u8; Target::COUNT], index: usize) -> (u32, String) {
     let mut bits = 0;
     let mut names = Vec::new();
     for target in Target::all() {
         if usize::from(by_target[target.index()]) == index {
-            bits |= 1 << target.index();
+            bits |= target_bits(target);
             names.push(target.name());
         }
     }
