@@ -1,0 +1,623 @@
+//! Reads BTF in place, without an allocator.
+//!
+//! [`Btf::parse`] walks every record once: it knows their kinds, lies inside the sections, and refers only to
+//! types and texts that exist. What it cannot exclude, types that go in circles, meets a limit of steps
+//! wherever a chain is followed.
+
+use core::fmt;
+
+use super::{HEADER_SIZE, MAGIC, VERSION, kind};
+use crate::abi::Order;
+
+/// How many typedefs, qualifiers, arrays or anonymous members in a chain are believed.
+const CHAIN_LIMIT: u32 = 64;
+
+/// A blob whose records have been checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Btf<'a> {
+    types: &'a [u8],
+    strings: &'a str,
+    order: Order,
+    count: u32,
+}
+
+/// A finding about a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// Where, from the start of the blob.
+    pub offset: u64,
+    /// What.
+    pub kind: ErrorKind,
+}
+
+/// The kinds of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The bytes end too early.
+    Truncated,
+    /// Something else than BTF.
+    Magic,
+    /// A version that this reader does not know.
+    Version(u8),
+    /// A header smaller than it must be.
+    HeaderSize(u32),
+    /// A section outside the blob.
+    Section,
+    /// The strings do not begin and end with a NUL.
+    Strings,
+    /// A kind of type that this reader does not know.
+    Kind(u32),
+    /// A text that does not exist.
+    Name(u32),
+    /// A text that is not UTF-8.
+    NameEncoding,
+    /// A type that does not exist.
+    Type(u32),
+    /// A chain of types that is too long or goes in circles.
+    Chain(u32),
+}
+
+/// One type.
+#[derive(Clone, Copy, Debug)]
+pub struct Type<'a> {
+    btf: Btf<'a>,
+    id: u32,
+    name: u32,
+    info: u32,
+    size_or_type: u32,
+    rest: &'a [u8],
+}
+
+/// What an integer adds to its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Int {
+    /// Bits of [`super::encoding`].
+    pub encoding: u32,
+    /// Bits.
+    pub bits: u32,
+    /// The first bit of its bytes.
+    pub offset: u32,
+}
+
+/// An array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Array {
+    /// The type of its elements.
+    pub element: u32,
+    /// How many they are.
+    pub length: u32,
+}
+
+/// A member of a struct or union.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawMember<'a> {
+    /// Its name, empty for an anonymous struct or union.
+    pub name: &'a str,
+    /// Its type.
+    pub type_id: u32,
+    /// From the start of the struct, counted as [`crate::bits`] does.
+    pub bit_offset: u32,
+    /// The width of a bit-field.
+    pub bit_size: Option<u32>,
+}
+
+/// A member of an enum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Enumerator<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its value.
+    pub value: i128,
+}
+
+/// A text on a type or on one of its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeclTag<'a> {
+    /// The text.
+    pub text: &'a str,
+    /// The type.
+    pub type_id: u32,
+    /// The member, by position; `None` for the type itself.
+    pub member: Option<u32>,
+}
+
+impl<'a> Btf<'a> {
+    /// Checks a blob. More bytes may follow it.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        let order = parse_magic(bytes)?;
+        let word = |at: usize| {
+            let bytes = bytes.get(at..).and_then(<[u8]>::first_chunk);
+            bytes.map(|bytes| u32_of(*bytes, order)).ok_or(error(at as u64, ErrorKind::Truncated))
+        };
+        let header_size = word(4)?;
+        if header_size < HEADER_SIZE {
+            return Err(error(4, ErrorKind::HeaderSize(header_size)));
+        }
+        let section = |at: usize| {
+            let start = u64::from(header_size) + u64::from(word(at)?);
+            let end = start + u64::from(word(at + 4)?);
+            let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+            range
+                .and_then(|(start, end)| bytes.get(start..end))
+                .map(|section| (start, section))
+                .ok_or(error(at as u64, ErrorKind::Section))
+        };
+        let (types_start, types) = section(8)?;
+        let (strings_start, strings) = section(16)?;
+        if strings.first() != Some(&0) || strings.last() != Some(&0) {
+            return Err(error(strings_start, ErrorKind::Strings));
+        }
+        let strings = core::str::from_utf8(strings).map_err(|fault| {
+            error(strings_start + fault.valid_up_to() as u64, ErrorKind::NameEncoding)
+        })?;
+        let mut btf = Self { types, strings, order, count: u32::MAX };
+        btf.count = btf.check(types_start)?;
+        btf.check_references(types_start)?;
+        Ok(btf)
+    }
+
+    /// The byte order of the blob.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        self.order
+    }
+
+    /// How many types there are; ids go from 1 to this one, 0 is `void`.
+    #[must_use]
+    pub fn type_count(&self) -> u32 {
+        self.count
+    }
+
+    /// Every type in order, that of id 1 first.
+    #[must_use]
+    pub fn types(&self) -> Types<'a> {
+        Types { btf: *self, at: 0, next_id: 1 }
+    }
+
+    /// The type with an id; `None` for `void` and for ids that do not exist. It takes a walk over the types
+    /// before it.
+    #[must_use]
+    pub fn type_by_id(&self, id: u32) -> Option<Type<'a>> {
+        self.types().nth(usize::try_from(id.checked_sub(1)?).ok()?)
+    }
+
+    /// The struct or union with a name.
+    #[must_use]
+    pub fn composite(&self, name: &str) -> Option<Type<'a>> {
+        self.types().find(|ty| ty.is_composite() && ty.name() == name)
+    }
+
+    /// The first type of `kind` with a name.
+    #[must_use]
+    pub fn find(&self, kind: u32, name: &str) -> Option<Type<'a>> {
+        self.types().find(|ty| ty.kind() == kind && ty.name() == name)
+    }
+
+    /// The texts on types and members.
+    pub fn decl_tags(&self) -> impl Iterator<Item = DeclTag<'a>> + use<'a> {
+        self.types().filter_map(|ty| ty.decl_tag())
+    }
+
+    /// The type behind typedefs and qualifiers; `None` is `void`.
+    pub fn resolve(&self, id: u32) -> Result<Option<Type<'a>>, Error> {
+        let mut current = id;
+        for _ in 0..CHAIN_LIMIT {
+            let Some(ty) = self.type_by_id(current) else {
+                return Ok(None);
+            };
+            match ty.kind() {
+                kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => {
+                    current = ty.size_or_type;
+                }
+                _ => return Ok(Some(ty)),
+            }
+        }
+        Err(error(0, ErrorKind::Chain(id)))
+    }
+
+    /// Whether a type is that of a member which the compiler did not have.
+    #[must_use]
+    pub fn is_absent(&self, id: u32) -> bool {
+        let ty = self.type_by_id(id);
+        ty.is_some_and(|ty| ty.kind() == kind::TYPEDEF && ty.name() == super::ABSENT)
+    }
+
+    /// Bytes of a type; `None` for what has no size (`void`, functions, forward declarations).
+    /// `word_size` is that of a pointer.
+    pub fn size_of(&self, id: u32, word_size: u8) -> Result<Option<u64>, Error> {
+        let mut current = id;
+        let mut factor: u64 = 1;
+        for _ in 0..CHAIN_LIMIT {
+            let Some(ty) = self.resolve(current)? else {
+                return Ok(None);
+            };
+            let size = match ty.kind() {
+                kind::PTR => u64::from(word_size),
+                kind::ARRAY => {
+                    let Some(array) = ty.array() else {
+                        return Ok(None);
+                    };
+                    let chain = error(0, ErrorKind::Chain(id));
+                    factor = factor.checked_mul(u64::from(array.length)).ok_or(chain)?;
+                    current = array.element;
+                    continue;
+                }
+                kind::INT
+                | kind::STRUCT
+                | kind::UNION
+                | kind::ENUM
+                | kind::ENUM64
+                | kind::FLOAT
+                | kind::DATASEC => u64::from(ty.size_or_type),
+                _ => return Ok(None),
+            };
+            return size.checked_mul(factor).map(Some).ok_or(error(0, ErrorKind::Chain(id)));
+        }
+        Err(error(0, ErrorKind::Chain(id)))
+    }
+
+    /// Walks the records: each ends inside the section and bears a text that exists. Returns their number.
+    fn check(&self, start: u64) -> Result<u32, Error> {
+        let mut at = 0;
+        let mut count: u32 = 0;
+        while at < self.types.len() {
+            let offset = start + at as u64;
+            let (ty, next) = self.record(at, 0).map_err(|kind| error(offset, kind))?;
+            self.check_texts(&ty).map_err(|kind| error(offset, kind))?;
+            at = next;
+            count = count.checked_add(1).ok_or(error(offset, ErrorKind::Type(u32::MAX)))?;
+        }
+        Ok(count)
+    }
+
+    fn check_texts(&self, ty: &Type<'a>) -> Result<(), ErrorKind> {
+        self.check_text(ty.name)?;
+        let stride = match ty.kind() {
+            kind::STRUCT | kind::UNION | kind::ENUM64 => 12,
+            kind::ENUM | kind::FUNC_PROTO => 8,
+            _ => return Ok(()),
+        };
+        for part in ty.rest.chunks_exact(stride) {
+            self.check_text(word(part, 0, self.order))?;
+        }
+        Ok(())
+    }
+
+    /// Every type that a record names exists.
+    fn check_references(&self, start: u64) -> Result<(), Error> {
+        let mut at = 0;
+        while at < self.types.len() {
+            let offset = start + at as u64;
+            let (ty, next) = self.record(at, 0).map_err(|kind| error(offset, kind))?;
+            let known = |id: u32| {
+                if id <= self.count { Ok(()) } else { Err(error(offset, ErrorKind::Type(id))) }
+            };
+            match ty.kind() {
+                kind::PTR
+                | kind::TYPEDEF
+                | kind::VOLATILE
+                | kind::CONST
+                | kind::RESTRICT
+                | kind::FUNC
+                | kind::FUNC_PROTO
+                | kind::VAR
+                | kind::DECL_TAG
+                | kind::TYPE_TAG => known(ty.size_or_type)?,
+                _ => {}
+            }
+            match ty.kind() {
+                kind::ARRAY => {
+                    known(word(ty.rest, 0, self.order))?;
+                    known(word(ty.rest, 4, self.order))?;
+                }
+                kind::STRUCT | kind::UNION => {
+                    for member in ty.rest.chunks_exact(12) {
+                        known(word(member, 4, self.order))?;
+                    }
+                }
+                kind::FUNC_PROTO => {
+                    for parameter in ty.rest.chunks_exact(8) {
+                        known(word(parameter, 4, self.order))?;
+                    }
+                }
+                kind::DATASEC => {
+                    for variable in ty.rest.chunks_exact(12) {
+                        known(word(variable, 0, self.order))?;
+                    }
+                }
+                _ => {}
+            }
+            at = next;
+        }
+        Ok(())
+    }
+
+    /// The record at a position of the types section, and where the next one begins.
+    fn record(&self, at: usize, id: u32) -> Result<(Type<'a>, usize), ErrorKind> {
+        let head = self.types.get(at..).and_then(|rest| rest.get(..12));
+        let head = head.ok_or(ErrorKind::Truncated)?;
+        let info = word(head, 4, self.order);
+        let vlen = (info & 0xffff) as usize;
+        let length = match info >> 24 & 0x1f {
+            kind::INT | kind::VAR | kind::DECL_TAG => 4,
+            kind::ARRAY => 12,
+            kind::STRUCT | kind::UNION | kind::DATASEC | kind::ENUM64 => vlen * 12,
+            kind::ENUM | kind::FUNC_PROTO => vlen * 8,
+            kind::PTR
+            | kind::FWD
+            | kind::TYPEDEF
+            | kind::VOLATILE
+            | kind::CONST
+            | kind::RESTRICT
+            | kind::FUNC
+            | kind::FLOAT
+            | kind::TYPE_TAG => 0,
+            other => return Err(ErrorKind::Kind(other)),
+        };
+        let rest = self.types.get(at + 12..at + 12 + length).ok_or(ErrorKind::Truncated)?;
+        let name = word(head, 0, self.order);
+        let size_or_type = word(head, 8, self.order);
+        Ok((Type { btf: *self, id, name, info, size_or_type, rest }, at + 12 + length))
+    }
+
+    /// Texts end with a NUL, which the section does too; that they are UTF-8 was seen for all at once, so
+    /// that many names in one long text cost no more than few.
+    fn check_text(&self, offset: u32) -> Result<(), ErrorKind> {
+        let exists = usize::try_from(offset)
+            .is_ok_and(|at| at < self.strings.len() && self.strings.is_char_boundary(at));
+        if exists { Ok(()) } else { Err(ErrorKind::Name(offset)) }
+    }
+
+    /// The text at an offset that [`Btf::check_text`] has let pass.
+    fn text(&self, offset: u32) -> &'a str {
+        let rest = usize::try_from(offset).ok().and_then(|at| self.strings.get(at..)).unwrap_or("");
+        rest.split('\0').next().unwrap_or("")
+    }
+}
+
+/// The types of a blob.
+#[derive(Clone, Debug)]
+pub struct Types<'a> {
+    btf: Btf<'a>,
+    at: usize,
+    next_id: u32,
+}
+
+impl<'a> Iterator for Types<'a> {
+    type Item = Type<'a>;
+
+    fn next(&mut self) -> Option<Type<'a>> {
+        // `Btf::parse` has walked over every record: an error here is the end.
+        let (ty, next) = self.btf.record(self.at, self.next_id).ok()?;
+        self.at = next;
+        self.next_id = self.next_id.saturating_add(1);
+        Some(ty)
+    }
+}
+
+impl<'a> Type<'a> {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Its name; empty where it has none.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        self.btf.text(self.name)
+    }
+
+    /// One of [`super::kind`].
+    #[must_use]
+    pub fn kind(&self) -> u32 {
+        self.info >> 24 & 0x1f
+    }
+
+    /// A struct or a union.
+    #[must_use]
+    pub fn is_composite(&self) -> bool {
+        matches!(self.kind(), kind::STRUCT | kind::UNION)
+    }
+
+    /// Bytes, where the kind has a size.
+    #[must_use]
+    pub fn size(&self) -> u32 {
+        self.size_or_type
+    }
+
+    /// The type that it refers to, where the kind refers to one.
+    #[must_use]
+    pub fn target(&self) -> u32 {
+        self.size_or_type
+    }
+
+    /// For an enum: its values may be negative. For a struct: it has bit-fields.
+    #[must_use]
+    pub fn kind_flag(&self) -> bool {
+        self.info >> 31 == 1
+    }
+
+    /// The rest of an integer.
+    #[must_use]
+    pub fn int(&self) -> Option<Int> {
+        (self.kind() == kind::INT).then(|| {
+            let value = word(self.rest, 0, self.btf.order);
+            Int { encoding: value >> 24 & 0xf, offset: value >> 16 & 0xff, bits: value & 0xff }
+        })
+    }
+
+    /// The rest of an array.
+    #[must_use]
+    pub fn array(&self) -> Option<Array> {
+        (self.kind() == kind::ARRAY).then(|| Array {
+            element: word(self.rest, 0, self.btf.order),
+            length: word(self.rest, 8, self.btf.order),
+        })
+    }
+
+    /// The rest of a declaration tag.
+    #[must_use]
+    pub fn decl_tag(&self) -> Option<DeclTag<'a>> {
+        (self.kind() == kind::DECL_TAG).then(|| {
+            let member = word(self.rest, 0, self.btf.order);
+            let member = (member != u32::MAX).then_some(member);
+            DeclTag { text: self.name(), type_id: self.size_or_type, member }
+        })
+    }
+
+    /// The members of a struct or union; of another kind none.
+    #[must_use]
+    pub fn members(&self) -> Members<'a> {
+        let rest = if self.is_composite() { self.rest } else { &[] };
+        Members { btf: self.btf, has_bit_fields: self.kind_flag(), chunks: rest.chunks_exact(12) }
+    }
+
+    /// The members of an enum; of another kind none.
+    pub fn enumerators(&self) -> impl Iterator<Item = Enumerator<'a>> + use<'a> {
+        let ty = *self;
+        let (stride, rest) = match ty.kind() {
+            kind::ENUM => (8, ty.rest),
+            kind::ENUM64 => (12, ty.rest),
+            _ => (8, [].as_slice()),
+        };
+        rest.chunks_exact(stride).map(move |part| ty.enumerator(part))
+    }
+
+    fn enumerator(&self, part: &[u8]) -> Enumerator<'a> {
+        let order = self.btf.order;
+        let low = word(part, 4, order);
+        let high = if part.len() == 12 { word(part, 8, order) } else { 0 };
+        let value = u64::from(high) << 32 | u64::from(low);
+        let value = match (self.kind_flag(), part.len()) {
+            (false, _) => i128::from(value),
+            (true, 12) => i128::from(value as i64),
+            (true, _) => i128::from(low as i32),
+        };
+        Enumerator { name: self.btf.text(word(part, 0, order)), value }
+    }
+
+    /// The member with a name, looked for in anonymous structs and unions too; its offset counts from this
+    /// type's start.
+    pub fn member(&self, name: &str) -> Result<Option<RawMember<'a>>, Error> {
+        // Members that lie side by side are limited by the bytes of the blob; those that lie in one
+        // another, by the depth, and both together by the steps.
+        let mut steps = 1 << 16;
+        self.member_below(name, 0, &mut steps)
+    }
+
+    fn member_below(
+        &self,
+        name: &str,
+        depth: u32,
+        steps: &mut u32,
+    ) -> Result<Option<RawMember<'a>>, Error> {
+        let chain = error(0, ErrorKind::Chain(self.id));
+        for member in self.members() {
+            *steps = steps.checked_sub(1).ok_or(chain)?;
+            if member.name == name {
+                return Ok(Some(member));
+            }
+            if !member.name.is_empty() {
+                continue;
+            }
+            let Some(inner) = self.btf.resolve(member.type_id)?.filter(Self::is_composite) else {
+                continue;
+            };
+            if depth >= 16 {
+                return Err(chain);
+            }
+            if let Some(mut found) = inner.member_below(name, depth + 1, steps)? {
+                found.bit_offset = found.bit_offset.checked_add(member.bit_offset).ok_or(chain)?;
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The members of a struct or union.
+#[derive(Clone, Debug)]
+pub struct Members<'a> {
+    btf: Btf<'a>,
+    has_bit_fields: bool,
+    chunks: core::slice::ChunksExact<'a, u8>,
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = RawMember<'a>;
+
+    fn next(&mut self) -> Option<RawMember<'a>> {
+        let part = self.chunks.next()?;
+        let order = self.btf.order;
+        let place = word(part, 8, order);
+        let (bit_offset, bits) =
+            if self.has_bit_fields { (place & 0xff_ffff, place >> 24) } else { (place, 0) };
+        Some(RawMember {
+            name: self.btf.text(word(part, 0, order)),
+            type_id: word(part, 4, order),
+            bit_offset,
+            bit_size: (bits != 0).then_some(bits),
+        })
+    }
+}
+
+fn parse_magic(bytes: &[u8]) -> Result<Order, Error> {
+    let head: &[u8; 4] =
+        bytes.first_chunk().ok_or(error(bytes.len() as u64, ErrorKind::Truncated))?;
+    let magic = [head[0], head[1]];
+    let order = if magic == MAGIC.to_le_bytes() {
+        Order::Little
+    } else if magic == MAGIC.to_be_bytes() {
+        Order::Big
+    } else {
+        return Err(error(0, ErrorKind::Magic));
+    };
+    if head[2] != VERSION {
+        return Err(error(2, ErrorKind::Version(head[2])));
+    }
+    Ok(order)
+}
+
+/// The word at `at` of a part whose length has been checked; 0 beyond it.
+fn word(part: &[u8], at: usize, order: Order) -> u32 {
+    part.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u32_of(*bytes, order))
+}
+
+fn u32_of(bytes: [u8; 4], order: Order) -> u32 {
+    match order {
+        Order::Little => u32::from_le_bytes(bytes),
+        Order::Big => u32::from_be_bytes(bytes),
+    }
+}
+
+pub(super) fn error(offset: u64, kind: ErrorKind) -> Error {
+    Error { offset, kind }
+}
+
+impl core::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "type information at offset {:#x}: {}", self.offset, self.kind)
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Truncated => f.write_str("the bytes end here"),
+            Self::Magic => f.write_str("this is not BTF"),
+            Self::Version(version) => write!(f, "version {version} is not known"),
+            Self::HeaderSize(size) => write!(f, "a header of {size} bytes is impossible"),
+            Self::Section => f.write_str("the section lies outside the blob"),
+            Self::Strings => f.write_str("the strings do not begin and end with a NUL"),
+            Self::Kind(kind) => write!(f, "kind {kind} is not known"),
+            Self::Name(offset) => write!(f, "there is no text at {offset:#x}"),
+            Self::NameEncoding => f.write_str("a text is not UTF-8"),
+            Self::Type(id) => write!(f, "type {id} does not exist"),
+            Self::Chain(id) => write!(f, "type {id} leads in circles"),
+        }
+    }
+}
