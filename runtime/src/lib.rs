@@ -1,1 +1,27 @@
-//! What a producer links.
+//! What a program links that announces memory or decodes tables: run-time tables, the values that generated
+//! structs are made of, and the machinery under generated decoders.
+//!
+//! Generated code names [`__private`] and nothing else of this crate, so that the public names are free to
+//! follow what people write by hand. Data goes one way: a generated entry is handed to [`RuntimeTable`],
+//! which publishes it as a row; [`RuntimeTable::copy_to`] makes the bytes of a table out of the rows.
+//! Decoding goes the other way, in [`decode`]: bytes, a table, layouts, views.
+
+#![no_std]
+
+pub mod bits;
+pub mod decode;
+mod describe;
+mod entry;
+mod macros;
+mod policy;
+mod table;
+mod value;
+
+#[doc(hidden)]
+pub mod __private;
+
+pub use decode::Target;
+pub use entry::{Class, EntryFormat, Region};
+pub use policy::{Budget, Consumer, Partial, Rule, Space};
+pub use table::{CopyError, Entries, Entry, Handle, RegisterError, RuntimeTable, StaleHandle};
+pub use value::{Be16, Be32, Be64, Le16, Le32, Le64, Ptr, Text};

@@ -1,0 +1,147 @@
+//! What a generated schema tells the runtime about its entries and classes, and the region that a producer
+//! announces. Generated code implements the traits; people only name the types that do.
+
+use inspect_format::abi::{extent, space};
+
+use crate::table::{FieldWriter, RegisterError, Words};
+
+/// The row of a schema's table: the core entry and the schema's own fields. A generated entry type is one.
+pub trait EntryFormat: Copy {
+    /// The schema's name.
+    const SCHEMA: &'static str;
+    /// The schema's version.
+    const VERSION: u32;
+    /// Bytes of a row.
+    const SIZE: u32;
+    /// The fingerprint of every version, that of version 1 first.
+    const HISTORY: &'static [u64];
+    /// A row without its first 8 bytes, as words.
+    type Words: Words;
+
+    /// The core of the entry.
+    fn region(&self) -> &Region;
+
+    /// Writes the schema's own fields.
+    fn write_fields(&self, out: &mut FieldWriter<'_>) -> Result<(), RegisterError>;
+
+    /// The section that describes the schema.
+    fn schema_section() -> &'static [u8];
+
+    /// The section that describes the types, in words of the machine's order, then bytes of text.
+    fn types_section() -> (&'static [u32], &'static [u8]);
+}
+
+/// A kind of entry. A generated class type is one.
+pub trait Class {
+    /// The entry of the class's schema.
+    type Format: EntryFormat;
+    /// What an entry points at.
+    type Target: ?Sized;
+    /// As the schema calls it.
+    const NAME: &'static str;
+    /// Its number.
+    const NUMBER: u32;
+    /// Property bits that hold for every entry.
+    const PROPERTIES: u64;
+    /// The id of the target in the types section, 0 for none.
+    const TYPE_ID: u32;
+}
+
+/// Memory that is announced: what it is, where it lies, how long it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    pub(crate) class: u32,
+    pub(crate) class_name: &'static str,
+    pub(crate) type_id: u32,
+    pub(crate) id: Option<u32>,
+    pub(crate) properties: u64,
+    pub(crate) address: u64,
+    pub(crate) length: u64,
+    pub(crate) instance: u64,
+    pub(crate) name: &'static str,
+    pub(crate) space: u16,
+    pub(crate) extent: u8,
+    pub(crate) bound_size: u8,
+    pub(crate) bound: u64,
+}
+
+impl Region {
+    /// `length` bytes at `address`.
+    #[must_use]
+    pub const fn new<C: Class>(address: u64, length: u64) -> Self {
+        Self {
+            class: C::NUMBER,
+            class_name: C::NAME,
+            type_id: C::TYPE_ID,
+            id: None,
+            properties: C::PROPERTIES,
+            address,
+            length,
+            instance: 0,
+            name: "",
+            space: space::VIRTUAL,
+            extent: extent::DIRECT,
+            bound_size: 0,
+            bound: 0,
+        }
+    }
+
+    /// A variable.
+    #[must_use]
+    pub fn of<C: Class>(target: &'static C::Target) -> Self {
+        let address = core::ptr::from_ref(target).cast::<u8>() as usize;
+        Self::new::<C>(address as u64, size_of_val(target) as u64)
+    }
+
+    /// With a name.
+    #[must_use]
+    pub const fn name(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// With a key within the class: a node, a cpu, a queue.
+    #[must_use]
+    pub const fn instance(mut self, instance: u64) -> Self {
+        self.instance = instance;
+        self
+    }
+
+    /// With further property bits.
+    #[must_use]
+    pub const fn properties(mut self, bits: u64) -> Self {
+        self.properties |= bits;
+        self
+    }
+
+    /// In another address space.
+    #[must_use]
+    pub const fn space(mut self, space: u16) -> Self {
+        self.space = space;
+        self
+    }
+
+    /// With an id of the producer's choice, below 2^31, instead of the one derived from the names.
+    #[must_use]
+    pub const fn id(mut self, id: u32) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// The region lies where the pointer stored at its address points.
+    #[must_use]
+    pub const fn indirect(mut self) -> Self {
+        self.extent = extent::INDIRECT;
+        self
+    }
+
+    /// As [`Region::indirect`], with as many elements of the region's length as the counter of `size` bytes
+    /// at `counter` says when it is read.
+    #[must_use]
+    pub const fn counted(mut self, counter: u64, size: u8) -> Self {
+        self.extent = extent::COUNTED;
+        self.bound = counter;
+        self.bound_size = size;
+        self
+    }
+}
