@@ -201,11 +201,8 @@ impl Writer<'_> {
         let at = format!("layouts->layouts[{}_LAYOUT]", shape.prefix);
         let text = types::string_literal(aggregate.naming.c.as_bytes());
         let body = format!(
-            "\tuint64_t needed = {at}.size;\n\n\
-             \tif (needed == 0)\n\t\treturn inspect_fail(error, INSPECT_BAD_UNBOUND, 0, {text}, NULL);\n\
-             \tif (size < needed)\n\t\treturn inspect_fail(error, INSPECT_BAD_TRUNCATED, size, {text}, NULL);\n\
-             \tview->data = (const unsigned char *)data;\n\tview->size = size;\n\
-             \tview->layouts = layouts;\n\treturn 0;\n"
+            "\tview->layouts = layouts;\n\
+             \treturn inspect_open(&view->data, &view->size, {at}.size, {text}, data, size, error);\n"
         );
         self.push(&comment, signature, body, false);
     }
@@ -226,7 +223,8 @@ impl Writer<'_> {
             let name = self.names.unique(format!("{}_has_{}", shape.prefix, naming.c));
             let comment = format!("/** {name}() - whether the producer had the field */\n");
             let signature = format!("bool {name}(const struct {} *view)", shape.view);
-            let body = format!("\treturn ({})->offset != INSPECT_ABSENT;\n", field.place);
+            let body =
+                format!("\treturn view->layouts->places[{position}].offset != INSPECT_ABSENT;\n");
             self.push(&comment, signature, body, false);
         }
         let docs = docs::text(&naming.docs, &naming.lifetime);
