@@ -55,8 +55,12 @@ fn read_scalar(scalar: Scalar, big: &str) -> Read {
             Read { absent: "false", ..read("bool", format!("inspect_get_u8(AT, {big}) != 0")) }
         }
         (Scalar::Char, _) => read("char", format!("(char)inspect_get_u8(AT, {big})")),
-        (Scalar::F32, _) => Read { float: true, ..read("float", format!("inspect_get_f32(AT, {big})")) },
-        (Scalar::F64, _) => Read { float: true, ..read("double", format!("inspect_get_f64(AT, {big})")) },
+        (Scalar::F32, _) => {
+            Read { float: true, ..read("float", format!("inspect_get_f32(AT, {big})")) }
+        }
+        (Scalar::F64, _) => {
+            Read { float: true, ..read("double", format!("inspect_get_f64(AT, {big})")) }
+        }
         (_, Width::Word) if scalar.is_signed() => {
             read("int64_t", format!("inspect_get_signed(AT, SIZE, {big})"))
         }
@@ -86,7 +90,8 @@ fn read_number(model: &Model, ty: &Type, big: &str) -> Option<Read> {
                 read(name, format!("({name}){inner}"))
             }
             EnumRepr::C(sizes) => {
-                let sign = if sizes.iter().any(|(_, signed)| *signed) { "signed" } else { "unsigned" };
+                let sign =
+                    if sizes.iter().any(|(_, signed)| *signed) { "signed" } else { "unsigned" };
                 read("int64_t", format!("(int64_t)inspect_get_{sign}(AT, SIZE, {big})"))
             }
         },
@@ -238,10 +243,16 @@ impl Writer<'_> {
         let name = self.getter(field);
         let mut body = format!("\tconst struct inspect_place *place = {};\n\n", field.place);
         if field.optional {
-            let _ = write!(body, "\tif (place->offset == INSPECT_ABSENT)\n\t\treturn {};\n", read.absent);
+            let _ = write!(
+                body,
+                "\tif (place->offset == INSPECT_ABSENT)\n\t\treturn {};\n",
+                read.absent
+            );
         }
-        let expression =
-            read.expression.replace("AT", "view->data + place->offset").replace("SIZE", "place->size");
+        let expression = read
+            .expression
+            .replace("AT", "view->data + place->offset")
+            .replace("SIZE", "place->size");
         let _ = writeln!(body, "\treturn {expression};");
         let signature = format!("{} {name}(const struct {} *view)", read.result, field.view);
         self.push(&comment(&name, docs), signature, body, read.float);
@@ -252,7 +263,8 @@ impl Writer<'_> {
         let name = self.getter(field);
         let mut body = format!("\tconst struct inspect_place *place = {};\n", field.place);
         body.push_str("\tuint64_t value;\n\n");
-        let _ = write!(body, "\tif (place->offset == INSPECT_ABSENT)\n\t\treturn {};\n", read.absent);
+        let _ =
+            write!(body, "\tif (place->offset == INSPECT_ABSENT)\n\t\treturn {};\n", read.absent);
         body.push_str(
             "\tvalue = inspect_get_bits(view->data, place->offset, place->size, view->layouts->big);\n",
         );
@@ -311,11 +323,8 @@ impl Writer<'_> {
             return self.bytes(field, false, docs);
         };
         let name = self.getter(field);
-        let tail = if self.model[id].flexible {
-            "view->size - place->offset"
-        } else {
-            "place->size"
-        };
+        let tail =
+            if self.model[id].flexible { "view->size - place->offset" } else { "place->size" };
         let body = format!(
             "\tconst struct inspect_place *place = {};\n\tuint64_t size = {size};\n\n\
              \tif (size == 0 || place->offset == INSPECT_ABSENT || place->size < size)\n\
@@ -344,8 +353,14 @@ impl Writer<'_> {
              \treturn ({room}) / {stride};\n",
             field.place
         );
-        let comment = format!("/** {length}() - how many elements of {} there is room for */\n", field.name);
-        self.push(&comment, format!("uint64_t {length}(const struct {} *view)", field.view), body, false);
+        let comment =
+            format!("/** {length}() - how many elements of {} there is room for */\n", field.name);
+        self.push(
+            &comment,
+            format!("uint64_t {length}(const struct {} *view)", field.view),
+            body,
+            false,
+        );
         let at = format!("view->data + place->offset + index * {stride}");
         self.array_element(field, inner, docs, &length, &at, &stride);
     }
@@ -386,14 +401,24 @@ impl Writer<'_> {
                     "{place}\tstruct inspect_bytes bytes = {{ NULL, 0 }};\n\n{outside}\t\treturn bytes;\n\
                      {value}\treturn bytes;\n"
                 );
-                self.push(&comment, format!("struct inspect_bytes {name}({parameters})"), body, false);
+                self.push(
+                    &comment,
+                    format!("struct inspect_bytes {name}({parameters})"),
+                    body,
+                    false,
+                );
             }
             ty => {
                 let Some(read) = read_number(self.model, ty, "view->layouts->big") else { return };
                 let value = read.expression.replace("AT", at).replace("SIZE", "place->stride");
                 let body =
                     format!("{place}\n{outside}\t\treturn {};\n\treturn {value};\n", read.absent);
-                self.push(&comment, format!("{} {name}({parameters})", read.result), body, read.float);
+                self.push(
+                    &comment,
+                    format!("{} {name}({parameters})", read.result),
+                    body,
+                    read.float,
+                );
             }
         }
     }
@@ -420,7 +445,12 @@ impl Writer<'_> {
         self.push(&comment, signature, body, false);
     }
 
-    fn formula(&self, shape: &Shape<'_>, formula: &Formula, prelude: &mut Prelude) -> Option<String> {
+    fn formula(
+        &self,
+        shape: &Shape<'_>,
+        formula: &Formula,
+        prelude: &mut Prelude,
+    ) -> Option<String> {
         Some(match formula {
             Formula::Int(value) => {
                 let value = i64::try_from(*value).ok()?;
@@ -505,7 +535,9 @@ impl Writer<'_> {
             let field = types::string_literal(naming.c.as_bytes());
             let position = shape.first + index;
             let offset = format!("view->layouts->places[{position}].offset");
-            let Some(condition) = self.mismatch(shape, leaf.field, &naming.c, value) else { continue };
+            let Some(condition) = self.mismatch(shape, leaf.field, &naming.c, value) else {
+                continue;
+            };
             let _ = write!(
                 body,
                 "\tif ({offset} != INSPECT_ABSENT && {condition})\n\
@@ -521,10 +553,8 @@ impl Writer<'_> {
             "/** {name}() - whether the fields have their expected values; 0, or an enum \
              inspect_error_kind */\n"
         );
-        let signature = format!(
-            "int {name}(const struct {} *view, struct inspect_error *error)",
-            shape.view
-        );
+        let signature =
+            format!("int {name}(const struct {} *view, struct inspect_error *error)", shape.view);
         body.push_str("\treturn 0;\n");
         self.push(&comment, signature, body, false);
     }
@@ -643,7 +673,9 @@ fn row_field(model: &Model, field: &EntryField, name: &str, comment: String) -> 
             );
             function("const char *", "", body, false)
         }
-        Type::Array(inner, Length::Fixed(_)) => row_array(model, field, element(inner), &has, &function),
+        Type::Array(inner, Length::Fixed(_)) => {
+            row_array(model, field, element(inner), &has, &function)
+        }
         _ => function("struct inspect_bytes", "", row_bytes(field, &at, &has), false),
     }
 }
@@ -654,11 +686,13 @@ fn row_bytes(field: &EntryField, at: &str, has: &str) -> String {
     let absent = match &field.default {
         Value::Bytes(bytes) => {
             let list = types::byte_list(bytes, size);
-            let _ = writeln!(body, "\tstatic const unsigned char absent[{}] = {list};", size.max(1));
+            let _ =
+                writeln!(body, "\tstatic const unsigned char absent[{}] = {list};", size.max(1));
             "absent"
         }
         _ => {
-            let _ = writeln!(body, "\tstatic const unsigned char absent[{}] = {{ 0 }};", size.max(1));
+            let _ =
+                writeln!(body, "\tstatic const unsigned char absent[{}] = {{ 0 }};", size.max(1));
             "absent"
         }
     };

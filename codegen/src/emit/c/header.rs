@@ -5,15 +5,13 @@ use std::fmt::Write as _;
 
 use askama::Template;
 
-use super::structs::{self, StructView, forward};
-use super::types::{
-    self, Declarer, aggregate_word, integer, mask, schema_hash, string_literal,
-};
 use super::docs;
+use super::structs::{self, StructView, forward};
+use super::types::{self, Declarer, aggregate_word, integer, mask, schema_hash, string_literal};
 use crate::model::names::{schema_word, upper_case};
 use crate::model::{
-    AggregateId, AggregateKind, Class, ConstantValue, Entry, Enum, EnumRepr, FlagMember, Model, Pointee, Rule,
-    Scalar, Schema, SchemaId, Type, TypeId,
+    AggregateId, AggregateKind, Class, ConstantValue, Entry, Enum, EnumRepr, FlagMember, Model,
+    Pointee, Rule, Scalar, Schema, SchemaId, Type, TypeId,
 };
 
 /// The header of one schema.
@@ -447,7 +445,8 @@ fn consumers(model: &Model, schema: &Schema) -> Vec<ConsumerView> {
             what,
             rules: rules.iter().map(|rule| rule_initialiser(model, rule)).collect(),
         };
-        let limit = |limit: Option<u64>| limit.map_or("INSPECT_NO_LIMIT".to_owned(), |n| format!("{n}ull"));
+        let limit =
+            |limit: Option<u64>| limit.map_or("INSPECT_NO_LIMIT".to_owned(), |n| format!("{n}ull"));
         ConsumerView {
             comment: docs::comment("", &consumer.naming),
             name: consumer.naming.c.clone(),
@@ -479,7 +478,8 @@ fn rule_initialiser(model: &Model, rule: &Rule) -> String {
         }
         Rule::Entry { class, name, instance } => {
             let class = &model[*class];
-            let name = name.as_ref().map_or("NULL".to_owned(), |name| string_literal(name.as_bytes()));
+            let name =
+                name.as_ref().map_or("NULL".to_owned(), |name| string_literal(name.as_bytes()));
             format!(
                 "{{ INSPECT_RULE_ENTRY, {}, {}, {name}, {}ull, {}, 0 }}",
                 mask(u64::from(class.number), 4),

@@ -8,9 +8,7 @@ use std::fmt::Write as _;
 
 use super::types::{Declarer, aggregate_word, function_prefix, keyword};
 use super::{docs, types};
-use crate::model::{
-    Aggregate, AggregateId, AggregateKind, Field, Model, Target, Type, Value,
-};
+use crate::model::{Aggregate, AggregateId, AggregateKind, Field, Model, Target, Type, Value};
 
 /// A struct or union as the header's template prints it.
 pub(super) struct StructView {
@@ -94,9 +92,7 @@ fn view(model: &Model, id: AggregateId) -> StructView {
     let mut body = Body { model, declarer: Declarer::new(model), out: String::new(), pads: None };
     body.fields(aggregate, 1);
     let tag = format!("{} {}", keyword(aggregate), aggregate.naming.c);
-    let typedef = aggregate
-        .c_typedef
-        .then(|| format!("typedef {tag} {};", aggregate.naming.c));
+    let typedef = aggregate.c_typedef.then(|| format!("typedef {tag} {};", aggregate.naming.c));
     StructView {
         comment: docs::comment(keyword(aggregate), &aggregate.naming),
         typedef,

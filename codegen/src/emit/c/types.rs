@@ -86,7 +86,9 @@ impl<'a> Declarer<'a> {
             Type::Array(..) | Type::Text(_) | Type::Bytes(_) => {
                 self.declare(target, &format!("({star})"))
             }
-            Type::Flexible(element) => self.declare_pointer(&Pointee::Type((**element).clone()), declarator),
+            Type::Flexible(element) => {
+                self.declare_pointer(&Pointee::Type((**element).clone()), declarator)
+            }
             // A typedef cannot be declared ahead of its header.
             Type::Aggregate(id) if is_foreign_typedef(&self.model[*id]) => format!("void {star}"),
             _ => self.declare(target, &star),
@@ -129,7 +131,11 @@ pub(super) fn enum_word(item: &Enum) -> String {
 /// An integer as C writes it: usable in `#if`, of a type wide enough, unsigned where asked.
 pub(super) fn integer(value: i128, unsigned: bool) -> String {
     if unsigned || value > i128::from(i64::MAX) {
-        return if value > i128::from(u32::MAX) { format!("{value}ull") } else { format!("{value}u") };
+        return if value > i128::from(u32::MAX) {
+            format!("{value}ull")
+        } else {
+            format!("{value}u")
+        };
     }
     if value == i128::from(i64::MIN) {
         // The literal without its sign would not fit.
@@ -189,7 +195,11 @@ pub(super) fn string_literal(bytes: &[u8]) -> String {
 pub(super) fn value(ty: &Type, value: &Value) -> String {
     match (value, ty) {
         (Value::Int(number), Type::Scalar(Scalar::Bool)) => {
-            if *number == 0 { "false".to_owned() } else { "true".to_owned() }
+            if *number == 0 {
+                "false".to_owned()
+            } else {
+                "true".to_owned()
+            }
         }
         (Value::Int(number), Type::Scalar(scalar) | Type::Atomic(scalar)) => {
             integer(*number, !scalar.is_signed())
