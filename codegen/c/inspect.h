@@ -281,7 +281,6 @@ struct inspect_schema {
 	uint32_t cbor_size;
 	uint32_t types_size;
 	uint32_t history_size;
-	const unsigned char *name;
 	const unsigned char *cbor;
 	const uint32_t *types;
 	const uint64_t *history;
@@ -310,6 +309,10 @@ INSPECT_INLINE uint32_t inspect_table_checksum(const unsigned char *data, size_t
 		crc = inspect_crc_byte(crc, i >= 56 && i < 60 ? 0 : data[i]);
 	return ~crc;
 }
+
+/* The first word of type information: magic and version. */
+#define INSPECT_TYPES_MAGIC (INSPECT_BIG_ENDIAN ? 0xeb9f0100u : 0x0001eb9fu)
+#define INSPECT_MAX(a, b) ((a) > (b) ? (a) : (b))
 
 /* ---- Annotation pairs -------------------------------------------------------------------------------- */
 

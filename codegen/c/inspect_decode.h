@@ -910,7 +910,7 @@ INSPECT_INLINE void inspect_bind_names(const struct inspect_types *types,
 		uint32_t high = named;
 
 		at = inspect_type_read(types, at, &type);
-		if (type.kind != 4 && type.kind != 5)
+		if (type.kind != 4 && type.kind != 5 && type.kind != 8)
 			continue;
 		name = inspect_type_name(types, type.name);
 		while (low < high) {
@@ -923,8 +923,10 @@ INSPECT_INLINE void inspect_bind_names(const struct inspect_types *types,
 				b++;
 			}
 			if (*a == *b) {
-				if (layouts[middle].type == 0)
-					layouts[middle].type = id;
+				/* A struct that C knows by a typedef only has no name of its own. */
+				if (layouts[middle].type == 0 && inspect_type_strip(types, id, false, &type) &&
+				    (type.kind == 4 || type.kind == 5))
+					layouts[middle].type = type.id;
 				break;
 			}
 			if ((unsigned char)*a < (unsigned char)*b)
@@ -963,7 +965,7 @@ INSPECT_INLINE int inspect_bind(const struct inspect_types *types, const struct 
 		struct inspect_type type;
 
 		if (layouts[i].type == 0 || !inspect_type_at(types, layouts[i].type, &type) ||
-		    (type.kind != 4 && type.kind != 5))
+		    (type.kind != 4 && type.kind != 5) || type.size == 0)
 			continue;
 		for (j = spec->first; j < spec->first + spec->count; j++) {
 			uint32_t inner = 0;

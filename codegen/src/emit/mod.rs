@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+pub mod abi;
 pub mod blobs;
 pub mod btf;
 pub mod c;

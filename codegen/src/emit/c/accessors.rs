@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use super::decode::{Leaf, Names, Shape, Shapes, element, is_optional};
+use super::links::Links;
 use super::types::{self, aggregate_word, function_prefix};
 use super::{docs, structs};
 use crate::model::names::schema_word;
@@ -118,6 +119,7 @@ fn is_signed(model: &Model, ty: &Type) -> bool {
 /// The accessors of all structs, in dependency order.
 pub(super) fn all(
     model: &Model,
+    links: &Links,
     home: SchemaId,
     shapes: &Shapes<'_>,
     names: &mut Names,
@@ -125,7 +127,7 @@ pub(super) fn all(
     let field_count: usize = shapes.all.iter().map(|shape| shape.fields.len()).sum();
     let mut out = Vec::with_capacity(field_count * 2 + shapes.all.len());
     let getters = vec![String::new(); field_count];
-    let mut writer = Writer { model, home, shapes, names, getters, out: &mut out };
+    let mut writer = Writer { model, links, home, shapes, names, getters, out: &mut out };
     for ty in &model[home].types {
         if let TypeId::Aggregate(id) = ty {
             writer.tree(*id);
@@ -136,6 +138,7 @@ pub(super) fn all(
 
 struct Writer<'a> {
     model: &'a Model,
+    links: &'a Links,
     home: SchemaId,
     shapes: &'a Shapes<'a>,
     names: &'a mut Names,
@@ -209,7 +212,8 @@ impl Writer<'_> {
 
     fn field(&mut self, shape: &Shape<'_>, leaf: &Leaf<'_>, position: usize) {
         let Some(naming) = &leaf.field.naming else { return };
-        let optional = is_optional(leaf.field);
+        let captured = self.model[shape.id].layouts.is_none();
+        let optional = is_optional(leaf.field, captured);
         let field = Accessor {
             name: naming.c.as_str(),
             view: shape.view.as_str(),
@@ -310,7 +314,7 @@ impl Writer<'_> {
             let size = format!("view->layouts->layouts[{prefix}_LAYOUT].size");
             return Some((view, "view->layouts".to_owned(), size));
         }
-        if super::header::includes(self.model, schema).contains(&self.home) {
+        if !self.links.decoders(self.home).contains(&schema) {
             return None;
         }
         let word = schema_word(&self.model[schema].name);

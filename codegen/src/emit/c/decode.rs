@@ -9,9 +9,10 @@ use std::fmt::Write as _;
 use askama::Template;
 
 use super::accessors::{self, Function};
+use super::links::Links;
 use super::structs::inline_child;
 use super::types::{function_prefix, mask, schema_hash, string_literal};
-use super::{blobs, header};
+use crate::emit::blobs;
 use crate::model::names::{schema_word, upper_case};
 use crate::model::{
     AggregateId, EnumRepr, Field, Length, Model, Scalar, SchemaId, Target, Type, TypeId, Width,
@@ -161,20 +162,21 @@ pub(super) fn element(ty: &Type) -> &Type {
 }
 
 /// Whether a decoder finds a field in every table that has the struct.
-pub(super) fn is_optional(field: &Field) -> bool {
+pub(super) fn is_optional(field: &Field, captured: bool) -> bool {
     let since = field.naming.as_ref().map_or(1, |naming| naming.lifetime.since);
     let removed = field.naming.as_ref().is_some_and(|naming| naming.lifetime.removed.is_some());
-    since > 1 || removed || field.condition.is_some()
+    // No expression of C tells where a bit-field of a captured struct lies.
+    since > 1 || removed || field.condition.is_some() || (captured && field.bits.is_some())
 }
 
 /// Decides everything that the decoder says.
-pub(super) fn view(model: &Model, id: SchemaId) -> DecodeView {
+pub(super) fn view(model: &Model, links: &Links, id: SchemaId) -> DecodeView {
     let schema = &model[id];
     let word = schema_word(&schema.name);
     let mut names = Names::of(model);
     let shapes = Shapes::of(model, id, &names);
     let row = accessors::row(schema, model, &mut names);
-    let functions = accessors::all(model, id, &shapes, &mut names);
+    let functions = accessors::all(model, links, id, &shapes, &mut names);
     let field_count = shapes.all.iter().map(|shape| shape.fields.len()).sum();
     let (groups, group_of) = groups(model, &shapes);
     DecodeView {
@@ -182,7 +184,7 @@ pub(super) fn view(model: &Model, id: SchemaId) -> DecodeView {
         version: schema.version,
         hash: mask(schema_hash(&schema.name), 8),
         fingerprints: blobs::history(model, id).iter().map(|f| mask(*f, 8)).collect(),
-        includes: includes(model, id, &shapes),
+        includes: links.decoders(id).iter().map(|other| schema_word(&model[*other].name)).collect(),
         row,
         named_count: shapes.all.iter().filter(|shape| model[shape.id].parent.is_none()).count(),
         structs: shapes.all.iter().map(|shape| struct_view(model, &shapes, shape)).collect(),
@@ -195,29 +197,6 @@ pub(super) fn view(model: &Model, id: SchemaId) -> DecodeView {
     }
 }
 
-/// The schemas whose structs are held by value, `extern` ones included: their views are handed out.
-pub(super) fn held(model: &Model, home: SchemaId, ty: &Type) -> Option<SchemaId> {
-    match element(ty) {
-        Type::Aggregate(id) if model[*id].schema != home => Some(model[*id].schema),
-        _ => None,
-    }
-}
-
-fn includes(model: &Model, home: SchemaId, shapes: &Shapes<'_>) -> Vec<String> {
-    let mut out = HashSet::new();
-    for leaf in shapes.all.iter().flat_map(|shape| &shape.fields) {
-        out.extend(held(model, home, &leaf.field.ty));
-    }
-    // A schema that holds ours in turn would make the headers include one another.
-    let mut words: Vec<String> = out
-        .into_iter()
-        .filter(|other| !header::includes(model, *other).contains(&home))
-        .map(|other| schema_word(&model[other].name))
-        .collect();
-    words.sort();
-    words
-}
-
 fn struct_view(model: &Model, shapes: &Shapes<'_>, shape: &Shape<'_>) -> StructView {
     let aggregate = &model[shape.id];
     let fields = shape.fields.iter().map(|leaf| {
@@ -227,7 +206,7 @@ fn struct_view(model: &Model, shapes: &Shapes<'_>, shape: &Shape<'_>) -> StructV
             }
             _ => 0,
         };
-        let (width, flags) = requirement(model, leaf.field);
+        let (width, flags) = requirement(model, leaf.field, aggregate.layouts.is_none());
         let name = leaf.field.naming.as_ref().map_or("", |naming| naming.c.as_str());
         FieldView { name: string_literal(name.as_bytes()), width, flags, inner }
     });
@@ -246,8 +225,8 @@ fn struct_view(model: &Model, shapes: &Shapes<'_>, shape: &Shape<'_>) -> StructV
 }
 
 /// The width and the flags of an `inspect_field_spec`.
-fn requirement(model: &Model, field: &Field) -> (&'static str, u8) {
-    let mut flags = u8::from(is_optional(field));
+fn requirement(model: &Model, field: &Field, captured: bool) -> (&'static str, u8) {
+    let mut flags = u8::from(is_optional(field, captured));
     if field.bits.is_some() {
         return ("INSPECT_WIDTH_ANY", flags | 2);
     }

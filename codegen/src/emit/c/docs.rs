@@ -35,6 +35,10 @@ pub(super) fn titled(kind: &str, name: &str, text: &str) -> String {
     let mut lines = text.lines();
     let first = lines.next().unwrap_or("");
     let space = if kind.is_empty() { "" } else { " " };
+    if !text.contains('\n') && first.len() + name.len() < 90 {
+        let dash = if first.is_empty() { "" } else { " - " };
+        return format!("/** {kind}{space}{name}{dash}{first} */\n");
+    }
     let mut out = format!("/**\n * {kind}{space}{name}");
     if !first.is_empty() {
         let _ = write!(out, " - {first}");

@@ -204,7 +204,7 @@ pub(super) fn view(model: &Model, id: SchemaId) -> HeaderView {
             .flat_map(|properties| bits(&properties.members, 8))
             .collect(),
         items: items(model, id),
-        entry: entry(model, id, &schema.entry),
+        entry: entry(model, &schema.entry),
         classes: classes(model, id, &word),
         spaces: schema
             .spaces
@@ -354,7 +354,7 @@ fn enum_item(item: &Enum) -> Item {
     }
 }
 
-fn entry(model: &Model, home: SchemaId, entry: &Entry) -> EntryView {
+fn entry(model: &Model, entry: &Entry) -> EntryView {
     let declarer = Declarer::new(model);
     let taken: HashSet<&str> = entry.fields.iter().map(|field| field.naming.c.as_str()).collect();
     let core = ["core", "core_", "core__"]

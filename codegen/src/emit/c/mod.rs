@@ -5,10 +5,11 @@
 //! compiles as C99 to C23 and C++17 under `-Wall -Wextra -Wpedantic`, and inside a Linux kernel module.
 
 mod accessors;
-mod blobs;
+mod capture;
 mod decode;
 mod docs;
 mod header;
+mod links;
 mod source;
 mod structs;
 mod types;
@@ -30,13 +31,14 @@ const FIXED: [(&str, &str); 3] = [
 pub fn emit(model: &Model) -> Files {
     let mut files: Files =
         FIXED.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
-    for schema in needed(model) {
+    let links = links::Links::of(model);
+    for schema in needed(model, &links) {
         let word = schema_word(&model[schema].name);
         let mut add = |suffix: &str, text: String| {
             files.insert(format!("c/{word}.{suffix}"), text.into_bytes());
         };
         add("inspect.h", print(&header::view(model, schema), 1 << 20));
-        add("decode.h", print(&decode::view(model, schema), 1 << 20));
+        add("decode.h", print(&decode::view(model, &links, schema), 1 << 20));
         add("inspect.c", print(&source::view(model, schema), 1 << 16));
     }
     files
@@ -44,10 +46,12 @@ pub fn emit(model: &Model) -> Files {
 
 /// The emitted schemas, and `inspect.core` where one of them holds its records by value: a run that was not
 /// given it consults it only, and no other run would write its header.
-fn needed(model: &Model) -> Vec<SchemaId> {
+fn needed(model: &Model, links: &links::Links) -> Vec<SchemaId> {
     let mut schemas: Vec<SchemaId> = model.emitted().map(|(id, _)| id).collect();
     if let Some(core) = model.schema("inspect.core") {
-        let used = schemas.iter().any(|&id| header::includes(model, id).contains(&core));
+        let used = schemas.iter().any(|&id| {
+            header::includes(model, id).contains(&core) || links.decoders(id).contains(&core)
+        });
         if used && !schemas.contains(&core) {
             schemas.push(core);
         }
@@ -59,5 +63,7 @@ fn print(view: &impl Template, capacity: usize) -> String {
     let mut out = String::with_capacity(capacity);
     // Writing to a string does not fail, and the templates call nothing that could.
     view.render_into(&mut out).expect("a template of the C output renders into a string");
+    // A template ends without the newline of its last line.
+    out.push('\n');
     out
 }

@@ -2,8 +2,9 @@
 
 use askama::Template;
 
-use super::blobs;
-use super::types::{mask, schema_hash, string_literal};
+use super::capture;
+use super::types::{mask, schema_hash};
+use crate::emit::blobs;
 use crate::model::names::schema_word;
 use crate::model::{Model, SchemaId};
 
@@ -15,9 +16,16 @@ pub(super) struct SourceView {
     word: String,
     version: u32,
     hash: String,
-    name: String,
     entry_size: u32,
     fingerprint: String,
+    /// The headers of captured types.
+    headers: Vec<String>,
+    word_count: usize,
+    words: String,
+    text_size: usize,
+    text: String,
+    cbor_size: usize,
+    cbor: String,
     history: Vec<String>,
 }
 
@@ -26,14 +34,23 @@ pub(super) fn view(model: &Model, id: SchemaId) -> SourceView {
     let schema = &model[id];
     let history = blobs::history(model, id);
     let own = schema.version.checked_sub(1).and_then(|index| history.get(index as usize));
+    let types = blobs::types(model, id);
+    let cbor = blobs::schema_cbor_with(model, id, &types);
+    let blob = &types.blob;
     SourceView {
         schema: schema.name.clone(),
         word: schema_word(&schema.name),
         version: schema.version,
         hash: mask(schema_hash(&schema.name), 8),
-        name: string_literal(schema.name.as_bytes()),
         entry_size: schema.entry.size,
         fingerprint: mask(own.copied().unwrap_or(0), 8),
+        headers: capture::headers(model, &blob.words),
+        word_count: blob.words.len(),
+        words: capture::words(model, &blob.words),
+        text_size: blob.strings.len(),
+        text: capture::bytes(&blob.strings),
+        cbor_size: cbor.len(),
+        cbor: capture::bytes(&cbor),
         history: history.iter().map(|fingerprint| mask(*fingerprint, 8)).collect(),
     }
 }

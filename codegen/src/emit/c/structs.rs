@@ -294,13 +294,18 @@ fn first_target(by_target: &[u8; Target::COUNT], index: usize) -> Option<Target>
     Target::all().find(|target| usize::from(by_target[target.index()]) == index)
 }
 
+/// A target as one bit.
+pub(super) fn target_bits(target: Target) -> u32 {
+    1 << target.index()
+}
+
 /// The targets with a layout, as bits and in words.
 pub(super) fn target_set(by_target: &[u8; Target::COUNT], index: usize) -> (u32, String) {
     let mut bits = 0;
     let mut names = Vec::new();
     for target in Target::all() {
         if usize::from(by_target[target.index()]) == index {
-            bits |= 1 << target.index();
+            bits |= target_bits(target);
             names.push(target.name());
         }
     }
