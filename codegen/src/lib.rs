@@ -4,6 +4,7 @@
 //! `emit` -> files. A stage reads only what the stage before it returned; the program in `cli` and the
 //! builder for build scripts do all reading and writing of files.
 
+pub mod build;
 pub mod check;
 pub mod diag;
 pub mod emit;

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
+pub mod abi;
 pub mod blobs;
 pub mod btf;
+pub mod c;
 pub mod doc;
 pub mod json;
 pub mod layout_text;

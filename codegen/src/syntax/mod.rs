@@ -1,3 +1,7 @@
 //! From text to syntax trees: `scan` cuts, `parse` parses, `fmt` prints.
 
 pub mod ast;
+mod parse;
+pub mod scan;
+
+pub use parse::parse;

@@ -501,21 +501,20 @@ impl<'a> Type<'a> {
     /// The member with a name, looked for in anonymous structs and unions too; its offset counts from this
     /// type's start.
     pub fn member(&self, name: &str) -> Result<Option<RawMember<'a>>, Error> {
-        // Members that lie side by side are limited by the bytes of the blob; those that lie in one
-        // another, by the depth, and both together by the steps.
-        let mut steps = 1 << 16;
-        self.member_below(name, 0, &mut steps)
+        // How often anonymous members are entered is limited as a whole: entering each of many twice, level
+        // by level, would take for ever within any limit of depth.
+        let mut entries_left = 1024;
+        self.member_below(name, 0, &mut entries_left)
     }
 
     fn member_below(
         &self,
         name: &str,
         depth: u32,
-        steps: &mut u32,
+        entries_left: &mut u32,
     ) -> Result<Option<RawMember<'a>>, Error> {
         let chain = error(0, ErrorKind::Chain(self.id));
         for member in self.members() {
-            *steps = steps.checked_sub(1).ok_or(chain)?;
             if member.name == name {
                 return Ok(Some(member));
             }
@@ -525,10 +524,11 @@ impl<'a> Type<'a> {
             let Some(inner) = self.btf.resolve(member.type_id)?.filter(Self::is_composite) else {
                 continue;
             };
-            if depth >= 16 {
+            *entries_left = entries_left.checked_sub(1).ok_or(chain)?;
+            if depth >= CHAIN_LIMIT {
                 return Err(chain);
             }
-            if let Some(mut found) = inner.member_below(name, depth + 1, steps)? {
+            if let Some(mut found) = inner.member_below(name, depth + 1, entries_left)? {
                 found.bit_offset = found.bit_offset.checked_add(member.bit_offset).ok_or(chain)?;
                 return Ok(Some(found));
             }

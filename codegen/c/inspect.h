@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * What no schema changes: the target, the table's header and core entry, the root, the annotation pairs,
+ * consumer filters and the interface of the runtime.
+ *
+ * C99 to C23 and C++17 with the GNU extensions of GCC and Clang, in user space, in firmware and in a Linux
+ * kernel module. `<schema>.inspect.h` and `inspect_decode.h` build on it; it includes nothing of theirs.
+ */
+#ifndef INSPECT_H
+#define INSPECT_H
+
+#ifdef __KERNEL__
+#include <linux/stddef.h>
+#include <linux/types.h>
+#else
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** INSPECT_H_FORMAT - the generation of header and sections that these declarations describe */
+#define INSPECT_H_FORMAT 1
+
+/* ---- The compiler ------------------------------------------------------------------------------------ */
+
+/* C99 has no static assertion of its own; the extension keyword quiets pedantic compilers. */
+#ifdef __cplusplus
+#define INSPECT_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define INSPECT_ASSERT(condition, text) __extension__ _Static_assert(condition, text)
+#endif
+
+/* What the headers of schemas assert of every struct, on each target whose layout they know. */
+#define INSPECT_SIZE(type, size, align)                                                                    \
+	INSPECT_ASSERT(sizeof(type) == (size), #type " is not " #size " bytes");                           \
+	INSPECT_ASSERT(__alignof__(type) == (align), #type " is not aligned to " #align " bytes")
+#define INSPECT_AT(type, member, offset)                                                                   \
+	INSPECT_ASSERT(offsetof(type, member) == (offset), #type "." #member " is not at " #offset)
+
+#define INSPECT_INLINE static inline __attribute__((unused))
+#define INSPECT_CONST static const __attribute__((unused))
+
+/*
+ * The target, by its number in the list of targets; -1 is one that the list lacks, where layouts are the
+ * compiler's business and nothing is asserted.
+ */
+#if defined(__x86_64__) && defined(__LP64__)
+#define INSPECT_TARGET 0
+#elif defined(__i386__)
+#define INSPECT_TARGET 1
+#elif defined(__aarch64__) && defined(__LP64__) && defined(__AARCH64EL__)
+#define INSPECT_TARGET 2
+#elif defined(__arm__) && defined(__ARMEL__) && defined(__linux__)
+#define INSPECT_TARGET 3
+#elif defined(__arm__) && defined(__ARMEL__) && !defined(__linux__)
+#define INSPECT_TARGET 4
+#elif defined(__riscv) && __riscv_xlen == 64
+#define INSPECT_TARGET 5
+#elif defined(__riscv) && __riscv_xlen == 32
+#define INSPECT_TARGET 6
+#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define INSPECT_TARGET 7
+#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define INSPECT_TARGET 8
+#elif defined(__s390x__)
+#define INSPECT_TARGET 9
+#elif defined(__mips__) && !defined(__mips64) && defined(__MIPSEB__)
+#define INSPECT_TARGET 10
+#else
+#define INSPECT_TARGET (-1)
+#endif
+
+/** INSPECT_ON() - whether the target is one of a set, given as bits by their numbers */
+#define INSPECT_ON(targets) (INSPECT_TARGET >= 0 && ((targets) >> (INSPECT_TARGET & 31) & 1) != 0)
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define INSPECT_BIG_ENDIAN 1
+#else
+#define INSPECT_BIG_ENDIAN 0
+#endif
+
+/*
+ * The type that the compiler chooses for an enum of small values: fields of `extern` enums have it, whose
+ * members only their own header knows.
+ */
+enum inspect_enum_probe { INSPECT_ENUM_PROBE = 1 };
+#if defined(__ARM_SIZEOF_MINIMAL_ENUM) && __ARM_SIZEOF_MINIMAL_ENUM == 1
+typedef uint8_t inspect_enum;
+#else
+typedef unsigned int inspect_enum;
+#endif
+INSPECT_ASSERT(sizeof(enum inspect_enum_probe) == sizeof(inspect_enum),
+	       "enums are smaller or larger than on the targets of the schema");
+
+/* A signed number as wide as a pointer: `ssize`. */
+typedef __INTPTR_TYPE__ inspect_ssize;
+
+/** INSPECT_FIELD_GET() - the number in the bits of a mask */
+#define INSPECT_FIELD_GET(mask, value) (((value) & (mask)) / ((mask) & (~(mask) + 1)))
+/** INSPECT_FIELD_PUT() - a number moved to the bits of a mask */
+#define INSPECT_FIELD_PUT(mask, number) (((number) * ((mask) & (~(mask) + 1))) & (mask))
+
+/* Fields of a fixed byte order hold it in an ordinary integer: these convert on the way in and out. */
+INSPECT_INLINE uint16_t inspect_be16(uint16_t value)
+{
+	return INSPECT_BIG_ENDIAN ? value : __builtin_bswap16(value);
+}
+
+INSPECT_INLINE uint32_t inspect_be32(uint32_t value)
+{
+	return INSPECT_BIG_ENDIAN ? value : __builtin_bswap32(value);
+}
+
+INSPECT_INLINE uint64_t inspect_be64(uint64_t value)
+{
+	return INSPECT_BIG_ENDIAN ? value : __builtin_bswap64(value);
+}
+
+INSPECT_INLINE uint16_t inspect_le16(uint16_t value)
+{
+	return INSPECT_BIG_ENDIAN ? __builtin_bswap16(value) : value;
+}
+
+INSPECT_INLINE uint32_t inspect_le32(uint32_t value)
+{
+	return INSPECT_BIG_ENDIAN ? __builtin_bswap32(value) : value;
+}
+
+INSPECT_INLINE uint64_t inspect_le64(uint64_t value)
+{
+	return INSPECT_BIG_ENDIAN ? __builtin_bswap64(value) : value;
+}
+
+/* ---- The table --------------------------------------------------------------------------------------- */
+
+/* The first bytes of a table and of a root. */
+#define INSPECT_TABLE_MAGIC "\211INSPCT\n"
+#define INSPECT_ROOT_MAGIC "\211INSPRT\n"
+
+#define INSPECT_LITTLE 1
+#define INSPECT_BIG 2
+
+/* inspect_header.flags */
+#define INSPECT_TABLE_RUNTIME 1u
+#define INSPECT_TABLE_RELATIVE 2u
+#define INSPECT_TABLE_SORTED 4u
+
+/* inspect_section.kind */
+#define INSPECT_SECTION_ENTRIES 1u
+#define INSPECT_SECTION_STRINGS 2u
+#define INSPECT_SECTION_SCHEMA 3u
+#define INSPECT_SECTION_TYPES 4u
+#define INSPECT_SECTION_IDENTITY 5u
+#define INSPECT_SECTION_HISTORY 6u
+
+/* inspect_entry.state, low two bits; the generation stands above them */
+#define INSPECT_EMPTY 0u
+#define INSPECT_WRITING 1u
+#define INSPECT_LIVE 2u
+#define INSPECT_CHANGING 3u
+#define INSPECT_GENERATION_MAX 0x3fffffffu
+
+/* inspect_entry.properties: the bits that mean the same in every schema */
+#define INSPECT_SENSITIVE 0x8000000000000000ull
+#define INSPECT_VOLATILE 0x4000000000000000ull
+#define INSPECT_READ_ONLY 0x2000000000000000ull
+#define INSPECT_MMIO 0x1000000000000000ull
+#define INSPECT_INIT 0x0800000000000000ull
+#define INSPECT_PER_CPU 0x0400000000000000ull
+
+/* inspect_entry.extent */
+#define INSPECT_DIRECT 0u
+#define INSPECT_INDIRECT 1u
+#define INSPECT_COUNTED 2u
+#define INSPECT_ADDRESS_ONLY 3u
+#define INSPECT_RANGE 4u
+#define INSPECT_EXTENT_MASK 0x3fu
+#define INSPECT_BOUND_SLOT 0x40u
+#define INSPECT_ADDRESS_SLOT 0x80u
+
+/* inspect_entry.space */
+#define INSPECT_SPACE_VIRTUAL 0u
+#define INSPECT_SPACE_PHYSICAL 1u
+#define INSPECT_SPACE_BUS 2u
+#define INSPECT_SPACE_FILE 3u
+
+/* inspect_entry.id: explicit, or allotted at run time */
+#define INSPECT_ID_EXPLICIT 0x80000000u
+
+/**
+ * struct inspect_header - the start of a table
+ *
+ * The first 16 bytes never change in any version of the format.
+ */
+struct inspect_header {
+	unsigned char magic[8];
+	uint8_t byte_order;
+	uint8_t word_size;
+	uint16_t format;
+	uint32_t header_size;
+	uint64_t total_size;
+	uint32_t flags;
+	uint32_t section_count;
+	uint32_t schema_version;
+	uint32_t entry_size;
+	uint64_t fingerprint;
+	uint64_t reserved;
+	uint32_t checksum;
+	uint32_t arena_used;
+	uint64_t self_address;
+	uint64_t nonce;
+	uint64_t schema;
+	uint64_t next;
+} __attribute__((aligned(8), may_alias));
+
+/** struct inspect_section - one record of a table's directory */
+struct inspect_section {
+	uint32_t kind;
+	uint32_t flags;
+	uint64_t offset;
+	uint64_t size;
+} __attribute__((aligned(8), may_alias));
+
+/** struct inspect_entry - the part that every row of every table begins with */
+struct inspect_entry {
+	uint32_t state;
+	uint32_t id;
+	uint32_t class_number;
+	uint32_t type;
+	uint64_t properties;
+	uint64_t address;
+	uint64_t length;
+	uint64_t instance;
+	uint32_t name;
+	uint16_t space;
+	uint8_t extent;
+	uint8_t bound_size;
+	uint64_t bound;
+} __attribute__((aligned(8), may_alias));
+
+/** struct inspect_root - where a loaded object's tables are */
+struct inspect_root {
+	unsigned char magic[8];
+	uint8_t byte_order;
+	uint8_t word_size;
+	uint16_t format;
+	uint32_t size;
+	uint64_t compile_table;
+	uint64_t compile_end;
+	uint64_t runtime_table;
+	uint64_t nonce;
+	uint64_t self_address;
+	uint64_t zero;
+} __attribute__((aligned(8), may_alias));
+
+INSPECT_ASSERT(sizeof(struct inspect_header) == 96, "the header is 96 bytes");
+INSPECT_ASSERT(offsetof(struct inspect_header, fingerprint) == 40, "the header's layout is fixed");
+INSPECT_ASSERT(offsetof(struct inspect_header, next) == 88, "the header's layout is fixed");
+INSPECT_ASSERT(sizeof(struct inspect_section) == 24, "a directory record is 24 bytes");
+INSPECT_ASSERT(sizeof(struct inspect_entry) == 64, "the core entry is 64 bytes");
+INSPECT_ASSERT(offsetof(struct inspect_entry, name) == 48, "the core entry's layout is fixed");
+INSPECT_ASSERT(offsetof(struct inspect_entry, bound) == 56, "the core entry's layout is fixed");
+INSPECT_ASSERT(sizeof(struct inspect_root) == 64, "the root is 64 bytes");
+
+/**
+ * struct inspect_schema - what a schema's generated code carries, once in a program
+ *
+ * The blobs are writable data, since cores written by a kernel omit read-only pages of files. Sizes are in
+ * bytes. Annotation records point here, the runtime's tables too.
+ */
+struct inspect_schema {
+	uint32_t size;
+	uint32_t version;
+	uint64_t schema;
+	uint64_t fingerprint;
+	uint32_t entry_size;
+	uint32_t cbor_size;
+	uint32_t types_size;
+	uint32_t history_size;
+	const unsigned char *cbor;
+	const uint32_t *types;
+	const uint64_t *history;
+};
+
+INSPECT_INLINE uint32_t inspect_crc_byte(uint32_t crc, unsigned char byte)
+{
+	/* CRC-32C of the sixteen half bytes. */
+	static const uint32_t half[16] = { 0x00000000u, 0x105ec76fu, 0x20bd8edeu, 0x30e349b1u,
+					   0x417b1dbcu, 0x5125dad3u, 0x61c69362u, 0x7198540du,
+					   0x82f63b78u, 0x92a8fc17u, 0xa24bb5a6u, 0xb21572c9u,
+					   0xc38d26c4u, 0xd3d3e1abu, 0xe330a81au, 0xf36e6f75u };
+
+	crc ^= byte;
+	crc = half[crc & 15] ^ crc >> 4;
+	return half[crc & 15] ^ crc >> 4;
+}
+
+/* The checksum of a table's block, the field itself taken as zero. */
+INSPECT_INLINE uint32_t inspect_table_checksum(const unsigned char *data, size_t size)
+{
+	uint32_t crc = 0xffffffffu;
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		crc = inspect_crc_byte(crc, i >= 56 && i < 60 ? 0 : data[i]);
+	return ~crc;
+}
+
+/* The first word of type information: magic and version. */
+#define INSPECT_TYPES_MAGIC (INSPECT_BIG_ENDIAN ? 0xeb9f0100u : 0x0001eb9fu)
+#define INSPECT_MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* ---- Annotation pairs -------------------------------------------------------------------------------- */
+
+/* inspect_pair.kind */
+#define INSPECT_PAIR_TEXT 1u
+#define INSPECT_PAIR_INTEGER 2u
+#define INSPECT_PAIR_ADDRESS 3u
+#define INSPECT_PAIR_BEGIN 4u
+#define INSPECT_PAIR_END 5u
+
+/**
+ * struct inspect_pair - one key with its value, the same bytes on every target
+ *
+ * Text is inline, since a string literal would stay in the image when the pairs are dropped.
+ */
+struct inspect_pair {
+	char key[32];
+	uint32_t kind;
+	uint32_t size;
+	uint64_t integer;
+	const volatile void *address;
+#if __SIZEOF_POINTER__ == 4
+	uint32_t address_padding;
+#endif
+	char text[72];
+} __attribute__((aligned(8)));
+
+INSPECT_ASSERT(sizeof(struct inspect_pair) == 128, "a pair is 128 bytes");
+INSPECT_ASSERT(offsetof(struct inspect_pair, address) == 48, "a pair's layout is fixed");
+INSPECT_ASSERT(offsetof(struct inspect_pair, text) == 56, "a pair's layout is fixed");
+
+#if __SIZEOF_POINTER__ == 4
+#define INSPECT_PAIR_(key, kind, integer, address, text) \
+	{ key, kind, 128, integer, address, 0, text }
+#else
+#define INSPECT_PAIR_(key, kind, integer, address, text) { key, kind, 128, integer, address, text }
+#endif
+
+#define INSPECT_BEGIN(schema) INSPECT_PAIR_("inspect:begin", INSPECT_PAIR_BEGIN, 0, schema, "")
+#define INSPECT_END() INSPECT_PAIR_("inspect:end", INSPECT_PAIR_END, 0, 0, "")
+#define INSPECT_TEXT(key, value) INSPECT_PAIR_(key, INSPECT_PAIR_TEXT, 0, 0, value)
+#define INSPECT_INTEGER(key, value) INSPECT_PAIR_(key, INSPECT_PAIR_INTEGER, value, 0, "")
+#define INSPECT_ADDRESS(key, value) INSPECT_PAIR_(key, INSPECT_PAIR_ADDRESS, 0, value, "")
+
+/*
+ * `used` keeps the compiler from dropping a record, `retain` the linker with --gc-sections; the latter only
+ * where the compiler takes it without a warning, which bare-metal targets do not.
+ */
+#if defined(__has_attribute)
+#if __has_attribute(retain) && defined(__ELF__) && defined(__linux__)
+#define INSPECT_RETAIN __attribute__((used, retain))
+#endif
+#endif
+#ifndef INSPECT_RETAIN
+#define INSPECT_RETAIN __attribute__((used))
+#endif
+
+/* C++ must not initialise a record when the program starts: it would write into the packed table. */
+#if defined(__cplusplus) && defined(__clang__)
+#define INSPECT_CONSTINIT __attribute__((require_constant_initialization))
+#elif defined(__cplusplus) && __GNUC__ >= 10
+#define INSPECT_CONSTINIT __constinit
+#else
+#define INSPECT_CONSTINIT
+#endif
+
+#define INSPECT_JOIN_(a, b) a##b
+#define INSPECT_JOIN(a, b) INSPECT_JOIN_(a, b)
+
+/** INSPECT_RECORD() - one annotation from its pairs, without begin and end */
+#ifdef INSPECT_OFF
+#define INSPECT_RECORD(schema, ...) INSPECT_ASSERT(1, "annotations are switched off")
+#else
+#define INSPECT_RECORD(schema, ...)                                                                        \
+	static INSPECT_CONSTINIT struct inspect_pair INSPECT_JOIN(inspect_pairs_, __LINE__)[]              \
+		__attribute__((section("inspect_table"), aligned(8))) INSPECT_RETAIN = {                   \
+			INSPECT_BEGIN(schema), __VA_ARGS__, INSPECT_TEXT("file", INSPECT_FILE),            \
+			INSPECT_INTEGER("line", __LINE__), INSPECT_END()                                   \
+		}
+#endif
+
+/* The file's own name where the compiler knows it: a path may be longer than a pair. */
+#ifdef __FILE_NAME__
+#define INSPECT_FILE __FILE_NAME__
+#else
+#define INSPECT_FILE ""
+#endif
+
+/** INSPECT_OBJECT() - annotates a variable of a class's type, under an explicit name */
+#define INSPECT_OBJECT(schema, class_name, type, variable, name)                                           \
+	INSPECT_RECORD(schema, INSPECT_TEXT("class", class_name), INSPECT_TEXT("name", name),              \
+		       INSPECT_ADDRESS("address", &(variable)),                                            \
+		       INSPECT_INTEGER("length", INSPECT_SIZE_OF(type, &(variable), variable)))
+
+/** INSPECT_ARRAY() - annotates an array whose elements have a class's type */
+#define INSPECT_ARRAY(schema, class_name, type, variable, name)                                            \
+	INSPECT_RECORD(schema, INSPECT_TEXT("class", class_name), INSPECT_TEXT("name", name),              \
+		       INSPECT_ADDRESS("address", &(variable)[0]),                                         \
+		       INSPECT_INTEGER("length", INSPECT_SIZE_OF(type, &(variable)[0], variable)))
+
+/* The size of a variable, which does not compile where the pointer is not of the type. */
+#define INSPECT_SIZE_OF(type, pointer, variable)                                                           \
+	(sizeof(variable) + 0 * sizeof(1 ? (pointer) : (const volatile type *)0))
+
+/* ---- Consumers --------------------------------------------------------------------------------------- */
+
+/* inspect_rule.kind */
+#define INSPECT_RULE_CLASS 0u
+#define INSPECT_RULE_ENTRY 1u
+#define INSPECT_RULE_PROPERTIES 2u
+
+/** struct inspect_rule - what a consumer allows, denies or ranks */
+struct inspect_rule {
+	/** @kind: every entry of a class, some of a class, or those with one of these properties */
+	uint32_t kind;
+	/** @class_number: of the schema @schema */
+	uint32_t class_number;
+	uint64_t schema;
+	/** @name: exactly; NULL is any */
+	const char *name;
+	/** @instance: where @any_instance is false */
+	uint64_t instance;
+	bool any_instance;
+	uint64_t properties;
+};
+
+#define INSPECT_NO_LIMIT 0xffffffffffffffffull
+
+/** struct inspect_consumer - what may be seen, and by whom */
+struct inspect_consumer {
+	const char *name;
+	const struct inspect_rule *allow;
+	size_t allow_count;
+	const struct inspect_rule *deny;
+	size_t deny_count;
+	const struct inspect_rule *order;
+	size_t order_count;
+	uint64_t require;
+	uint64_t permit;
+	uint64_t limit_regions;
+	uint64_t limit_name;
+	uint64_t limit_bytes;
+};
+
+INSPECT_INLINE bool inspect_text_equal(const char *a, const char *b)
+{
+	while (*a != 0 && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+INSPECT_INLINE bool inspect_rule_matches(const struct inspect_rule *rule, uint64_t schema,
+					 const struct inspect_entry *entry, const char *name)
+{
+	if (rule->kind == INSPECT_RULE_PROPERTIES)
+		return (entry->properties & rule->properties) != 0;
+	if (rule->schema != schema || rule->class_number != entry->class_number)
+		return false;
+	if (rule->kind == INSPECT_RULE_CLASS)
+		return true;
+	return (rule->name == NULL || inspect_text_equal(rule->name, name)) &&
+	       (rule->any_instance || rule->instance == entry->instance);
+}
+
+/**
+ * inspect_consumer_allows() - whether a consumer may see an entry
+ * @schema: the table's schema, as its header says
+ * @entry: in native byte order
+ * @name: the entry's name, never NULL
+ *
+ * Everything not allowed is refused, what is denied is refused whatever is allowed, and so is what is
+ * sensitive or has effects when read, unless the consumer permits it by name.
+ */
+INSPECT_INLINE bool inspect_consumer_allows(const struct inspect_consumer *consumer, uint64_t schema,
+					    const struct inspect_entry *entry, const char *name)
+{
+	const uint64_t guarded = INSPECT_SENSITIVE | INSPECT_MMIO;
+	size_t i;
+
+	if ((entry->properties & consumer->require) != consumer->require)
+		return false;
+	if ((entry->properties & guarded & ~consumer->permit) != 0)
+		return false;
+	for (i = 0; i < consumer->deny_count; i++) {
+		if (inspect_rule_matches(&consumer->deny[i], schema, entry, name))
+			return false;
+	}
+	for (i = 0; i < consumer->allow_count; i++) {
+		if (inspect_rule_matches(&consumer->allow[i], schema, entry, name))
+			return true;
+	}
+	return false;
+}
+
+/* ---- The runtime (inspect_runtime.c) ----------------------------------------------------------------- */
+
+/* What the functions below return; 0 is success. */
+#define INSPECT_OK 0
+#define INSPECT_E_FULL (-1)
+#define INSPECT_E_NAMES_FULL (-2)
+#define INSPECT_E_STALE (-3)
+#define INSPECT_E_MEMORY (-4)
+#define INSPECT_E_REGION (-5)
+
+/** struct inspect_handle - a registered row; one that was unregistered is never somebody else's */
+struct inspect_handle {
+	uint32_t slot;
+	uint32_t generation;
+};
+
+/** struct inspect_runtime_table - a run-time table; its memory begins with the header */
+struct inspect_runtime_table {
+	struct inspect_header *header;
+	const struct inspect_schema *schema;
+	unsigned char *rows;
+	char *names;
+	uint32_t capacity;
+	uint32_t names_size;
+};
+
+/** INSPECT_TABLE_SIZE() - bytes of memory for a table of so many rows with so many bytes of names */
+#define INSPECT_TABLE_SIZE(row_size, row_count, name_bytes)                                                \
+	(sizeof(struct inspect_header) + 5 * sizeof(struct inspect_section) +                              \
+	 (size_t)(row_size) * (row_count) + (((size_t)(name_bytes) + 8) & ~(size_t)7))
+
+/**
+ * inspect_table_init() - makes an empty table in zeroed memory
+ * @memory: aligned to 8 bytes, and there for as long as the program runs
+ * @row_count: how many rows it holds; what is left of @size holds names
+ */
+int inspect_table_init(struct inspect_runtime_table *table, void *memory, size_t size,
+		       const struct inspect_schema *schema, uint32_t row_count);
+
+/**
+ * inspect_register() - publishes a row
+ * @row: the schema's entry struct; its state, name, and id are set by the table
+ * @name: NUL-terminated, or NULL
+ * @handle: what unregisters the row
+ */
+int inspect_register(struct inspect_runtime_table *table, const void *row, const char *name,
+		     struct inspect_handle *handle);
+
+/** inspect_unregister() - withdraws a row */
+int inspect_unregister(struct inspect_runtime_table *table, struct inspect_handle handle);
+
+/**
+ * inspect_for_each() - calls a function with a consistent copy of each live row's core entry
+ *
+ * A row that changes again and again while it is copied is passed over. Stops at the first result that is
+ * not 0, and returns it.
+ */
+int inspect_for_each(const struct inspect_runtime_table *table,
+		     int (*visit)(const struct inspect_entry *entry, const char *name, void *context),
+		     void *context);
+
+/**
+ * inspect_table_copy() - writes the live rows as a table in one block, as a file holds it
+ * @written: the bytes used; where @size is too small, the bytes needed
+ */
+int inspect_table_copy(const struct inspect_runtime_table *table, void *buffer, size_t size, size_t *written);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,69 @@
+//! The C output: `inspect.h`, `inspect_decode.h` and `inspect_runtime.c` as they are, and for each schema
+//! a header, a decoder and a source file.
+//!
+//! A view holds final names, declarations and numbers; the templates in `templates/c` only loop. Everything
+//! compiles as C99 to C23 and C++17 under `-Wall -Wextra -Wpedantic`, and inside a Linux kernel module.
+
+mod accessors;
+mod capture;
+mod decode;
+mod docs;
+mod header;
+mod links;
+mod source;
+mod structs;
+mod types;
+
+use askama::Template;
+
+use super::Files;
+use crate::model::names::schema_word;
+use crate::model::{Model, SchemaId};
+
+const FIXED: [(&str, &str); 3] = [
+    ("c/inspect.h", include_str!("../../../c/inspect.h")),
+    ("c/inspect_decode.h", include_str!("../../../c/inspect_decode.h")),
+    ("c/inspect_runtime.c", include_str!("../../../c/inspect_runtime.c")),
+];
+
+/// The files of every emitted schema, and what they share.
+#[must_use]
+pub fn emit(model: &Model) -> Files {
+    let mut files: Files =
+        FIXED.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
+    let links = links::Links::of(model);
+    for schema in needed(model, &links) {
+        let word = schema_word(&model[schema].name);
+        let mut add = |suffix: &str, text: String| {
+            files.insert(format!("c/{word}.{suffix}"), text.into_bytes());
+        };
+        add("inspect.h", print(&header::view(model, schema), 1 << 20));
+        add("decode.h", print(&decode::view(model, &links, schema), 1 << 20));
+        add("inspect.c", print(&source::view(model, schema), 1 << 16));
+    }
+    files
+}
+
+/// The emitted schemas, and `inspect.core` where one of them holds its records by value: a run that was not
+/// given it consults it only, and no other run would write its header.
+fn needed(model: &Model, links: &links::Links) -> Vec<SchemaId> {
+    let mut schemas: Vec<SchemaId> = model.emitted().map(|(id, _)| id).collect();
+    if let Some(core) = model.schema("inspect.core") {
+        let used = schemas.iter().any(|&id| {
+            header::includes(model, id).contains(&core) || links.decoders(id).contains(&core)
+        });
+        if used && !schemas.contains(&core) {
+            schemas.push(core);
+        }
+    }
+    schemas
+}
+
+fn print(view: &impl Template, capacity: usize) -> String {
+    let mut out = String::with_capacity(capacity);
+    // Writing to a string does not fail, and the templates call nothing that could.
+    view.render_into(&mut out).expect("a template of the C output renders into a string");
+    // A template ends without the newline of its last line.
+    out.push('\n');
+    out
+}
