@@ -87,11 +87,13 @@ fn structure(
     }
     let layout = assertions(plan, id, &name);
     if aggregate.flexible {
-        let tail = flexible(plan, aggregate, &name, pieces, &accessors);
+        let element = tail_element(plan, aggregate);
+        let tail = quote!([#element; 0]);
+        let sized = tail_bound(plan, id);
         return quote! {
             #docs
             #repr
-            pub struct #name<T: ?Sized = #tail> { #fields }
+            pub struct #name<T #sized = #tail> { #fields }
             impl #name {
                 /// All bytes zero, without any element.
                 pub const ZERO: Self = Self { #zeros };
@@ -99,7 +101,7 @@ fn structure(
             #layout
         }
         .into_iter()
-        .chain(flexible_items(plan, aggregate, &name, pieces, &zeros, &accessors))
+        .chain(flexible_items(plan, id, &name, pieces, &zeros, &accessors))
         .collect();
     }
     let derives = derives(plan, id);
@@ -162,16 +164,14 @@ fn member(plan: &Plan<'_>, aggregate: &Aggregate, at: usize) -> (TokenStream, To
     (quote!(#docs #hidden pub #name: #ty,), quote!(#name: #zero,))
 }
 
-/// The tail of a flexible struct without elements.
-fn flexible(
-    plan: &Plan<'_>,
-    aggregate: &Aggregate,
-    _: &Ident,
-    _: &[Piece],
-    _: &TokenStream,
-) -> TokenStream {
-    let element = tail_element(plan, aggregate);
-    quote!([#element; 0])
+/// A packed struct has no tail of unknown size, since it might have to be dropped; nor has what ends with one.
+fn tail_bound(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
+    let packed = matches!(plan.forms.form(id), Form::Struct { packed: true, .. });
+    match plan.model[id].fields.last().map(|field| &field.ty) {
+        _ if packed => TokenStream::new(),
+        Some(Type::Aggregate(inner)) => tail_bound(plan, *inner),
+        _ => quote!(: ?Sized),
+    }
 }
 
 /// The elements behind a flexible struct.
@@ -185,12 +185,14 @@ fn tail_element(plan: &Plan<'_>, aggregate: &Aggregate) -> TokenStream {
 
 fn flexible_items(
     plan: &Plan<'_>,
-    aggregate: &Aggregate,
+    id: AggregateId,
     name: &Ident,
     pieces: &[Piece],
     zeros: &TokenStream,
     accessors: &TokenStream,
 ) -> TokenStream {
+    let aggregate = &plan.model[id];
+    let bound = tail_bound(plan, id);
     let copies = aggregate.fields.iter().all(|field| plan.forms.copies(&field.ty));
     let copy = copies.then(|| {
         quote! {
@@ -200,8 +202,7 @@ fn flexible_items(
             impl<T: Copy> Copy for #name<T> {}
         }
     });
-    let accessors =
-        (!accessors.is_empty()).then(|| quote!(impl<T: ?Sized> #name<T> { #accessors }));
+    let accessors = (!accessors.is_empty()).then(|| quote!(impl<T #bound> #name<T> { #accessors }));
     let last = aggregate.fields.len().wrapping_sub(1);
     let direct = matches!(aggregate.fields.last().map(|field| &field.ty), Some(Type::Flexible(_)));
     let with = (direct && pieces.last() == Some(&Piece::Member(last))).then(|| {
