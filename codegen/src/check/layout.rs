@@ -246,10 +246,10 @@ impl Placer {
 
     fn place(&mut self, field: &Field, extent: Extent) -> Option<Placement> {
         let packed = self.packed || field.packed;
-        let own = u64::from(field.align.unwrap_or(1));
+        let own = field.align.map(u64::from);
         match field.bits {
-            None => self.place_member(extent, packed, own),
-            Some(0) => self.place_zero_width(extent, own),
+            None => self.place_member(extent, packed, own.unwrap_or(1)),
+            Some(0) => self.place_zero_width(extent, own.unwrap_or(1)),
             Some(width) => {
                 self.place_bits(extent, u64::from(width), packed, own, field.naming.is_some())
             }
@@ -269,13 +269,15 @@ impl Placer {
         extent: Extent,
         width: u64,
         packed: bool,
-        own: u64,
+        own: Option<u64>,
         named: bool,
     ) -> Option<Placement> {
         let mut start = self.next_bit;
-        if own > 1 {
+        if let Some(own) = own {
+            // Even an alignment of 1 ends the run of bits: the next field begins on a whole byte.
             start = start.checked_next_multiple_of(own * 8)?;
         }
+        let own = own.unwrap_or(1);
         let unit = extent.align * 8;
         if !packed && spans_too_much(start, width, unit, extent.size * 8) {
             start = start.checked_next_multiple_of(unit)?;
