@@ -246,6 +246,17 @@ impl Target {
         self.info().name
     }
 
+    /// The first target on which every type has the same layout as here: byte order apart, layouts depend on a
+    /// few properties that most targets share.
+    #[must_use]
+    pub fn layout_twin(self) -> Self {
+        let key = |target: Self| {
+            let info = target.info();
+            (info.word_size, info.align_8, info.short_enums, info.anonymous_bits_align)
+        };
+        Self::all().find(|other| key(*other) == key(self)).unwrap_or(self)
+    }
+
     /// Its position among all targets, below [`Target::COUNT`].
     #[must_use]
     pub fn index(self) -> usize {
