@@ -243,18 +243,22 @@ impl Writer<'_> {
     fn number(&mut self, field: &Accessor<'_>, ty: &Type, docs: &str) {
         let Some(read) = read_number(self.model, ty, "view->layouts->big") else { return };
         let name = self.getter(field);
-        let mut body = format!("\tconst struct inspect_place *place = {};\n\n", field.place);
+        let position = field.position;
+        let at = format!("INSPECT_FIELD(view, {position})");
+        let mut expression = read.expression.replace("AT", &at);
+        if expression.contains("SIZE") {
+            let size = format!("view->layouts->places[{position}].size");
+            expression = expression.replace("SIZE", &size);
+        }
+        let mut body = String::with_capacity(128);
         if field.optional {
             let _ = write!(
                 body,
-                "\tif (place->offset == INSPECT_ABSENT)\n\t\treturn {};\n",
+                "\tif (view->layouts->places[{position}].offset == INSPECT_ABSENT)\n\
+                 \t\treturn {};\n",
                 read.absent
             );
         }
-        let expression = read
-            .expression
-            .replace("AT", "view->data + place->offset")
-            .replace("SIZE", "place->size");
         let _ = writeln!(body, "\treturn {expression};");
         let signature = format!("{} {name}(const struct {} *view)", read.result, field.view);
         self.push(&comment(&name, docs), signature, body, read.float);
