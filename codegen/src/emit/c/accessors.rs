@@ -123,9 +123,9 @@ pub(super) fn all(
     home: SchemaId,
     shapes: &Shapes<'_>,
     names: &mut Names,
-) -> Vec<Function> {
+) -> String {
     let field_count: usize = shapes.all.iter().map(|shape| shape.fields.len()).sum();
-    let mut out = Vec::with_capacity(field_count * 2 + shapes.all.len());
+    let mut out = String::with_capacity(field_count * 200 + shapes.all.len() * 400);
     let getters = vec![String::new(); field_count];
     let mut writer = Writer { model, links, home, shapes, names, getters, out: &mut out };
     for ty in &model[home].types {
@@ -144,7 +144,8 @@ struct Writer<'a> {
     names: &'a mut Names,
     /// The names of the accessors, by the position of their field.
     getters: Vec<String>,
-    out: &'a mut Vec<Function>,
+    /// A schema has as many functions as fields, so they are text at once.
+    out: &'a mut String,
 }
 
 impl Writer<'_> {
@@ -176,13 +177,12 @@ impl Writer<'_> {
     }
 
     fn push(&mut self, comment: &str, signature: String, body: String, float: bool) {
-        let mut head = String::new();
-        if float {
-            head.push_str("#ifndef __KERNEL__\n");
+        let (head, tail) = if float { ("#ifndef __KERNEL__\n", "#endif\n") } else { ("", "") };
+        for part in
+            ["\n", head, comment, "INSPECT_INLINE ", &signature, "\n{\n", &body, "}\n", tail]
+        {
+            self.out.push_str(part);
         }
-        head.push_str(comment);
-        let tail = if float { "\n#endif" } else { "" };
-        self.out.push(Function { head, signature, body, tail });
     }
 
     fn open(&mut self, shape: &Shape<'_>) {

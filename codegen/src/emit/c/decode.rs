@@ -37,8 +37,8 @@ pub(super) struct DecodeView {
     field_count: usize,
     groups: Vec<Group>,
     group_of: Vec<String>,
-    /// Accessors, structs in dependency order.
-    functions: Vec<Function>,
+    /// Accessors, structs in dependency order, as text.
+    functions: String,
 }
 
 /// A struct as a decoder sees it.
