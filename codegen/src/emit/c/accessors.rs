@@ -1,8 +1,8 @@
 //! The functions of a decoder: one for each field, and what goes with it.
 //!
-//! An accessor is text that is complete here; the template prints one behind another. A view vouches for the
-//! bytes of its struct, so that reading a field cannot fail; what lies behind an index or inside another
-//! struct is checked where it is asked for.
+//! An accessor is text that is complete here; the template prints one behind another. A view
+//! vouches for the bytes of its struct, so that reading a field cannot fail; what lies behind an
+//! index or inside another struct is checked where it is asked for.
 
 use std::fmt::Write as _;
 
@@ -12,8 +12,8 @@ use super::types::{self, aggregate_word, function_prefix};
 use super::{docs, structs};
 use crate::model::names::schema_word;
 use crate::model::{
-    Aggregate, AggregateId, ByteOrder, EntryField, EnumRepr, Field, FieldPath, Formula, Length,
-    Model, Scalar, Schema, SchemaId, Type, TypeId, Value, Width,
+    AggregateId, ByteOrder, EntryField, EnumRepr, Field, FieldPath, Formula, Length, Model, Scalar,
+    Schema, SchemaId, Type, TypeId, Value, Width,
 };
 use crate::operator::BinaryOperator;
 
@@ -191,7 +191,7 @@ impl Writer<'_> {
         let word = schema_word(&self.model[self.home].name);
         let comment = format!(
             "/** {name}() - a view of the bytes of {}; 0, or an enum inspect_error_kind */\n",
-            described(aggregate)
+            aggregate_word(aggregate)
         );
         let signature = format!(
             "int {name}(struct {} *view, const struct {word}_layouts *layouts,\n\t\tconst void *data, \
@@ -306,8 +306,8 @@ impl Writer<'_> {
         self.push(&comment(&name, docs), signature, body, false);
     }
 
-    /// The type of the view of an aggregate, and the expressions for its layouts and for its size; `None`
-    /// where this decoder cannot include the other schema's.
+    /// The type of the view of an aggregate, and the expressions for its layouts and for its size;
+    /// `None` where this decoder cannot include the other schema's.
     fn inner(&self, id: AggregateId) -> Option<(String, String, String)> {
         let prefix = function_prefix(self.model, id);
         let view = self.names.view(&prefix);
@@ -463,7 +463,8 @@ impl Writer<'_> {
                 format!("inspect_number({})", types::integer(i128::from(value), false))
             }
             Formula::Field(path) => self.formula_field(shape, path, prelude)?,
-            // Its value is known where the producer was compiled, and in the table's schema section.
+            // Its value is known where the producer was compiled, and in the table's schema
+            // section.
             Formula::Constant(_) => return None,
             Formula::Negate(inner) => {
                 let inner = self.formula(shape, inner, prelude)?;
@@ -612,10 +613,6 @@ struct Prelude {
 
 fn comment(name: &str, docs: &str) -> String {
     if docs.is_empty() { String::new() } else { docs::titled("", &format!("{name}()"), docs) }
-}
-
-fn described(aggregate: &Aggregate) -> String {
-    aggregate_word(aggregate)
 }
 
 fn operator_letter(operator: BinaryOperator) -> char {
