@@ -17,11 +17,20 @@ pub fn schema_directory() -> PathBuf {
 
 /// The model of one schema for every target. `inspect.core` is imported.
 pub fn model_of(text: &str) -> Model {
+    checked(&sources_of(text), Vec::new())
+}
+
+/// The same as of an older version.
+pub fn model_of_version(text: &str, version: u32) -> Model {
+    checked(&sources_of(text), vec![(None, version)])
+}
+
+fn sources_of(text: &str) -> SourceMap {
     let mut sources = SourceMap::new();
     let core = std::fs::read_to_string(schema_directory().join("core.inspect")).expect("core");
     sources.add("core.inspect", core, true);
     sources.add("test.inspect", text, false);
-    model_of_sources(&sources)
+    sources
 }
 
 /// The model of all schemas of the repository for every target.
@@ -41,13 +50,13 @@ pub fn model_of_repository() -> Model {
             }
         }
     }
-    model_of_sources(&sources)
+    checked(&sources, Vec::new())
 }
 
-fn model_of_sources(sources: &SourceMap) -> Model {
+fn checked(sources: &SourceMap, as_of: Vec<(Option<String>, u32)>) -> Model {
     let (files, diagnostics) = syntax::parse(sources);
     assert!(!diagnostics.has_errors(), "{:#?}", diagnostics.into_sorted());
-    let options = Options { targets: Target::all().collect(), as_of: Vec::new() };
+    let options = Options { targets: Target::all().collect(), as_of };
     let (model, diagnostics) = check(sources, &files, &options);
     model.unwrap_or_else(|| panic!("{:#?}", diagnostics.into_sorted()))
 }

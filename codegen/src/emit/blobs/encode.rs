@@ -430,10 +430,8 @@ struct Members {
 impl Members {
     fn collect(encoder: &mut Encoder<'_>, id: AggregateId) -> Self {
         let aggregate = &encoder.model[id];
-        let known = aggregate.layouts.is_some();
-        let is_bit_field = |field: &Field| field.bits.is_some_and(|bits| bits > 0);
-        let has_bit_fields = known
-            && aggregate.fields.iter().any(|field| is_bit_field(field) && !field.is_padding());
+        let is_bit_field = |field: &Field| field.bits.is_some() && !field.is_padding();
+        let has_bit_fields = aggregate.fields.iter().any(is_bit_field);
         let mut members =
             Self { list: Vec::new(), tags: Vec::new(), has_bit_fields, incomplete: false };
         let mut last_offset = Word::Number(0);
@@ -472,12 +470,11 @@ impl Members {
                 Word::Number(encoder.type_id(&field.ty, Some(place))),
                 encoder.word(Patch::Offset { aggregate: ids.0, field: ids.1 }, 8, 0),
             ),
-            Some(bits) if self.has_bit_fields => (
+            // Only a struct of known layout has bit-fields: no expression tells where others lie.
+            Some(bits) => (
                 Word::Number(encoder.type_id(&field.ty, Some(place))),
                 encoder.word(Patch::BitOffset { aggregate: ids.0, field: ids.1 }, 1, bits << 24),
             ),
-            // No expression of C or Rust tells where a bit-field of a captured struct lies.
-            Some(_) => (Word::Number(encoder.builder.absent()), last_offset.clone()),
         };
         if let Some(condition) = &field.condition {
             let absent = Word::Number(encoder.builder.absent());
@@ -488,8 +485,7 @@ impl Members {
             *last_offset = offset.clone();
         }
         let member = self.list.len() as u32;
-        let captured_bits = field.bits.filter(|_| !self.has_bit_fields);
-        let texts = tags::field(model, field, captured_bits);
+        let texts = tags::field(model, field);
         self.tags.extend(texts.into_iter().map(|text| (member, text)));
         if let Some(formula) = &field.count {
             encoder.captured_constants(formula);
