@@ -36,6 +36,7 @@ pub(super) fn encode(model: &Model, schema: SchemaId, captured: Captured) -> Typ
         enums: BTreeMap::new(),
         flags: BTreeMap::new(),
         constants: BTreeMap::new(),
+        scalars: BTreeMap::new(),
         queue: VecDeque::new(),
     };
     for ty in &model[schema].types {
@@ -72,6 +73,8 @@ struct Encoder<'m> {
     enums: BTreeMap<EnumId, u32>,
     flags: BTreeMap<FlagsId, u32>,
     constants: BTreeMap<ConstantId, u32>,
+    /// The builder would find them too, by comparing records: nearly every field is a scalar.
+    scalars: BTreeMap<Scalar, u32>,
     /// Structs that have an id and no members yet.
     queue: VecDeque<(AggregateId, u32)>,
 }
@@ -152,6 +155,15 @@ impl Encoder<'_> {
 
     /// C's own integers keep their names; numbers of a fixed byte order are the kernel's typedefs.
     fn scalar(&mut self, scalar: Scalar) -> u32 {
+        if let Some(known) = self.scalars.get(&scalar) {
+            return *known;
+        }
+        let type_id = self.new_scalar(scalar);
+        self.scalars.insert(scalar, type_id);
+        type_id
+    }
+
+    fn new_scalar(&mut self, scalar: Scalar) -> u32 {
         let signed = scalar.is_signed();
         match scalar {
             Scalar::F32 => return self.builder.float("float", 4),
