@@ -11,17 +11,17 @@ use inspect_gen::source::SourceMap;
 use inspect_gen::syntax;
 
 /// The repository's schemas.
-pub fn schema_directory() -> PathBuf {
+pub(crate) fn schema_directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema")
 }
 
 /// The model of one schema for every target. `inspect.core` is imported.
-pub fn model_of(text: &str) -> Model {
+pub(crate) fn model_of(text: &str) -> Model {
     checked(&sources_of(text), Vec::new())
 }
 
 /// The same as of an older version.
-pub fn model_of_version(text: &str, version: u32) -> Model {
+pub(crate) fn model_of_version(text: &str, version: u32) -> Model {
     checked(&sources_of(text), vec![(None, version)])
 }
 
@@ -34,7 +34,7 @@ fn sources_of(text: &str) -> SourceMap {
 }
 
 /// The model of all schemas of the repository for every target.
-pub fn model_of_repository() -> Model {
+pub(crate) fn model_of_repository() -> Model {
     let mut sources = SourceMap::new();
     let mut directories = vec![schema_directory()];
     while let Some(directory) = directories.pop() {
@@ -62,7 +62,7 @@ fn checked(sources: &SourceMap, as_of: Vec<(Option<String>, u32)>) -> Model {
 }
 
 /// The output of a tool; `None` where it is missing and may be.
-pub fn run(command: &mut Command) -> Option<Output> {
+pub(crate) fn run(command: &mut Command) -> Option<Output> {
     match command.output() {
         Ok(output) => Some(output),
         Err(error) => {
@@ -76,7 +76,7 @@ pub fn run(command: &mut Command) -> Option<Output> {
 }
 
 /// `bpftool`, which Debian keeps out of the path of users.
-pub fn bpftool() -> Command {
+pub(crate) fn bpftool() -> Command {
     let known = ["/usr/sbin/bpftool", "/sbin/bpftool"];
     let found = known.into_iter().find(|path| Path::new(path).exists());
     Command::new(found.unwrap_or("bpftool"))
