@@ -292,7 +292,7 @@ fn layout_bytes(model: &Model, id: AggregateId) -> Vec<u8> {
             // A bit offset is never the largest number: no bit-field is no place.
             let bits = field.bits.map_or(u64::MAX, u64::from);
             let first = place.bit_offset.unwrap_or(u64::MAX);
-            [place.offset, place.size, first, bits].map(&mut number);
+            [place.offset, place.size, first, bits].into_iter().for_each(&mut number);
         }
     }
     for field in &aggregate.fields {
