@@ -1,5 +1,5 @@
-//! What generated code carries and table files hold: description, types and history agree with the model, on
-//! every target.
+//! What generated code carries and table files hold: description, types and history agree with the
+//! model, on every target.
 
 use std::collections::BTreeMap;
 
@@ -205,7 +205,8 @@ struct known { x: long, cache: *cache, last: u8 }
 class cache: cache;
 "#;
 
-/// A producer's compiler is played by a function; everything that it was asked is found where it belongs.
+/// A producer's compiler is played by a function; everything that it was asked is found where it
+/// belongs.
 #[test]
 fn captured_layouts_are_patches() {
     let model = model_of(CAPTURED);
@@ -326,7 +327,8 @@ fn layout_hashes_stand_for_one_struct() {
     assert_eq!(changed(&grown), ["a", "b"]);
 }
 
-/// BTF counts bits in 32 of them, and in 24 beside bit-fields: what lies too far is left out, and said.
+/// BTF counts bits in 32 of them, and in 24 beside bit-fields: what lies too far is left out, and
+/// said.
 #[test]
 fn what_btf_cannot_count_is_left_out_and_said() {
     let model = model_of(

@@ -1,5 +1,5 @@
-//! What a C compiler makes of the blobs in `<schema>.inspect.c` is, byte for byte, what the model says, and of
-//! captured structs what the compiler's own `offsetof` says.
+//! What a C compiler makes of the blobs in `<schema>.inspect.c` is, byte for byte, what the model
+//! says, and of captured structs what the compiler's own `offsetof` says.
 
 use std::process::Command;
 
@@ -23,7 +23,8 @@ const COMPILERS: [(&str, &str); 9] = [
     ("mips", "mips-linux-gnu-gcc"),
 ];
 
-/// Writes the C output beside `extra` files and compiles `source` there; `None` without the compiler.
+/// Writes the C output beside `extra` files and compiles `source` there; `None` without the
+/// compiler.
 fn compile(model: &Model, compiler: &str, source: &str, extra: &[(&str, &str)]) -> Option<Vec<u8>> {
     let directory = tempfile::tempdir().expect("a directory");
     for (path, bytes) in c::emit(model) {

@@ -27,8 +27,8 @@ fn bytes(blob: &Blob, order: Order, word_size: u64, numa: bool) -> Vec<u8> {
     blob.bytes(order, resolve, |name| name == "CONFIG_NUMA" && numa).expect("all is known")
 }
 
-/// `struct node { struct node *next; long lock; union { u32 a; struct { u16 b; u8 c; }; }; u32 x:3, y:5;
-/// u8 numa; u8 last[]; }` with offsets that fit a 64-bit producer, and things around it.
+/// `struct node { struct node *next; long lock; union { u32 a; struct { u16 b; u8 c; }; }; u32 x:3,
+/// y:5; u8 numa; u8 last[]; }` with offsets that fit a 64-bit producer, and things around it.
 fn sample() -> Blob {
     let mut builder = Builder::new();
     let node = builder.reserve();

@@ -1,8 +1,8 @@
 //! Makes BTF, with words that only the producer's compiler knows.
 //!
-//! One encoder serves every output: a [`Blob`] for generated C or Rust keeps its [`Patch`]es, which the
-//! emitter prints as expressions; a file for one target has them resolved by [`Blob::bytes`]. The number of
-//! words never depends on a patch, so that ids are the same for every producer.
+//! One encoder serves every output: a [`Blob`] for generated C or Rust keeps its [`Patch`]es, which
+//! the emitter prints as expressions; a file for one target has them resolved by [`Blob::bytes`].
+//! The number of words never depends on a patch, so that ids are the same for every producer.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -38,11 +38,12 @@ pub enum Word {
     },
 }
 
-/// What only the producer's compiler knows. Things are named by the numbers that whoever builds the blob
-/// gave them; for a schema's compiler these are positions in the model.
+/// What only the producer's compiler knows. Things are named by the numbers that whoever builds the
+/// blob gave them; for a schema's compiler these are positions in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Patch {
-    /// The first word of the blob: magic and version, whose order within the word follows the producer's.
+    /// The first word of the blob: magic and version, whose order within the word follows the
+    /// producer's.
     Magic,
     /// Bytes of a pointer.
     WordSize,
@@ -51,8 +52,8 @@ pub enum Patch {
         /// Which.
         aggregate: u32,
     },
-    /// Bytes from the start of a struct to one of its fields; from the start of the struct that directly
-    /// holds it, even if that is an inline one.
+    /// Bytes from the start of a struct to one of its fields; from the start of the struct that
+    /// directly holds it, even if that is an inline one.
     Offset {
         /// The struct.
         aggregate: u32,
@@ -126,7 +127,8 @@ pub struct Member<'a> {
     pub name: &'a str,
     /// The id of its type.
     pub type_id: Word,
-    /// Bits from the start; in a struct with bit-fields the width of this one is in the highest byte.
+    /// Bits from the start; in a struct with bit-fields the width of this one is in the highest
+    /// byte.
     pub place: Word,
 }
 
@@ -147,7 +149,8 @@ pub struct Builder {
     records: Vec<Vec<Word>>,
     known: BTreeMap<Vec<Word>, u32>,
     strings: Vec<u8>,
-    /// Where texts lie, by their hash; of two with the same hash the later takes the next free number.
+    /// Where texts lie, by their hash; of two with the same hash the later takes the next free
+    /// number.
     string_offsets: BTreeMap<u64, u32>,
 }
 
@@ -379,8 +382,8 @@ impl Blob {
         self.words.len() * 4 + self.strings.len()
     }
 
-    /// The bytes for one producer. `resolve` knows its numbers, [`Patch::Magic`] aside; `defined` its macros.
-    /// `None` where a number is not known.
+    /// The bytes for one producer. `resolve` knows its numbers, [`Patch::Magic`] aside; `defined`
+    /// its macros. `None` where a number is not known.
     pub fn bytes(
         &self,
         order: Order,

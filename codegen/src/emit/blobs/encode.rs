@@ -1,8 +1,8 @@
 //! From the model to BTF.
 //!
-//! Types are encoded in the order of the schema, then classes and the row; a struct gets its id where it is
-//! first named and its members when its turn in the queue comes, so that neither circles of pointers nor long
-//! chains of structs need a deep stack.
+//! Types are encoded in the order of the schema, then classes and the row; a struct gets its id
+//! where it is first named and its members when its turn in the queue comes, so that neither
+//! circles of pointers nor long chains of structs need a deep stack.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -196,9 +196,9 @@ impl<'m> Encoder<'m> {
         self.builder.typedef(typedef, integer)
     }
 
-    /// An enum as wide as an `int`, or as wide as C makes it, is one. Any other width cannot be said in C
-    /// before C23, nor do all tools print it: a typedef of the integer, tagged with the enum that names
-    /// its values.
+    /// An enum as wide as an `int`, or as wide as C makes it, is one. Any other width cannot be
+    /// said in C before C23, nor do all tools print it: a typedef of the integer, tagged with the
+    /// enum that names its values.
     fn enumeration(&mut self, id: EnumId) -> u32 {
         if let Some(known) = self.enums.get(&id) {
             return *known;
