@@ -226,23 +226,28 @@ impl<'a> Btf<'a> {
     /// Bytes of a type; `None` for what has no size (`void`, functions, forward declarations).
     /// `word_size` is that of a pointer.
     pub fn size_of(&self, id: u32, word_size: u8) -> Result<Option<u64>, Error> {
+        let chain = error(0, ErrorKind::Chain(id));
         let mut current = id;
         let mut factor: u64 = 1;
+        // Each step may walk over all types: typedefs and arrays share one limit.
         for _ in 0..CHAIN_LIMIT {
-            let Some(ty) = self.resolve(current)? else {
+            let Some(ty) = self.type_by_id(current) else {
                 return Ok(None);
             };
             let size = match ty.kind() {
-                kind::PTR => u64::from(word_size),
+                kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => {
+                    current = ty.size_or_type;
+                    continue;
+                }
                 kind::ARRAY => {
                     let Some(array) = ty.array() else {
                         return Ok(None);
                     };
-                    let chain = error(0, ErrorKind::Chain(id));
                     factor = factor.checked_mul(u64::from(array.length)).ok_or(chain)?;
                     current = array.element;
                     continue;
                 }
+                kind::PTR => u64::from(word_size),
                 kind::INT
                 | kind::STRUCT
                 | kind::UNION
@@ -252,9 +257,9 @@ impl<'a> Btf<'a> {
                 | kind::DATASEC => u64::from(ty.size_or_type),
                 _ => return Ok(None),
             };
-            return size.checked_mul(factor).map(Some).ok_or(error(0, ErrorKind::Chain(id)));
+            return size.checked_mul(factor).map(Some).ok_or(chain);
         }
-        Err(error(0, ErrorKind::Chain(id)))
+        Err(chain)
     }
 
     /// Walks the records: each ends inside the section and bears a text that exists. Returns their
