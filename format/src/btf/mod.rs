@@ -19,7 +19,6 @@
 //! | `inspect:since=2` | type, member | the version that brought it |
 //! | `inspect:bytes` | member | bytes without a meaning here |
 //! | `inspect:string` | member | an offset into the table's strings |
-//! | `inspect:bits=3` | member | a bit-field of a captured struct: no compiler tells where, its type is [`ABSENT`] |
 //! | `inspect:flags=a:0,b:4..7` | typedef | the members of a set of flags, by bits |
 //! | `inspect:enum=name` | typedef | the enum whose values this integer holds |
 //! | `inspect:members=a,b` | enum | the schema's names of the enumerators |

@@ -36,6 +36,7 @@ pub(super) fn encode(model: &Model, schema: SchemaId, captured: Captured) -> Typ
         enums: BTreeMap::new(),
         flags: BTreeMap::new(),
         constants: BTreeMap::new(),
+        scalars: BTreeMap::new(),
         queue: VecDeque::new(),
     };
     for ty in &model[schema].types {
@@ -72,6 +73,8 @@ struct Encoder<'m> {
     enums: BTreeMap<EnumId, u32>,
     flags: BTreeMap<FlagsId, u32>,
     constants: BTreeMap<ConstantId, u32>,
+    /// The builder would find them too, by comparing records: nearly every field is a scalar.
+    scalars: BTreeMap<Scalar, u32>,
     /// Structs that have an id and no members yet.
     queue: VecDeque<(AggregateId, u32)>,
 }
@@ -152,6 +155,15 @@ impl Encoder<'_> {
 
     /// C's own integers keep their names; numbers of a fixed byte order are the kernel's typedefs.
     fn scalar(&mut self, scalar: Scalar) -> u32 {
+        if let Some(known) = self.scalars.get(&scalar) {
+            return *known;
+        }
+        let type_id = self.new_scalar(scalar);
+        self.scalars.insert(scalar, type_id);
+        type_id
+    }
+
+    fn new_scalar(&mut self, scalar: Scalar) -> u32 {
         let signed = scalar.is_signed();
         match scalar {
             Scalar::F32 => return self.builder.float("float", 4),
@@ -430,10 +442,8 @@ struct Members {
 impl Members {
     fn collect(encoder: &mut Encoder<'_>, id: AggregateId) -> Self {
         let aggregate = &encoder.model[id];
-        let known = aggregate.layouts.is_some();
-        let is_bit_field = |field: &Field| field.bits.is_some_and(|bits| bits > 0);
-        let has_bit_fields = known
-            && aggregate.fields.iter().any(|field| is_bit_field(field) && !field.is_padding());
+        let is_bit_field = |field: &Field| field.bits.is_some() && !field.is_padding();
+        let has_bit_fields = aggregate.fields.iter().any(is_bit_field);
         let mut members =
             Self { list: Vec::new(), tags: Vec::new(), has_bit_fields, incomplete: false };
         let mut last_offset = Word::Number(0);
@@ -472,12 +482,11 @@ impl Members {
                 Word::Number(encoder.type_id(&field.ty, Some(place))),
                 encoder.word(Patch::Offset { aggregate: ids.0, field: ids.1 }, 8, 0),
             ),
-            Some(bits) if self.has_bit_fields => (
+            // Only a struct of known layout has bit-fields: no expression tells where others lie.
+            Some(bits) => (
                 Word::Number(encoder.type_id(&field.ty, Some(place))),
                 encoder.word(Patch::BitOffset { aggregate: ids.0, field: ids.1 }, 1, bits << 24),
             ),
-            // No expression of C or Rust tells where a bit-field of a captured struct lies.
-            Some(_) => (Word::Number(encoder.builder.absent()), last_offset.clone()),
         };
         if let Some(condition) = &field.condition {
             let absent = Word::Number(encoder.builder.absent());
@@ -488,8 +497,7 @@ impl Members {
             *last_offset = offset.clone();
         }
         let member = self.list.len() as u32;
-        let captured_bits = field.bits.filter(|_| !self.has_bit_fields);
-        let texts = tags::field(model, field, captured_bits);
+        let texts = tags::field(model, field);
         self.tags.extend(texts.into_iter().map(|text| (member, text)));
         if let Some(formula) = &field.count {
             encoder.captured_constants(formula);
