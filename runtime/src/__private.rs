@@ -5,17 +5,30 @@ pub use inspect_format::abi::Order;
 pub use inspect_format::hash;
 pub use inspect_format::table::{Compatibility, Error, Row, Rows, Table};
 
+pub use crate::bits;
 pub use crate::decode::{
     Array, BindError, Coded, Count, Element, Field, Kind, Known, Layouts, Mismatch, Shape, Slot,
-    Str, Target, View, ViewError,
+    Str, Target, View, ViewError, Wrapper,
 };
+pub use crate::decode::{coded, coded_stride, native_target};
 pub use crate::describe::{Captured, Described, External, Opaque, Place};
 pub use crate::entry::{Class, EntryFormat, Region};
 pub use crate::policy::{Budget, Consumer, Partial, Rule, Space};
 pub use crate::table::{FieldWriter, RegisterError, Word};
 pub use crate::value::{Be16, Be32, Be64, Le16, Le32, Le64, Ptr, Text};
-pub use crate::{bits, decode};
+pub use core::ffi::c_void;
 pub use core::sync::atomic;
+
+pub use inspect_format::bits::sign_extend;
+
+/// The position of this machine's target, for tables that differ between targets.
+pub const TARGET: usize = native_target() as usize;
+
+/// The first word of a types section.
+pub const TYPES_MAGIC: u32 = {
+    let [first, second] = inspect_format::btf::MAGIC.to_ne_bytes();
+    u32::from_ne_bytes([first, second, inspect_format::btf::VERSION, 0])
+};
 
 /// The interface between generated code and this crate. Generated code asserts it by name:
 /// `const _: () = rt::THIS_CODE_AND_INSPECT_RUNTIME_ARE_OF_DIFFERENT_VERSIONS_GENERATE_IT_AGAIN_1;`

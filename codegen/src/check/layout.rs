@@ -165,33 +165,37 @@ pub(super) fn gaps(
     Ok(gaps)
 }
 
-/// How many bytes of padding bring `field` to `offset` on every target.
+/// How many bytes of padding bring `field` to `offset` on every target: none where it lies there by itself on
+/// all of them, else all the bytes behind the field before.
 fn gap_before(
     types: &dyn Types,
     placers: &[Placer],
     field: &Field,
     offset: u64,
 ) -> Result<u64, Option<String>> {
-    let mut needed = None;
+    let mut needed = false;
+    let mut gap = None;
+    let mut differ = false;
     for placer in placers {
         let extent = type_extent(types, &field.ty, placer.target).map_err(|_| None)?;
         let mut trial = *placer;
         let natural = trial.place(field, extent).ok_or(None)?.offset;
-        let end = if placer.union { 0 } else { placer.end_bit.div_ceil(8) };
         if natural > offset {
             let name = placer.target.name();
             return Err(Some(format!("the field cannot lie before {natural} on {name}")));
         }
-        let gap = if natural == offset { 0 } else { offset - end };
-        if placer.union && gap > 0 {
+        let end = if placer.union { 0 } else { placer.end_bit.div_ceil(8) };
+        needed |= natural != offset;
+        differ |= *gap.get_or_insert(offset - end) != offset - end;
+        if placer.union && offset > 0 {
             return Err(Some("every arm of a union lies at 0".to_owned()));
         }
-        if *needed.get_or_insert(gap) != gap {
-            let message = "the targets need different padding before this field";
-            return Err(Some(message.to_owned()));
-        }
     }
-    Ok(needed.unwrap_or(0))
+    match gap {
+        Some(gap) if needed && !differ => Ok(gap),
+        _ if needed => Err(Some("the targets need different padding before this field".to_owned())),
+        _ => Ok(0),
+    }
 }
 
 /// A field of padding.

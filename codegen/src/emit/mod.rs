@@ -11,6 +11,7 @@ pub mod doc;
 pub mod json;
 pub mod layout_text;
 mod layout_view;
+pub mod rust;
 mod spell;
 pub mod table;
 

@@ -107,7 +107,7 @@ static TARGETS: [TargetInfo; Target::COUNT] = [
         align_8: 8,
         short_enums: false,
         anonymous_bits_align: true,
-        c_condition: "defined(__arm__) && defined(__ARMEL__) && defined(__linux__)",
+        c_condition: "defined(__arm__) && defined(__ARMEL__) && __ARM_SIZEOF_MINIMAL_ENUM == 4",
         rust_cfg: "all(target_arch = \"arm\", target_endian = \"little\", not(target_os = \"none\"))",
     },
     TargetInfo {
@@ -124,7 +124,7 @@ static TARGETS: [TargetInfo; Target::COUNT] = [
         align_8: 8,
         short_enums: true,
         anonymous_bits_align: true,
-        c_condition: "defined(__arm__) && defined(__ARMEL__) && !defined(__linux__)",
+        c_condition: "defined(__arm__) && defined(__ARMEL__) && __ARM_SIZEOF_MINIMAL_ENUM == 1",
         rust_cfg: "all(target_arch = \"arm\", target_endian = \"little\", target_os = \"none\")",
     },
     TargetInfo {

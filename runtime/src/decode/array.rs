@@ -125,6 +125,18 @@ impl<T> fmt::Debug for ArrayIter<'_, T> {
     }
 }
 
+/// The bits of an enum or a set of flags as an element: as wide as the array's slot says.
+#[must_use]
+pub fn coded_stride(sub: u32) -> usize {
+    sub as usize
+}
+
+/// See [`coded_stride`].
+#[must_use]
+pub fn coded<T: super::Coded>(bytes: &[u8], layouts: &Layouts) -> T {
+    T::from_bits(unsigned(bytes, layouts.order()), bytes.len().min(8) as u32 * 8)
+}
+
 /// Text in a producer's memory: the bytes before the first NUL, in whatever encoding they are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Str<'a>(&'a [u8]);
@@ -276,12 +288,18 @@ impl<'a> Element<'a> for &'a [u8] {
     }
 }
 
-impl<'a> Element<'a> for View<'a> {
+/// A generated view: a [`View`] with names.
+pub trait Wrapper<'a>: Copy {
+    /// With names.
+    fn wrap(view: View<'a>) -> Self;
+}
+
+impl<'a, T: Wrapper<'a>> Element<'a> for T {
     fn stride(layouts: &Layouts, sub: u32) -> usize {
         layouts.slot(sub).place.size()
     }
 
     fn load(bytes: &'a [u8], layouts: &'a Layouts, sub: u32) -> Self {
-        Self::part(bytes, layouts, sub)
+        T::wrap(View::part(bytes, layouts, sub))
     }
 }

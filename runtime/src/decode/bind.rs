@@ -71,7 +71,7 @@ impl<const N: usize> Layouts<[Slot; N]> {
     ) -> Result<(), BindError> {
         let fail = |field, kind| BindError { struct_name: shape.name, field, kind };
         let ty = match shape.parent {
-            None => binder.btf.composite(shape.c_name),
+            None => binder.named(shape.c_name),
             // The aggregate around it stands before it, and noted the type of the field.
             Some((_, field)) => {
                 let noted = self.slots.get(field as usize).copied().unwrap_or(Slot::ABSENT);
@@ -111,6 +111,14 @@ struct Binder<'a> {
 }
 
 impl<'a> Binder<'a> {
+    /// The struct, union or typedef of one with a name.
+    fn named(&self, name: &str) -> Option<Type<'a>> {
+        self.btf.composite(name).or_else(|| {
+            let typedef = self.btf.find(kind::TYPEDEF, name)?;
+            self.btf.resolve(typedef.id()).ok()?
+        })
+    }
+
     /// The aggregate behind arrays.
     fn inline(&self, id: Option<u32>) -> Option<Type<'a>> {
         let mut ty = self.btf.resolve(id?).ok()??;

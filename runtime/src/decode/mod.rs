@@ -10,7 +10,7 @@ mod array;
 mod bind;
 mod view;
 
-pub use array::{Array, ArrayIter, Element, Str};
+pub use array::{Array, ArrayIter, Element, Str, Wrapper, coded, coded_stride};
 pub use bind::{BindError, BindErrorKind};
 pub use inspect_format::abi::Order;
 pub use view::{Coded, Count, Mismatch, View, ViewError};
@@ -74,6 +74,20 @@ pub struct Field {
     pub kind: Kind,
     /// A table may lack it.
     pub optional: bool,
+}
+
+impl Field {
+    /// A field that every table has.
+    #[must_use]
+    pub const fn new(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, optional: false }
+    }
+
+    /// A field that some tables lack.
+    #[must_use]
+    pub const fn optional(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, optional: true }
+    }
 }
 
 /// The layout of a struct on some targets: bytes, then first bit and bits of every field.
@@ -168,5 +182,25 @@ impl Kind {
             Self::Int(size) | Self::Float(size) | Self::Bytes(size) => size,
             Self::Bits(_) => 0,
         }
+    }
+}
+
+/// The position of the target that this was compiled for, or of the one that is most like it.
+#[must_use]
+pub const fn native_target() -> Target {
+    let wide = size_of::<usize>() == 8;
+    if cfg!(target_arch = "x86") {
+        Target::I686
+    } else if cfg!(all(target_arch = "arm", target_endian = "little", target_os = "none")) {
+        Target::ArmNoneEabi
+    } else if cfg!(all(target_endian = "little", any(target_arch = "arm", target_arch = "aarch64")))
+    {
+        if wide { Target::Aarch64 } else { Target::Armv7 }
+    } else if cfg!(target_endian = "big") {
+        if wide { Target::S390x } else { Target::Mips }
+    } else if wide {
+        Target::X86_64
+    } else {
+        Target::Riscv32
     }
 }

@@ -1,0 +1,337 @@
+//! Producer structs and unions: the type, its constant of zeros, the accessors of its bit-fields, and the
+//! assertions that hold its layout against the compiler's.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+use super::plan::{Form, Piece, Plan};
+use super::types::{groups, ident, number};
+use super::{bytes, docs};
+use crate::model::{Aggregate, AggregateId, Field, Layout, Type};
+
+/// The items of an aggregate that a producer uses; none for one that a compiler lays out.
+pub(super) fn aggregate(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
+    match plan.forms.form(id) {
+        Form::External => TokenStream::new(),
+        Form::Bytes => bytes::bytes(plan, id),
+        Form::Struct { packed, align, pieces } => structure(plan, id, *packed, *align, pieces),
+        Form::Union { packed, align } => union(plan, id, *packed, *align),
+    }
+}
+
+/// The name of a field in a producer's struct, whether it has one in the schema or not.
+pub(super) fn member_name(aggregate: &Aggregate, index: usize) -> Ident {
+    match &aggregate.fields[index].naming {
+        Some(naming) => ident(&naming.rust),
+        None => {
+            let padding = aggregate.fields[index].is_padding();
+            let kind = |field: &&Field| field.naming.is_none() && field.is_padding() == padding;
+            let before = aggregate.fields[..index].iter().filter(kind).count();
+            if padding { format_ident!("_pad{before}") } else { format_ident!("anonymous{before}") }
+        }
+    }
+}
+
+fn repr(packed: bool, align: Option<u32>) -> TokenStream {
+    let align = align.map(|align| {
+        let align = number(align);
+        quote!(, align(#align))
+    });
+    let packed = packed.then(|| quote!(, packed));
+    quote!(#[repr(C #packed #align)])
+}
+
+fn structure(
+    plan: &Plan<'_>,
+    id: AggregateId,
+    packed: bool,
+    align: Option<u32>,
+    pieces: &[Piece],
+) -> TokenStream {
+    let aggregate = &plan.model[id];
+    let name = ident(&aggregate.naming.rust);
+    let docs = docs(&aggregate.naming.docs);
+    let repr = repr(packed, align);
+    let mut fields = TokenStream::new();
+    let mut zeros = TokenStream::new();
+    let mut accessors = TokenStream::new();
+    for (index, piece) in pieces.iter().enumerate() {
+        match piece {
+            Piece::Member(at) => {
+                let (field, zero) = member(plan, aggregate, *at);
+                fields.extend(field);
+                zeros.extend(zero);
+            }
+            Piece::Gap(size) => {
+                let (gap, size) = (format_ident!("_gap{index}"), number(*size));
+                fields.extend(quote!(#[doc(hidden)] pub #gap: [u8; #size],));
+                zeros.extend(quote!(#gap: [0; #size],));
+            }
+            Piece::Bits { size, fields: range, little, big } => {
+                let (bits, size) = (format_ident!("_bits{index}"), number(*size));
+                fields.extend(quote!(#[doc(hidden)] pub #bits: [u8; #size],));
+                zeros.extend(quote!(#bits: [0; #size],));
+                let places = range.clone().zip(little.iter().zip(big));
+                for (at, (little, big)) in places {
+                    let place = at_by_order(*little, *big);
+                    let field = &aggregate.fields[at];
+                    accessors.extend(bytes::bit_accessors(
+                        plan,
+                        field,
+                        &quote!(self.#bits),
+                        &place,
+                    ));
+                }
+            }
+        }
+    }
+    let layout = assertions(plan, id, &name);
+    if aggregate.flexible {
+        let element = tail_element(plan, aggregate);
+        let tail = quote!([#element; 0]);
+        let sized = tail_bound(plan, id);
+        return quote! {
+            #docs
+            #repr
+            pub struct #name<T #sized = #tail> { #fields }
+            impl #name {
+                /// All bytes zero, without any element.
+                pub const ZERO: Self = Self { #zeros };
+            }
+            #layout
+        }
+        .into_iter()
+        .chain(flexible_items(plan, id, &name, pieces, &zeros, &accessors))
+        .collect();
+    }
+    let derives = derives(plan, id);
+    quote! {
+        #docs
+        #derives
+        #repr
+        pub struct #name { #fields }
+        impl #name {
+            /// All bytes zero.
+            pub const ZERO: Self = Self { #zeros };
+            #accessors
+        }
+        #layout
+    }
+}
+
+fn derives(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
+    let debug = plan.forms.has_debug(id) && holds_debug(plan, id);
+    match (plan.forms.is_copy(id), debug) {
+        (true, true) => quote!(#[derive(Clone, Copy, Debug)]),
+        (true, false) => quote!(#[derive(Clone, Copy)]),
+        (false, true) => quote!(#[derive(Debug)]),
+        (false, false) => TokenStream::new(),
+    }
+}
+
+/// Unions and packed structs print nothing, and what holds one cannot derive it.
+fn holds_debug(plan: &Plan<'_>, id: AggregateId) -> bool {
+    *plan.forms.form(id) == Form::Bytes
+        || plan.model[id].fields.iter().filter_map(|field| super::plan::by_value(&field.ty)).all(
+            |inner| {
+                matches!(plan.forms.form(inner), Form::Union { .. })
+                    || (plan.forms.has_debug(inner) && holds_debug(plan, inner))
+            },
+        )
+}
+
+fn at_by_order(little: u64, big: u64) -> TokenStream {
+    let (first, second) = (number(little), number(big));
+    if little == big { first } else { quote!(rt::bits::by_order(#first, #second)) }
+}
+
+/// A field of a struct, and its zero.
+fn member(plan: &Plan<'_>, aggregate: &Aggregate, at: usize) -> (TokenStream, TokenStream) {
+    let field = &aggregate.fields[at];
+    let name = member_name(aggregate, at);
+    let docs = field.naming.as_ref().map(|naming| docs(&naming.docs));
+    let hidden = field.is_padding().then(|| quote!(#[doc(hidden)]));
+    let last = aggregate.flexible && at + 1 == aggregate.fields.len();
+    let ty = match (&field.ty, last) {
+        (Type::Flexible(_), _) => quote!(T),
+        (Type::Aggregate(id), true) => {
+            let path = plan.aggregate_path(*id, 0);
+            quote!(#path<T>)
+        }
+        (ty, _) => plan.producer_type(ty, 0),
+    };
+    let zero = plan.zero(&field.ty);
+    (quote!(#docs #hidden pub #name: #ty,), quote!(#name: #zero,))
+}
+
+/// A packed struct has no tail of unknown size, since it might have to be dropped; nor has what ends with one.
+fn tail_bound(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
+    let packed = matches!(plan.forms.form(id), Form::Struct { packed: true, .. });
+    match plan.model[id].fields.last().map(|field| &field.ty) {
+        _ if packed => TokenStream::new(),
+        Some(Type::Aggregate(inner)) => tail_bound(plan, *inner),
+        _ => quote!(: ?Sized),
+    }
+}
+
+/// The elements behind a flexible struct.
+fn tail_element(plan: &Plan<'_>, aggregate: &Aggregate) -> TokenStream {
+    match aggregate.fields.last().map(|field| &field.ty) {
+        Some(Type::Flexible(element)) => plan.producer_type(element, 0),
+        Some(Type::Aggregate(inner)) => tail_element(plan, &plan.model[*inner]),
+        _ => quote!(u8),
+    }
+}
+
+fn flexible_items(
+    plan: &Plan<'_>,
+    id: AggregateId,
+    name: &Ident,
+    pieces: &[Piece],
+    zeros: &TokenStream,
+    accessors: &TokenStream,
+) -> TokenStream {
+    let aggregate = &plan.model[id];
+    let bound = tail_bound(plan, id);
+    let copies = aggregate.fields.iter().all(|field| plan.forms.copies(&field.ty));
+    let copy = copies.then(|| {
+        quote! {
+            impl<T: Copy> Clone for #name<T> {
+                fn clone(&self) -> Self { *self }
+            }
+            impl<T: Copy> Copy for #name<T> {}
+        }
+    });
+    let accessors = (!accessors.is_empty()).then(|| quote!(impl<T #bound> #name<T> { #accessors }));
+    let last = aggregate.fields.len().wrapping_sub(1);
+    let direct = matches!(aggregate.fields.last().map(|field| &field.ty), Some(Type::Flexible(_)));
+    let with = (direct && pieces.last() == Some(&Piece::Member(last))).then(|| {
+        let tail = member_name(aggregate, last);
+        let doc = format!(" All bytes zero but those of `{tail}`.");
+        let zeros = zeros_without_tail(zeros, &tail);
+        quote! {
+            impl<T> #name<T> {
+                #[doc = #doc]
+                pub const fn with(#tail: T) -> Self {
+                    Self { #zeros #tail }
+                }
+            }
+        }
+    });
+    quote!(#copy #with #accessors)
+}
+
+/// The zeros without the tail's, which is the last.
+fn zeros_without_tail(zeros: &TokenStream, tail: &Ident) -> TokenStream {
+    let tokens: Vec<_> = zeros.clone().into_iter().collect();
+    let name = tail.to_string();
+    let start = tokens
+        .iter()
+        .rposition(|token| matches!(token, proc_macro2::TokenTree::Ident(ident) if *ident == name));
+    tokens.into_iter().take(start.unwrap_or(0)).collect()
+}
+
+fn union(plan: &Plan<'_>, id: AggregateId, packed: bool, align: Option<u32>) -> TokenStream {
+    let aggregate = &plan.model[id];
+    let name = ident(&aggregate.naming.rust);
+    let docs_ = docs(&aggregate.naming.docs);
+    let repr = repr(packed, align);
+    let mut fields = TokenStream::new();
+    for (at, field) in aggregate.fields.iter().enumerate() {
+        let name = member_name(aggregate, at);
+        let docs = field.naming.as_ref().map(|naming| docs(&naming.docs));
+        let ty = plan.producer_type(&field.ty, 0);
+        let ty = match plan.forms.copies(&field.ty) {
+            true => ty,
+            false => quote!(::core::mem::ManuallyDrop<#ty>),
+        };
+        fields.extend(quote!(#docs pub #name: #ty,));
+    }
+    let size = size_expression(plan, id);
+    let derives = plan.forms.is_copy(id).then(|| quote!(#[derive(Clone, Copy)]));
+    let layout = assertions(plan, id, &name);
+    let text = format!("{} {{ .. }}", aggregate.naming.rust);
+    let (size, size_item) = size;
+    quote! {
+        #docs_
+        #derives
+        #repr
+        pub union #name {
+            #fields
+            #[doc(hidden)]
+            pub _bytes: [u8; #size],
+        }
+        impl #name {
+            #size_item
+            /// All bytes zero.
+            pub const ZERO: Self = Self { _bytes: [0; #size] };
+        }
+        impl ::core::fmt::Debug for #name {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.write_str(#text)
+            }
+        }
+        #layout
+    }
+}
+
+/// The size as a number, or as an associated constant that differs between targets.
+pub(super) fn size_expression(plan: &Plan<'_>, id: AggregateId) -> (TokenStream, TokenStream) {
+    let aggregate = &plan.model[id];
+    let Some(layouts) = &aggregate.layouts else { return (quote!(0), TokenStream::new()) };
+    let groups = groups(|target| layouts.on(target).size);
+    if let [(None, size)] = groups.as_slice() {
+        return (number(*size), TokenStream::new());
+    }
+    let name = ident(&aggregate.naming.rust);
+    let items = groups.into_iter().map(|(predicate, size)| {
+        let size = number(size);
+        quote! {
+            #[cfg(#predicate)]
+            #[doc(hidden)]
+            pub const SIZE: usize = #size;
+        }
+    });
+    (quote!({ #name::SIZE }), quote!(#(#items)*))
+}
+
+/// The compiler's layout is the schema's: on every target, or on each group of targets that agree.
+fn assertions(plan: &Plan<'_>, id: AggregateId, name: &Ident) -> TokenStream {
+    let aggregate = &plan.model[id];
+    let Some(layouts) = &aggregate.layouts else { return TokenStream::new() };
+    let mut groups = groups(|target| usize::from(layouts.by_target[target.index()]));
+    if layouts.distinct.len() > 1 {
+        // The last group stands for targets that nobody lists, too; nothing is known about those.
+        if let Some(last) = groups.last_mut() {
+            let own = crate::model::Target::all()
+                .filter(|target| usize::from(layouts.by_target[target.index()]) == last.1)
+                .map(super::types::predicate);
+            last.0 = Some(quote!(any(#(#own),*)));
+        }
+    }
+    let blocks = groups.into_iter().map(|(predicate, index)| {
+        let cfg = predicate.map(|predicate| quote!(#[cfg(#predicate)]));
+        let checks = layout_checks(aggregate, name, &layouts.distinct[index]);
+        quote!(#cfg const _: () = { #checks };)
+    });
+    quote!(#(#blocks)*)
+}
+
+fn layout_checks(aggregate: &Aggregate, name: &Ident, layout: &Layout) -> TokenStream {
+    let (size, align) = (number(layout.size), number(layout.align));
+    let mut out = quote! {
+        assert!(::core::mem::size_of::<#name>() == #size);
+        assert!(::core::mem::align_of::<#name>() == #align);
+    };
+    if aggregate.union {
+        return out;
+    }
+    for (at, (field, place)) in aggregate.fields.iter().zip(&layout.fields).enumerate() {
+        if field.bits.is_some() || field.is_padding() {
+            continue;
+        }
+        let (member, offset) = (member_name(aggregate, at), number(place.offset));
+        out.extend(quote!(assert!(::core::mem::offset_of!(#name, #member) == #offset);));
+    }
+    out
+}

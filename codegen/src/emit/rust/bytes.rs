@@ -1,0 +1,262 @@
+//! What `repr(C)` cannot lay out: bytes of the right size and alignment with constant accessors, and the
+//! accessors of bit-fields.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::aggregates::size_expression;
+use super::docs;
+use super::plan::{Hoisted, Plan};
+use super::types::{decoded_type, groups, ident, number, scalar_type};
+use crate::model::{AggregateId, Field, Length, Scalar, Target, Type, Width};
+
+/// The type of an aggregate that becomes bytes.
+pub(super) fn bytes(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
+    let aggregate = &plan.model[id];
+    let Some(layouts) = &aggregate.layouts else { return TokenStream::new() };
+    let name = ident(&aggregate.naming.rust);
+    let docs_ = docs(&aggregate.naming.docs);
+    let (size, size_item) = size_expression(plan, id);
+    let reprs = groups(|target| layouts.on(target).align).into_iter().map(|(predicate, align)| {
+        let align = number(align);
+        match predicate {
+            None => quote!(#[repr(C, align(#align))]),
+            Some(predicate) => quote!(#[cfg_attr(#predicate, repr(C, align(#align)))]),
+        }
+    });
+    let hoisted = plan.hoisted(id);
+    let places = places(plan, &hoisted);
+    let accessors = hoisted.iter().enumerate().map(|(index, hoisted)| {
+        let index = number(index as u64);
+        accessor(plan, hoisted.field, &quote!(Self::PLACES[#index]))
+    });
+    quote! {
+        #docs_
+        ///
+        /// Rust has no type with this layout: these are its bytes.
+        #[derive(Clone, Copy, Debug)]
+        #(#reprs)*
+        pub struct #name {
+            /// The bytes.
+            pub bytes: [u8; #size],
+        }
+        impl #name {
+            #size_item
+            #places
+            /// All bytes zero.
+            pub const ZERO: Self = Self { bytes: [0; #size] };
+            #(#accessors)*
+        }
+    }
+}
+
+/// The first bit of every field, on each group of targets that agree.
+fn places(plan: &Plan<'_>, hoisted: &[Hoisted<'_>]) -> TokenStream {
+    let count = number(hoisted.len() as u64);
+    let items = groups(|target| -> Vec<u64> {
+        hoisted.iter().map(|it| first_bit(plan, it, target)).collect()
+    })
+    .into_iter()
+    .map(|(predicate, bits)| {
+        let cfg = predicate.map(|predicate| quote!(#[cfg(#predicate)]));
+        let bits = bits.into_iter().map(number);
+        quote!(#cfg const PLACES: [u32; #count] = [#(#bits),*];)
+    });
+    quote!(#(#items)*)
+}
+
+/// The first bit of a field, from the start of the aggregate that its path starts at.
+pub(super) fn first_bit(plan: &Plan<'_>, hoisted: &Hoisted<'_>, target: Target) -> u64 {
+    let mut bits = 0;
+    for (aggregate, index) in &hoisted.path {
+        let Some(layouts) = &plan.model[*aggregate].layouts else { return 0 };
+        let place = layouts.on(target).fields[*index];
+        bits += place.bit_offset.unwrap_or(place.offset * 8);
+    }
+    bits
+}
+
+fn accessor(plan: &Plan<'_>, field: &Field, place: &TokenStream) -> TokenStream {
+    let bytes = quote!(self.bytes);
+    if field.bits.is_some() {
+        return bit_accessors(plan, field, &bytes, place);
+    }
+    let Some(naming) = &field.naming else { return TokenStream::new() };
+    let docs = docs(&naming.docs);
+    let name = ident(&naming.rust);
+    let (set, with) = (format_ident!("set_{}", naming.rust), format_ident!("with_{}", naming.rust));
+    let Some(code) = Code::of(plan, &field.ty) else {
+        return quote! {
+            #docs
+            /// Where it begins in the bytes.
+            pub const fn #name(&self) -> usize { #place as usize / 8 }
+        };
+    };
+    let Code { ty, get, put } = code;
+    let indexed = match &field.ty {
+        Type::Array(element, Length::Fixed(_)) if Code::of(plan, element).is_some() => {
+            Some(element)
+        }
+        _ => None,
+    };
+    debug_assert!(indexed.is_none() || ty.to_string().starts_with('['), "arrays go as a whole");
+    quote! {
+        #docs
+        pub const fn #name(&self) -> #ty {
+            let raw = rt::bits::load(&self.bytes, #place as usize / 8);
+            #get
+        }
+        #docs
+        pub const fn #set(&mut self, value: #ty) {
+            rt::bits::store(&mut self.bytes, #place as usize / 8, #put);
+        }
+        #docs
+        pub const fn #with(mut self, value: #ty) -> Self {
+            self.#set(value);
+            self
+        }
+    }
+}
+
+/// How a value stands in native bytes: its type, `raw` into it, and `value` out of it.
+struct Code {
+    ty: TokenStream,
+    get: TokenStream,
+    put: TokenStream,
+}
+
+impl Code {
+    /// `None` for what has no constant conversion.
+    fn of(plan: &Plan<'_>, ty: &Type) -> Option<Self> {
+        Some(match ty {
+            Type::Scalar(scalar) | Type::Atomic(scalar) => Self::scalar(*scalar),
+            Type::Pointer(_) => Self::number(quote!(usize)),
+            Type::Text(_) => {
+                let ty = plan.producer_type(ty, 0);
+                Self { ty, get: quote!(rt::Text::from_bytes(raw)), put: quote!(*value.bytes()) }
+            }
+            Type::Bytes(_) => {
+                let ty = plan.producer_type(ty, 0);
+                Self { ty, get: quote!(raw), put: quote!(value) }
+            }
+            Type::Array(element, Length::Fixed(_))
+                if matches!(**element, Type::Scalar(Scalar::U8 | Scalar::Char)) =>
+            {
+                let ty = plan.producer_type(ty, 0);
+                Self { ty, get: quote!(raw), put: quote!(value) }
+            }
+            Type::Enum(id) => {
+                let path = plan.enum_path(*id, 0);
+                Self {
+                    get: quote!(#path::from_native(raw)),
+                    put: quote!(value.to_native()),
+                    ty: path,
+                }
+            }
+            Type::Flags(id) => {
+                let path = plan.flags_path(*id, 0);
+                let raw = scalar_type(plan.model[*id].repr);
+                Self {
+                    get: quote!(#path(#raw::from_ne_bytes(raw))),
+                    put: quote!(value.0.to_ne_bytes()),
+                    ty: path,
+                }
+            }
+            _ => return None,
+        })
+    }
+
+    fn number(ty: TokenStream) -> Self {
+        Self { get: quote!(#ty::from_ne_bytes(raw)), put: quote!(value.to_ne_bytes()), ty }
+    }
+
+    fn scalar(scalar: Scalar) -> Self {
+        let ty = scalar_type(scalar);
+        match scalar {
+            Scalar::Bool => Self {
+                get: quote!({
+                    let raw: [u8; 1] = raw;
+                    raw[0] != 0
+                }),
+                put: quote!([value as u8]),
+                ty,
+            },
+            _ if scalar.fixed_order().is_some() => {
+                let raw = decoded_type(scalar);
+                let (from, to) = match scalar {
+                    Scalar::Be16 | Scalar::Be32 | Scalar::Be64 => ("from_be_bytes", "to_be_bytes"),
+                    _ => ("from_le_bytes", "to_le_bytes"),
+                };
+                let (from, to) = (ident(from), ident(to));
+                Self { get: quote!(#raw::#from(raw)), put: quote!(value.#to()), ty: raw }
+            }
+            _ => Self::number(ty),
+        }
+    }
+}
+
+/// The accessors of a bit-field in an array of bytes.
+pub(super) fn bit_accessors(
+    plan: &Plan<'_>,
+    field: &Field,
+    bytes: &TokenStream,
+    place: &TokenStream,
+) -> TokenStream {
+    let (Some(naming), Some(bits)) = (&field.naming, field.bits) else { return TokenStream::new() };
+    let docs = docs(&naming.docs);
+    let name = ident(&naming.rust);
+    let (set, with) = (format_ident!("set_{}", naming.rust), format_ident!("with_{}", naming.rust));
+    let width = number(bits);
+    let (ty, get, put) = bit_code(plan, &field.ty);
+    let function = if get.1 { quote!(get_signed) } else { quote!(get) };
+    let convert = get.0;
+    quote! {
+        #docs
+        pub const fn #name(&self) -> #ty {
+            let raw = rt::bits::#function(&#bytes, #place, #width);
+            #convert
+        }
+        #docs
+        pub const fn #set(&mut self, value: #ty) {
+            rt::bits::set(&mut #bytes, #place, #width, #put);
+        }
+        #docs
+        pub const fn #with(mut self, value: #ty) -> Self {
+            self.#set(value);
+            self
+        }
+    }
+}
+
+/// The type of a bit-field, `raw` into it (and whether with a sign), and `value` out of it.
+fn bit_code(plan: &Plan<'_>, ty: &Type) -> (TokenStream, (TokenStream, bool), TokenStream) {
+    match ty {
+        Type::Scalar(Scalar::Bool) => {
+            (quote!(bool), (quote!(raw != 0), false), quote!(value as u64))
+        }
+        Type::Enum(id) => {
+            let path = plan.enum_path(*id, 0);
+            let signed = super::enums::is_signed(&plan.model[*id]);
+            let raw = super::enums::raw_name(plan, *id);
+            (path.clone(), (quote!(#path(raw as #raw)), signed), quote!(value.0 as u64))
+        }
+        Type::Flags(id) => {
+            let path = plan.flags_path(*id, 0);
+            let raw = scalar_type(plan.model[*id].repr);
+            (path.clone(), (quote!(#path(raw as #raw)), false), quote!(value.0 as u64))
+        }
+        Type::Scalar(scalar) | Type::Atomic(scalar) => {
+            let ty = match scalar.fixed_order() {
+                Some(_) => decoded_type(*scalar),
+                None => scalar_type(*scalar),
+            };
+            let same =
+                scalar.width() == Width::Fixed(8) && !matches!(ty.to_string().as_str(), "usize");
+            let signed = scalar.is_signed();
+            let get = if same { quote!(raw) } else { quote!(raw as #ty) };
+            let put = if same && !signed { quote!(value) } else { quote!(value as u64) };
+            (ty, (get, signed), put)
+        }
+        _ => (quote!(u64), (quote!(raw), false), quote!(value)),
+    }
+}

@@ -1,0 +1,681 @@
+//! Decoders of structs: a view with an accessor for each field, the shape by which a table's layouts are
+//! bound, and the layouts themselves.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::bytes::first_bit;
+use super::docs;
+use super::plan::{Hoisted, Plan, by_value};
+use super::types::{decoded_type, ident, number};
+use crate::model::names::camel_case;
+use crate::model::{
+    Aggregate, AggregateId, Arm, ArmValue, EnumRepr, Field, Formula, Length, Scalar, Target, Type,
+    Value, Width,
+};
+use crate::operator::BinaryOperator;
+
+/// The view of an aggregate of this schema. An anonymous aggregate has none: its fields are those of the
+/// aggregate around it.
+pub(super) fn view(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
+    if plan.is_anonymous(id) {
+        return TokenStream::new();
+    }
+    let aggregate = &plan.model[id];
+    let view = View { plan, id, aggregate, hoisted: plan.hoisted(id) };
+    let name = plan.view_name(id);
+    let doc = format!(" A `{}`, read in place.", aggregate.naming.name);
+    let accessors = (0..view.hoisted.len()).map(|index| view.accessor(index));
+    let check = view.check();
+    let arms = aggregate.fields.iter().map(|field| arms_type(plan, id, field));
+    let open = view.layouts_method();
+    quote! {
+        #[doc = #doc]
+        #[derive(Clone, Copy, Debug)]
+        pub struct #name<'a>(rt::View<'a>);
+        impl<'a> #name<'a> {
+            #(#accessors)*
+            #check
+        }
+        impl<'a> rt::Wrapper<'a> for #name<'a> {
+            fn wrap(view: rt::View<'a>) -> Self {
+                Self(view)
+            }
+        }
+        #open
+        #(#arms)*
+    }
+}
+
+/// `Layouts`, and the shapes of every struct that it covers.
+pub(super) fn layouts(plan: &Plan<'_>) -> TokenStream {
+    let (layouts, shapes) = (plan.fixed("Layouts"), plan.fixed("SHAPES"));
+    let count = number(plan.slot_count);
+    let shape_count = number(plan.order.len() as u64);
+    let references = plan.order.iter().map(|(id, _)| shape(plan, *id));
+    quote! {
+        /// Where the fields of every struct lie: in one table (`Table::bind`), or on one target.
+        #[derive(Clone, Copy, Debug)]
+        pub struct #layouts(rt::Layouts<[rt::Slot; #count]>);
+        impl #layouts {
+            /// The layouts on a target, for tables that do not bring their types.
+            pub fn of(target: rt::Target) -> Self {
+                Self(rt::Layouts::of(target, &#shapes))
+            }
+        }
+        static #shapes: [&rt::Shape; #shape_count] = [#(&#references),*];
+    }
+}
+
+struct View<'p, 'm> {
+    plan: &'p Plan<'m>,
+    id: AggregateId,
+    aggregate: &'m Aggregate,
+    hoisted: Vec<Hoisted<'m>>,
+}
+
+impl View<'_, '_> {
+    /// The method of `Layouts` that makes the view out of bytes.
+    fn layouts_method(&self) -> Option<TokenStream> {
+        let base = number(self.plan.base(self.id)?);
+        if self.aggregate.parent.is_some() {
+            return None;
+        }
+        let layouts = self.plan.fixed("Layouts");
+        let view = self.plan.view_name(self.id);
+        let mut method = crate::model::names::snake_case(&self.aggregate.naming.rust);
+        if method == "of" || syn::parse_str::<syn::Ident>(&method).is_err() {
+            method.push('_');
+        }
+        let method = ident(&method);
+        let name = &self.aggregate.naming.name;
+        let flexible = self.aggregate.flexible;
+        let doc = format!(" Reads `bytes` as a `{name}`.");
+        Some(quote! {
+            impl #layouts {
+                #[doc = #doc]
+                pub fn #method<'a>(&'a self, bytes: &'a [u8]) -> Result<#view<'a>, rt::ViewError> {
+                    rt::View::new(&self.0, #base, #name, #flexible, bytes).map(#view)
+                }
+            }
+        })
+    }
+
+    fn accessor(&self, index: usize) -> TokenStream {
+        let Hoisted { field, .. } = self.hoisted[index];
+        let Some(naming) = &field.naming else { return TokenStream::new() };
+        let docs = docs(&naming.docs);
+        let name = ident(&naming.rust);
+        let slot = number(index as u64 + 1);
+        let count = self.count(index);
+        let (ty, value) = self.read(field, &slot, count.as_ref().map(|(call, _)| call));
+        let (ty, value) = match is_optional(self.aggregate, field) {
+            false => (ty, quote!(#value)),
+            true => {
+                let value = quote!({ self.0.having(#slot)?; Some(#value) });
+                (quote!(Option<#ty>), value)
+            }
+        };
+        let value = unbrace(value);
+        let count = count.map(|(_, item)| item);
+        let arms = self.arms(index, &slot);
+        quote! {
+            #docs
+            #[inline]
+            pub fn #name(self) -> #ty {
+                #value
+            }
+            #count
+            #arms
+        }
+    }
+
+    /// The type of a decoded field, and how it comes out of its slot.
+    fn read(
+        &self,
+        field: &Field,
+        slot: &TokenStream,
+        count: Option<&TokenStream>,
+    ) -> (TokenStream, TokenStream) {
+        if field.bits.is_some() {
+            return self.read_bits(&field.ty, slot);
+        }
+        let rest = matches!(field.ty, Type::Flexible(_));
+        match &field.ty {
+            Type::Scalar(scalar) | Type::Atomic(scalar) => {
+                let ty = decoded_type(*scalar);
+                let getter = getter(*scalar);
+                (ty, quote!(self.0.#getter(#slot)))
+            }
+            Type::Pointer(_) => (quote!(u64), quote!(self.0.unsigned(#slot))),
+            Type::Text(_) => (quote!(rt::Str<'a>), quote!(self.0.text(#slot))),
+            Type::Bytes(_) | Type::Opaque => (quote!(&'a [u8]), quote!(self.0.slice(#slot))),
+            // Entries alone hold them.
+            Type::String => (quote!(u32), quote!(self.0.u32(#slot))),
+            Type::Aggregate(id) => {
+                let view = self.view_path(*id);
+                (quote!(#view<'a>), quote!(rt::Wrapper::wrap(self.0.inner(#slot))))
+            }
+            Type::Enum(id) => (self.plan.enum_path(*id, 0), quote!(self.0.coded(#slot))),
+            Type::Flags(id) => (self.plan.flags_path(*id, 0), quote!(self.0.coded(#slot))),
+            Type::Array(element, _) | Type::Flexible(element) => {
+                let whole = if rest { ident("slice_rest") } else { ident("slice") };
+                let array = if rest { ident("array_rest") } else { ident("array") };
+                match (&**element, count) {
+                    (Type::Scalar(Scalar::Char), None) => {
+                        (quote!(rt::Str<'a>), quote!(rt::Str::new(self.0.#whole(#slot))))
+                    }
+                    (Type::Scalar(Scalar::Char), Some(count)) => {
+                        let array = quote!(self.0.#array::<u8>(#slot).limit(#count));
+                        (quote!(rt::Str<'a>), quote!(rt::Str::new(#array.bytes())))
+                    }
+                    (Type::Scalar(Scalar::U8), None) => {
+                        (quote!(&'a [u8]), quote!(self.0.#whole(#slot)))
+                    }
+                    (Type::Scalar(Scalar::U8), Some(count)) => {
+                        let array = quote!(self.0.#array::<u8>(#slot).limit(#count));
+                        (quote!(&'a [u8]), quote!(#array.bytes()))
+                    }
+                    (element, count) => {
+                        let element = self.element(element);
+                        let limit = count.map(|count| quote!(.limit(#count)));
+                        (quote!(rt::Array<'a, #element>), quote!(self.0.#array(#slot)#limit))
+                    }
+                }
+            }
+        }
+    }
+
+    fn read_bits(&self, ty: &Type, slot: &TokenStream) -> (TokenStream, TokenStream) {
+        match ty {
+            Type::Scalar(Scalar::Bool) => (quote!(bool), quote!(self.0.unsigned(#slot) != 0)),
+            Type::Scalar(scalar) | Type::Atomic(scalar) => {
+                let ty = decoded_type(*scalar);
+                let getter = if scalar.is_signed() { ident("signed") } else { ident("unsigned") };
+                match ty.to_string().as_str() {
+                    "u64" | "i64" => (ty, quote!(self.0.#getter(#slot))),
+                    _ => (ty.clone(), quote!(self.0.#getter(#slot) as #ty)),
+                }
+            }
+            Type::Enum(id) => (self.plan.enum_path(*id, 0), quote!(self.0.coded_bits(#slot))),
+            Type::Flags(id) => (self.plan.flags_path(*id, 0), quote!(self.0.coded_bits(#slot))),
+            _ => (quote!(u64), quote!(self.0.unsigned(#slot))),
+        }
+    }
+
+    fn view_path(&self, id: AggregateId) -> TokenStream {
+        let path = self.plan.path(self.plan.model[id].schema, 0);
+        let name = self.plan.view_name(id);
+        quote!(#path #name)
+    }
+
+    /// What an array is made of.
+    fn element(&self, ty: &Type) -> TokenStream {
+        match ty {
+            Type::Scalar(scalar) | Type::Atomic(scalar) => match scalar.fixed_order() {
+                Some(_) => super::types::scalar_type(*scalar),
+                None => decoded_type(*scalar),
+            },
+            Type::Pointer(_) => quote!(u64),
+            Type::Text(_) => quote!(rt::Str<'a>),
+            Type::Bytes(_) | Type::Opaque => quote!(&'a [u8]),
+            Type::String => quote!(u32),
+            Type::Aggregate(id) => {
+                let view = self.view_path(*id);
+                quote!(#view<'a>)
+            }
+            Type::Enum(id) => self.plan.enum_path(*id, 0),
+            Type::Flags(id) => self.plan.flags_path(*id, 0),
+            Type::Array(element, Length::Fixed(length)) => {
+                let element = self.element(element);
+                let length = number(*length);
+                quote!([#element; #length])
+            }
+            // Inner dimensions of captured length fall together with the outer one.
+            Type::Array(element, Length::Captured) | Type::Flexible(element) => {
+                self.element(element)
+            }
+        }
+    }
+
+    /// The call that counts a field's valid elements, and the method that it calls. `None` where the count
+    /// asks for what this view does not have: a captured constant, a field of a struct around it.
+    fn count(&self, index: usize) -> Option<(TokenStream, TokenStream)> {
+        let Hoisted { field, .. } = self.hoisted[index];
+        let naming = field.naming.as_ref()?;
+        let formula = self.formula(field.count.as_ref()?)?;
+        let mut name = format!("{}_count", naming.rust);
+        while self
+            .hoisted
+            .iter()
+            .any(|it| it.field.naming.as_ref().is_some_and(|it| it.rust == name))
+        {
+            name.push('_');
+        }
+        let doc = format!(" How many elements of `{}` are valid.", naming.name);
+        let name = ident(&name);
+        let item = quote! {
+            #[doc = #doc]
+            pub fn #name(self) -> u64 {
+                #formula.get()
+            }
+        };
+        Some((quote!(self.#name()), item))
+    }
+
+    fn formula(&self, formula: &Formula) -> Option<TokenStream> {
+        Some(match formula {
+            Formula::Int(value) => {
+                let value = number(*value);
+                quote!(rt::Count::of(#value as i128))
+            }
+            Formula::Field(path) => {
+                let value = self.path(&path.text)?;
+                quote!(rt::Count::of(#value as i128))
+            }
+            Formula::Constant(id) => match &self.plan.model[*id].value {
+                crate::model::ConstantValue::Known(Value::Int(value)) => {
+                    let value = number(*value);
+                    quote!(rt::Count::of(#value as i128))
+                }
+                _ => return None,
+            },
+            Formula::Negate(operand) => {
+                let operand = self.formula(operand)?;
+                quote!(#operand.negated())
+            }
+            Formula::Not(operand) => {
+                let operand = self.formula(operand)?;
+                quote!(#operand.inverted())
+            }
+            Formula::Binary(operator, left, right) => {
+                let (left, right) = (self.formula(left)?, self.formula(right)?);
+                let operator = operator_name(*operator);
+                quote!(#left.#operator(#right))
+            }
+        })
+    }
+
+    /// A field by its path, as a number: through accessors, none of which may be optional.
+    fn path(&self, text: &str) -> Option<TokenStream> {
+        let mut id = self.id;
+        let mut value = quote!(self);
+        let mut parts = text.split('.').peekable();
+        while let Some(part) = parts.next() {
+            let hoisted = self.plan.hoisted(id);
+            let found = hoisted.iter().find(|it| it.field.name() == part)?;
+            if is_optional(&self.plan.model[id], found.field) {
+                return None;
+            }
+            let name = ident(&found.field.naming.as_ref()?.rust);
+            value = quote!(#value.#name());
+            match &found.field.ty {
+                Type::Aggregate(inner) if parts.peek().is_some() => id = *inner,
+                Type::Enum(_) | Type::Flags(_) if parts.peek().is_none() => {
+                    return Some(quote!(#value.0));
+                }
+                Type::Scalar(Scalar::F32 | Scalar::F64) => return None,
+                Type::Scalar(_) | Type::Atomic(_) | Type::Pointer(_) if parts.peek().is_none() => {}
+                _ => return None,
+            }
+        }
+        Some(value)
+    }
+
+    /// The method that says which arm of a tagged union is valid.
+    fn arms(&self, index: usize, slot: &TokenStream) -> Option<TokenStream> {
+        let Hoisted { field, .. } = self.hoisted[index];
+        let naming = field.naming.as_ref()?;
+        let Type::Aggregate(union) = field.ty else { return None };
+        let tag = self.path(&field.tag.as_ref()?.text)?;
+        if is_optional(self.aggregate, field) {
+            return None;
+        }
+        let arms_name = self.plan.arms_name(union);
+        let view = self.view_path(union);
+        let mut cases = TokenStream::new();
+        let mut otherwise = quote!(_ => #arms_name::Unknown(view),);
+        for arm in &self.plan.model[union].fields {
+            let Some(arm_naming) = &arm.naming else { continue };
+            let (variant, get) = (ident(&variant(arm_naming)), ident(&arm_naming.rust));
+            match &arm.arm {
+                Some(Arm::When(values)) => {
+                    let values: Vec<_> = values
+                        .iter()
+                        .filter_map(|value| match value {
+                            ArmValue::Int(value) => Some(number(*value)),
+                            // Only the table knows the value: the arm is reached through the view.
+                            ArmValue::Captured(..) => None,
+                        })
+                        .collect();
+                    if !values.is_empty() {
+                        cases.extend(quote!(#(#values)|* => #arms_name::#variant(view.#get()),));
+                    }
+                }
+                Some(Arm::Otherwise) => {
+                    otherwise = quote!(_ => #arms_name::#variant(view.#get()),);
+                }
+                None => {}
+            }
+        }
+        let name = format_ident!("{}_arm", naming.rust);
+        let doc = format!(" The arm of `{}` that its tag says is valid.", naming.name);
+        Some(quote! {
+            #[doc = #doc]
+            pub fn #name(self) -> #arms_name<'a> {
+                let view: #view<'a> = rt::Wrapper::wrap(self.0.inner(#slot));
+                match #tag as i128 {
+                    #cases
+                    #otherwise
+                }
+            }
+        })
+    }
+
+    /// The method that holds fields with a fixed value against it.
+    fn check(&self) -> Option<TokenStream> {
+        let checks: Vec<TokenStream> = self
+            .hoisted
+            .iter()
+            .enumerate()
+            .filter_map(|(index, hoisted)| self.expectation(index, hoisted.field))
+            .collect();
+        if checks.is_empty() {
+            return None;
+        }
+        let mut name = "check".to_owned();
+        while self
+            .hoisted
+            .iter()
+            .any(|it| it.field.naming.as_ref().is_some_and(|it| it.rust == name))
+        {
+            name.push('_');
+        }
+        let name = ident(&name);
+        Some(quote! {
+            /// An error where a field does not hold the value that it always has.
+            pub fn #name(self) -> Result<(), rt::Mismatch> {
+                #(#checks)*
+                Ok(())
+            }
+        })
+    }
+
+    fn expectation(&self, index: usize, field: &Field) -> Option<TokenStream> {
+        let expected = field.expected.as_ref()?;
+        let naming = field.naming.as_ref()?;
+        let (slot, text) = (number(index as u64 + 1), &naming.name);
+        let name = ident(&naming.rust);
+        let holds = match (&field.ty, expected) {
+            (Type::Scalar(Scalar::Bool), Value::Int(value)) => {
+                let value = *value != 0;
+                quote!(it == #value)
+            }
+            (Type::Scalar(_) | Type::Atomic(_), Value::Int(value)) => {
+                let value = number(*value);
+                match &field.ty {
+                    Type::Scalar(Scalar::F32 | Scalar::F64) => quote!(it as i128 == #value),
+                    _ => quote!(it == #value),
+                }
+            }
+            (Type::Enum(_) | Type::Flags(_), Value::Int(value)) => {
+                let value = number(*value);
+                quote!(it.0 == #value)
+            }
+            (Type::Bytes(_), Value::Bytes(bytes)) => {
+                let bytes = proc_macro2::Literal::byte_string(bytes);
+                quote!(it == #bytes)
+            }
+            (Type::Text(_), Value::Bytes(bytes)) => {
+                let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+                let bytes = proc_macro2::Literal::byte_string(&bytes[..end]);
+                quote!(it.as_bytes() == #bytes)
+            }
+            (Type::Array(element, _), Value::Bytes(bytes)) => {
+                let bytes = proc_macro2::Literal::byte_string(bytes);
+                match **element {
+                    Type::Scalar(Scalar::U8) => quote!(it == #bytes),
+                    _ => quote!(it.as_bytes() == #bytes),
+                }
+            }
+            _ => return None,
+        };
+        let holds = match is_optional(self.aggregate, field) {
+            true => quote!(self.#name().map_or(true, |it| #holds)),
+            false => quote!({ let it = self.#name(); #holds }),
+        };
+        Some(quote!(self.0.expect(#slot, #text, #holds)?;))
+    }
+}
+
+/// `{ a; b }` as the body of a function is `a; b`.
+fn unbrace(value: TokenStream) -> TokenStream {
+    let mut tokens = value.clone().into_iter();
+    match (tokens.next(), tokens.next()) {
+        (Some(proc_macro2::TokenTree::Group(group)), None)
+            if group.delimiter() == proc_macro2::Delimiter::Brace =>
+        {
+            group.stream()
+        }
+        _ => value,
+    }
+}
+
+fn variant(naming: &crate::model::Naming) -> String {
+    let name = camel_case(&naming.rust);
+    if name == "Unknown" || name == "Self" { format!("{name}_") } else { name }
+}
+
+/// The enum of a tagged union's arms.
+fn arms_type(plan: &Plan<'_>, id: AggregateId, field: &Field) -> Option<TokenStream> {
+    let Type::Aggregate(union) = field.ty else { return None };
+    let view = View { plan, id, aggregate: &plan.model[id], hoisted: plan.hoisted(id) };
+    let tagged = field.tag.as_ref().is_some_and(|tag| view.path(&tag.text).is_some());
+    if field.naming.is_none() || !tagged || is_optional(&plan.model[id], field) {
+        return None;
+    }
+    let union_view =
+        View { plan, id: union, aggregate: &plan.model[union], hoisted: plan.hoisted(union) };
+    let name = plan.arms_name(union);
+    let variants = plan.model[union].fields.iter().filter_map(|arm| {
+        let naming = arm.naming.as_ref()?;
+        arm.arm.as_ref()?;
+        let docs = docs(&naming.docs);
+        let variant = ident(&variant(naming));
+        let (ty, _) = union_view.read(arm, &quote!(0), None);
+        Some(quote!(#docs #variant(#ty),))
+    });
+    let view_path = view.view_path(union);
+    let doc = format!(" The arms of `{}`.", field.name());
+    Some(quote! {
+        #[doc = #doc]
+        #[derive(Clone, Copy, Debug)]
+        pub enum #name<'a> {
+            #(#variants)*
+            /// None that this schema knows.
+            Unknown(#view_path<'a>),
+        }
+    })
+}
+
+/// A table may lack the field: it is younger than the struct, or there under a condition only.
+fn is_optional(aggregate: &Aggregate, field: &Field) -> bool {
+    let since = field.naming.as_ref().map_or(1, |naming| naming.lifetime.since);
+    since > aggregate.naming.lifetime.since.max(1) || field.condition.is_some()
+}
+
+fn getter(scalar: Scalar) -> proc_macro2::Ident {
+    use Scalar::*;
+    match scalar {
+        Bool => ident("bool"),
+        Be16 | Be32 | Be64 | Le16 | Le32 | Le64 => ident(scalar.word()),
+        _ if scalar.width() == Width::Word => {
+            ident(if scalar.is_signed() { "signed" } else { "unsigned" })
+        }
+        _ => ident(&decoded_type(scalar).to_string()),
+    }
+}
+
+fn operator_name(operator: BinaryOperator) -> proc_macro2::Ident {
+    ident(match operator {
+        BinaryOperator::Add => "plus",
+        BinaryOperator::Subtract => "minus",
+        BinaryOperator::Multiply => "times",
+        BinaryOperator::Divide => "over",
+        BinaryOperator::Remainder => "modulo",
+        BinaryOperator::ShiftLeft => "shifted_left",
+        BinaryOperator::ShiftRight => "shifted_right",
+        BinaryOperator::And => "and",
+        BinaryOperator::Or => "or",
+        BinaryOperator::Xor => "xor",
+    })
+}
+
+/// What a decoder knows about a struct before it sees a table.
+fn shape(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
+    let aggregate = &plan.model[id];
+    let hoisted = plan.hoisted(id);
+    let name = &aggregate.naming.name;
+    let fields = hoisted.iter().map(|it| shape_field(plan, aggregate, it.field));
+    let (c_name, parent) = match parent(plan, id) {
+        Some((name, base, slot)) => (name, quote!(Some((#base, #slot)))),
+        None => (aggregate.naming.c.clone(), quote!(None)),
+    };
+    let optional = aggregate.naming.lifetime.since > 1;
+    let (layouts, by_target) = known_layouts(plan, aggregate, &hoisted);
+    quote! {
+        rt::Shape {
+            name: #name,
+            c_name: #c_name,
+            parent: #parent,
+            optional: #optional,
+            fields: &[#(#fields),*],
+            layouts: &[#layouts],
+            by_target: &[#(#by_target),*],
+        }
+    }
+}
+
+/// For an inline aggregate: the field's name, and the slots of the aggregate around it and of the field.
+fn parent(plan: &Plan<'_>, id: AggregateId) -> Option<(String, TokenStream, TokenStream)> {
+    let (mut outer, index) = plan.model[id].parent?;
+    let field = &plan.model[outer].fields[index];
+    let own = (outer, index);
+    while plan.is_anonymous(outer) {
+        outer = plan.model[outer].parent?.0;
+    }
+    let base = plan.base(outer)?;
+    let slot = plan.hoisted(outer).iter().position(|it| it.path.last() == Some(&own))?;
+    let name = field.naming.as_ref()?.c.clone();
+    let slot = base + 1 + slot as u32;
+    Some((name, number(base), number(slot)))
+}
+
+fn shape_field(plan: &Plan<'_>, aggregate: &Aggregate, field: &Field) -> TokenStream {
+    let name = field.naming.as_ref().map_or("", |naming| &naming.c);
+    let kind = match field.bits {
+        Some(bits) => {
+            let bits = number(bits);
+            quote!(rt::Kind::Bits(#bits))
+        }
+        None => kind(plan, &field.ty),
+    };
+    match is_optional(aggregate, field) {
+        true => quote!(rt::Field::optional(#name, #kind)),
+        false => quote!(rt::Field::new(#name, #kind)),
+    }
+}
+
+fn kind(plan: &Plan<'_>, ty: &Type) -> TokenStream {
+    let sized = |scalar: Scalar| match scalar.width() {
+        Width::Fixed(size) => number(size),
+        Width::Word => number(0),
+    };
+    match ty {
+        Type::Scalar(Scalar::F32) => quote!(rt::Kind::Float(4)),
+        Type::Scalar(Scalar::F64) => quote!(rt::Kind::Float(8)),
+        Type::Scalar(scalar) | Type::Atomic(scalar) => {
+            let size = sized(*scalar);
+            quote!(rt::Kind::Int(#size))
+        }
+        Type::Pointer(_) => quote!(rt::Kind::Pointer),
+        Type::Text(size) | Type::Bytes(size) => {
+            let size = number(*size);
+            quote!(rt::Kind::Bytes(#size))
+        }
+        Type::String => quote!(rt::Kind::Int(4)),
+        Type::Opaque => quote!(rt::Kind::Bytes(0)),
+        Type::Aggregate(id) => {
+            let base = number(plan.base(*id).unwrap_or(0));
+            quote!(rt::Kind::Struct(#base))
+        }
+        Type::Enum(id) => match plan.model[*id].repr {
+            EnumRepr::Scalar(scalar) => {
+                let size = sized(scalar);
+                quote!(rt::Kind::Int(#size))
+            }
+            EnumRepr::C(_) => quote!(rt::Kind::Int(0)),
+        },
+        Type::Flags(id) => {
+            let size = sized(plan.model[*id].repr);
+            quote!(rt::Kind::Int(#size))
+        }
+        Type::Array(element, length) => {
+            let element = kind(plan, element);
+            let length = match length {
+                Length::Fixed(length) => number(*length),
+                Length::Captured => number(0),
+            };
+            quote!(rt::Kind::Array(&#element, #length))
+        }
+        Type::Flexible(element) => {
+            let element = kind(plan, element);
+            quote!(rt::Kind::Array(&#element, 0))
+        }
+    }
+}
+
+/// The distinct layouts, and which target has which.
+fn known_layouts(
+    plan: &Plan<'_>,
+    aggregate: &Aggregate,
+    hoisted: &[Hoisted<'_>],
+) -> (TokenStream, Vec<TokenStream>) {
+    let Some(layouts) = &aggregate.layouts else { return (TokenStream::new(), Vec::new()) };
+    let mut distinct: Vec<(u64, Vec<(u64, u64)>)> = Vec::new();
+    let mut by_target = Vec::new();
+    for target in Target::all() {
+        let places = hoisted.iter().map(|it| place(plan, it, target)).collect();
+        let own = (layouts.on(target).size, places);
+        let index = distinct.iter().position(|other| *other == own).unwrap_or_else(|| {
+            distinct.push(own);
+            distinct.len() - 1
+        });
+        by_target.push(index);
+    }
+    if distinct.len() == 1 {
+        by_target.clear();
+    }
+    let known = distinct.into_iter().map(|(size, places)| {
+        let size = number(size);
+        let places = places.into_iter().map(|(at, bits)| {
+            let (at, bits) = (number(at), number(bits));
+            quote!((#at, #bits))
+        });
+        quote!(rt::Known(#size, &[#(#places),*]))
+    });
+    let by_target = by_target.into_iter().map(|index| number(index as u64)).collect();
+    (quote!(#(#known),*), by_target)
+}
+
+fn place(plan: &Plan<'_>, hoisted: &Hoisted<'_>, target: Target) -> (u64, u64) {
+    let at = first_bit(plan, hoisted, target);
+    let Some((holder, index)) = hoisted.path.last() else { return (at, 0) };
+    let size = plan.model[*holder]
+        .layouts
+        .as_ref()
+        .map_or(0, |layouts| layouts.on(target).fields[*index].size);
+    let bits = hoisted.field.bits.map_or(size * 8, u64::from);
+    let _ = by_value;
+    (at, bits)
+}
