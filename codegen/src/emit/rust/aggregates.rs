@@ -292,7 +292,7 @@ pub(super) fn size_expression(plan: &Plan<'_>, id: AggregateId) -> (TokenStream,
             pub const SIZE: usize = #size;
         }
     });
-    (quote!({ #name::SIZE }), quote!(#(#items)*))
+    (quote!(#name::SIZE), quote!(#(#items)*))
 }
 
 /// The compiler's layout is the schema's: on every target, or on each group of targets that agree.

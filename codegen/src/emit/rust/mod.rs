@@ -16,6 +16,7 @@ mod plan;
 mod types;
 mod views;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,6 +40,20 @@ pub fn emit(model: &Model) -> Files {
     }
     files.insert("rust/inspect.rs".to_owned(), declarations(model).into_bytes());
     files
+}
+
+/// Brings in the modules of schemas that another crate has generated, beside the ones declared in
+/// `rust/inspect.rs`: generated code finds them where it would find a module of this run. `paths` leads from a
+/// schema's name to the path of the module that holds the schema's module there.
+#[must_use]
+pub fn extern_modules(model: &Model, paths: &BTreeMap<String, String>) -> String {
+    let mut out = String::new();
+    for (schema, path) in paths {
+        let Some(id) = model.schema(schema) else { continue };
+        let module = module_name(&model[id]);
+        let _ = write!(out, "#[allow(unused_imports)]\npub use {path}::{module};\n\n");
+    }
+    out
 }
 
 /// The name of a schema's module.
