@@ -80,6 +80,8 @@ fn declarations(model: &Model) -> String {
 enum Job {
     /// Formatted already.
     Text(String),
+    /// Writes text that holds nothing to format.
+    Write(fn(&Plan<'_>) -> String),
     /// Makes the tokens of some items.
     Items(fn(&Plan<'_>) -> TokenStream),
     /// A struct, union or record.
@@ -110,7 +112,8 @@ fn module(model: &Model, forms: &Forms, id: SchemaId) -> String {
         Job::Items(entry::entry),
         Job::Items(entry::rows),
         Job::Items(views::layouts),
-        Job::Text(blob::blobs(&plan)),
+        Job::Write(views::shapes),
+        Job::Write(blob::blobs),
     ]);
     let parts = in_parallel(&jobs, |job| render(&plan, job));
     let mut out = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
@@ -133,6 +136,7 @@ fn prologue(_: &Plan<'_>) -> TokenStream {
 fn render(plan: &Plan<'_>, job: &Job) -> String {
     let tokens = match job {
         Job::Text(text) => return text.clone(),
+        Job::Write(write) => return write(plan),
         Job::Items(items) => items(plan),
         Job::Type(TypeId::Aggregate(id)) | Job::Inline(id) => {
             let mut tokens = aggregates::aggregate(plan, *id);
@@ -142,11 +146,15 @@ fn render(plan: &Plan<'_>, job: &Job) -> String {
         Job::Type(TypeId::Enum(id)) => enums::enumeration(plan, *id),
         Job::Type(TypeId::Flags(id)) => enums::flags(plan, *id),
     };
-    match syn::parse2::<syn::File>(tokens.clone()) {
+    let mut text = match syn::parse2::<syn::File>(tokens) {
         Ok(file) => prettyplease::unparse(&file),
-        // Tokens that are no items are a defect of this emitter; the compiler that reads the file shows where.
-        Err(error) => format!("compile_error!({:?});\n{tokens}\n", error.to_string()),
+        // Tokens that are no items are a defect of this emitter: whoever compiles the file is told.
+        Err(error) => format!("compile_error!({:?});\n", error.to_string()),
+    };
+    if let Job::Type(TypeId::Aggregate(id)) | Job::Inline(id) = job {
+        text.push_str(&aggregates::assertion(plan, *id));
     }
+    text
 }
 
 /// `work` for each job, in the order of the jobs: neighbours together, on all processors.
