@@ -54,9 +54,9 @@ extern "C" {
 #define INSPECT_TARGET 1
 #elif defined(__aarch64__) && defined(__LP64__) && defined(__AARCH64EL__)
 #define INSPECT_TARGET 2
-#elif defined(__arm__) && defined(__ARMEL__) && defined(__linux__)
+#elif defined(__arm__) && defined(__ARMEL__) && __ARM_SIZEOF_MINIMAL_ENUM == 4
 #define INSPECT_TARGET 3
-#elif defined(__arm__) && defined(__ARMEL__) && !defined(__linux__)
+#elif defined(__arm__) && defined(__ARMEL__) && __ARM_SIZEOF_MINIMAL_ENUM == 1
 #define INSPECT_TARGET 4
 #elif defined(__riscv) && __riscv_xlen == 64
 #define INSPECT_TARGET 5

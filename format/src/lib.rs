@@ -13,6 +13,7 @@ extern crate alloc;
 #[macro_use]
 extern crate std;
 
+#[rustfmt::skip]
 pub mod abi;
 pub mod bits;
 pub mod btf;

@@ -135,6 +135,12 @@ impl<'a> Checker<'a> {
             sensitive: find(&field.attributes, "sensitive").is_some(),
             ty,
         };
+        if let (None, Type::Aggregate(inner)) = (&resolved.naming, &resolved.ty) {
+            // C has no declarator here that could bear an attribute: behind the brace it belongs to the type.
+            let inner = &mut self.built[inner.index()];
+            inner.packed = std::mem::take(&mut resolved.packed);
+            inner.align = resolved.align.take();
+        }
         if let Some(value) = &field.value {
             resolved.expected = Some(self.field_value(schema, &resolved.ty, value)?);
         }

@@ -216,6 +216,11 @@ impl Checker<'_> {
         let types = self.known_types();
         let mut layouts = Layouts { distinct: Vec::new(), by_target: [0; Target::COUNT] };
         for target in Target::all() {
+            let twin = target.layout_twin();
+            if twin != target {
+                layouts.by_target[target.index()] = layouts.by_target[twin.index()];
+                continue;
+            }
             match layout::aggregate_layout(&types, aggregate, target) {
                 Ok(layout) => {
                     let known = layouts.distinct.iter().position(|other| *other == layout);

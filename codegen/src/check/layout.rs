@@ -165,33 +165,37 @@ pub(super) fn gaps(
     Ok(gaps)
 }
 
-/// How many bytes of padding bring `field` to `offset` on every target.
+/// How many bytes of padding bring `field` to `offset` on every target: none where it lies there by itself on
+/// all of them, else all the bytes behind the field before.
 fn gap_before(
     types: &dyn Types,
     placers: &[Placer],
     field: &Field,
     offset: u64,
 ) -> Result<u64, Option<String>> {
-    let mut needed = None;
+    let mut needed = false;
+    let mut gap = None;
+    let mut differ = false;
     for placer in placers {
         let extent = type_extent(types, &field.ty, placer.target).map_err(|_| None)?;
         let mut trial = *placer;
         let natural = trial.place(field, extent).ok_or(None)?.offset;
-        let end = if placer.union { 0 } else { placer.end_bit.div_ceil(8) };
         if natural > offset {
             let name = placer.target.name();
             return Err(Some(format!("the field cannot lie before {natural} on {name}")));
         }
-        let gap = if natural == offset { 0 } else { offset - end };
-        if placer.union && gap > 0 {
+        let end = if placer.union { 0 } else { placer.end_bit.div_ceil(8) };
+        needed |= natural != offset;
+        differ |= *gap.get_or_insert(offset - end) != offset - end;
+        if placer.union && offset > 0 {
             return Err(Some("every arm of a union lies at 0".to_owned()));
         }
-        if *needed.get_or_insert(gap) != gap {
-            let message = "the targets need different padding before this field";
-            return Err(Some(message.to_owned()));
-        }
     }
-    Ok(needed.unwrap_or(0))
+    match gap {
+        Some(gap) if needed && !differ => Ok(gap),
+        _ if needed => Err(Some("the targets need different padding before this field".to_owned())),
+        _ => Ok(0),
+    }
 }
 
 /// A field of padding.
@@ -242,10 +246,10 @@ impl Placer {
 
     fn place(&mut self, field: &Field, extent: Extent) -> Option<Placement> {
         let packed = self.packed || field.packed;
-        let own = u64::from(field.align.unwrap_or(1));
+        let own = field.align.map(u64::from);
         match field.bits {
-            None => self.place_member(extent, packed, own),
-            Some(0) => self.place_zero_width(extent, own),
+            None => self.place_member(extent, packed, own.unwrap_or(1)),
+            Some(0) => self.place_zero_width(extent, own.unwrap_or(1)),
             Some(width) => {
                 self.place_bits(extent, u64::from(width), packed, own, field.naming.is_some())
             }
@@ -265,13 +269,15 @@ impl Placer {
         extent: Extent,
         width: u64,
         packed: bool,
-        own: u64,
+        own: Option<u64>,
         named: bool,
     ) -> Option<Placement> {
         let mut start = self.next_bit;
-        if own > 1 {
+        if let Some(own) = own {
+            // Even an alignment of 1 ends the run of bits: the next field begins on a whole byte.
             start = start.checked_next_multiple_of(own * 8)?;
         }
+        let own = own.unwrap_or(1);
         let unit = extent.align * 8;
         if !packed && spans_too_much(start, width, unit, extent.size * 8) {
             start = start.checked_next_multiple_of(unit)?;

@@ -82,7 +82,6 @@ codes! {
     E0401 "an expression overflows or divides by zero"
     E0402 "a value does not fit its type"
     E0403 "a constant depends on itself"
-    E0404 "a constant expression is expected"
     E0405 "a value has the wrong kind"
     E0406 "two members have the same value or share bits"
 

@@ -3,6 +3,7 @@
 //! Every stage makes them; `render` prints them. A stage that collected an error does not hand its result on.
 
 pub mod codes;
+pub mod render;
 
 pub use codes::Code;
 

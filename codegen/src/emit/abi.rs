@@ -157,7 +157,7 @@ struct Plain {
 }
 
 fn record(model: &Model, aggregate: &Aggregate) -> Option<[TokenStream; 2]> {
-    let layout = aggregate.layouts.as_ref()?.common()?;
+    let layout = places(aggregate)?;
     let fields = plain_fields(model, aggregate, layout)?;
     let name = format_ident!("{}", camel_case(&aggregate.naming.name));
     let docs = docs(&aggregate.naming.docs);
@@ -202,6 +202,13 @@ fn record(model: &Model, aggregate: &Aggregate) -> Option<[TokenStream; 2]> {
             }
         },
     ])
+}
+
+/// The layout of a record. Its places are the same on every target; only its alignment is not.
+fn places(aggregate: &Aggregate) -> Option<&Layout> {
+    let (first, others) = aggregate.layouts.as_ref()?.distinct.split_first()?;
+    let same = |other: &Layout| other.size == first.size && other.fields == first.fields;
+    others.iter().all(same).then_some(first)
 }
 
 fn plain_fields(model: &Model, aggregate: &Aggregate, layout: &Layout) -> Option<Vec<Plain>> {

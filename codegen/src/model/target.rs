@@ -107,7 +107,7 @@ static TARGETS: [TargetInfo; Target::COUNT] = [
         align_8: 8,
         short_enums: false,
         anonymous_bits_align: true,
-        c_condition: "defined(__arm__) && defined(__ARMEL__) && defined(__linux__)",
+        c_condition: "defined(__arm__) && defined(__ARMEL__) && __ARM_SIZEOF_MINIMAL_ENUM == 4",
         rust_cfg: "all(target_arch = \"arm\", target_endian = \"little\", not(target_os = \"none\"))",
     },
     TargetInfo {
@@ -124,7 +124,7 @@ static TARGETS: [TargetInfo; Target::COUNT] = [
         align_8: 8,
         short_enums: true,
         anonymous_bits_align: true,
-        c_condition: "defined(__arm__) && defined(__ARMEL__) && !defined(__linux__)",
+        c_condition: "defined(__arm__) && defined(__ARMEL__) && __ARM_SIZEOF_MINIMAL_ENUM == 1",
         rust_cfg: "all(target_arch = \"arm\", target_endian = \"little\", target_os = \"none\")",
     },
     TargetInfo {
@@ -244,6 +244,17 @@ impl Target {
     #[must_use]
     pub fn name(self) -> &'static str {
         self.info().name
+    }
+
+    /// The first target on which every type has the same layout as here: byte order apart, layouts depend on a
+    /// few properties that most targets share.
+    #[must_use]
+    pub fn layout_twin(self) -> Self {
+        let key = |target: Self| {
+            let info = target.info();
+            (info.word_size, info.align_8, info.short_enums, info.anonymous_bits_align)
+        };
+        Self::all().find(|other| key(*other) == key(self)).unwrap_or(self)
     }
 
     /// Its position among all targets, below [`Target::COUNT`].

@@ -75,10 +75,8 @@ fn is_inline(field: &Field) -> bool {
 
 /// The program as C, with an array of facts for each struct and an object for each bit-field.
 pub(crate) fn c(program: &Program) -> String {
-    let mut out = String::from(
-        "#include <stddef.h>\n#include <stdint.h>\ntypedef void (*function)(void);\n\
-         #define ATOMIC(t) __typeof__(t) __attribute__((aligned(sizeof(t))))\n",
-    );
+    let mut out =
+        String::from("#include <stddef.h>\n#include <stdint.h>\ntypedef void (*function)(void);\n");
     for (index, definition) in program.enums.iter().enumerate() {
         match definition.repr {
             Some(repr) => {
@@ -92,7 +90,7 @@ pub(crate) fn c(program: &Program) -> String {
     }
     for definition in &program.structs {
         let _ = writeln!(out, "struct s{} {{", definition.number);
-        c_fields(&definition.fields, &mut 0, &mut out);
+        c_fields(&definition.fields, definition.packed, &mut 0, &mut out);
         let attributes = c_attributes(definition.packed, definition.align);
         let _ = writeln!(out, "}}{attributes};");
     }
@@ -113,7 +111,7 @@ fn c_attributes(packed: bool, align: Option<u32>) -> String {
     out
 }
 
-fn c_fields(fields: &[Field], pads: &mut usize, out: &mut String) {
+fn c_fields(fields: &[Field], packed: bool, pads: &mut usize, out: &mut String) {
     for field in fields {
         let name = match &field.name {
             Some(name) => name.clone(),
@@ -124,32 +122,46 @@ fn c_fields(fields: &[Field], pads: &mut usize, out: &mut String) {
             }
         };
         let bits = field.bits.map_or(String::new(), |bits| format!(" : {bits}"));
-        let attributes = c_attributes(field.packed, field.align);
-        let declaration = c_declaration(&field.ty, &name, pads);
+        // An atomic access needs the natural alignment, which i686 does not give to eight bytes.
+        let atomic = (!packed && !field.packed && is_wide_atomic(&field.ty)).then_some(8);
+        let attributes = c_attributes(field.packed, field.align.max(atomic));
+        // Behind the brace of an anonymous member an attribute belongs to the type.
+        let packs = field.packed && name.is_empty();
+        let declaration = c_declaration(&field.ty, &name, packs, pads);
         let _ = writeln!(out, "  {declaration}{bits}{attributes};");
     }
 }
 
-fn c_declaration(ty: &Type, name: &str, pads: &mut usize) -> String {
+fn c_declaration(ty: &Type, name: &str, packed: bool, pads: &mut usize) -> String {
     match ty {
         Type::Scalar(scalar) => format!("{} {name}", scalar.c),
-        Type::Atomic(scalar) => format!("ATOMIC({}) {name}", scalar.c),
+        Type::Atomic(scalar) => format!("{} {name}", scalar.c),
         Type::Pointer(_, c) => format!("{c}{name}"),
         Type::Text(size) | Type::Bytes(size) => format!("char {name}[{size}]"),
         Type::Struct(number) => format!("struct s{number} {name}"),
         Type::Enum(index) => format!("e{index} {name}"),
-        Type::Array(element, count) => c_declaration(element, &format!("{name}[{count}]"), pads),
+        Type::Array(element, count) => {
+            c_declaration(element, &format!("{name}[{count}]"), packed, pads)
+        }
         Type::Flexible(element) => match &**element {
             // An array of arrays is declared from the outside in: the open length comes first.
             Type::Text(size) | Type::Bytes(size) => format!("char {name}[][{size}]"),
-            element => c_declaration(element, &format!("{name}[]"), pads),
+            element => c_declaration(element, &format!("{name}[]"), packed, pads),
         },
         Type::Inline { union, fields } => {
             let mut body = String::new();
-            c_fields(fields, pads, &mut body);
+            c_fields(fields, packed, pads, &mut body);
             let keyword = if *union { "union" } else { "struct" };
             format!("{keyword} {{\n{body}}} {name}")
         }
+    }
+}
+
+fn is_wide_atomic(ty: &Type) -> bool {
+    match ty {
+        Type::Atomic(scalar) => scalar.bits == 64,
+        Type::Array(element, _) | Type::Flexible(element) => is_wide_atomic(element),
+        _ => false,
     }
 }
 

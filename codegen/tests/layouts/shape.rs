@@ -109,7 +109,7 @@ const REPRS: &[Scalar] = &[
     scalar("i64", "int64_t", 64),
 ];
 
-/// Values of C enums, chosen for the sizes that they need: one, two, four and eight bytes.
+/// Values of C enums, chosen for the sizes that they need where enums are short.
 const C_ENUMS: &[&[i64]] = &[
     &[0, 1, 2],
     &[-1, 127],
@@ -118,9 +118,8 @@ const C_ENUMS: &[&[i64]] = &[
     &[-129, 5],
     &[0, 65_536],
     &[-1, 0x7fff_ffff],
-    &[0, 0xffff_ffff],
-    &[0, 0x1_0000_0000],
-    &[-1, 0xffff_ffff],
+    &[0, 0x7fff_ffff],
+    &[-0x8000_0000, 0],
 ];
 
 /// A schema of `count` structs, the first of them called `first`.

@@ -435,7 +435,7 @@ impl Writer<'_> {
         let name = self.names.unique(format!("{}_count_{}", shape.prefix, naming.c));
         let mut body = String::from("\tstruct inspect_number number;\n");
         body.push_str(&prelude.declarations);
-        body.push('\n');
+        body.push_str("\n\t(void)view;\n");
         body.push_str(&prelude.statements);
         let _ = write!(
             body,

@@ -33,7 +33,7 @@ pub(super) fn words(model: &Model, words: &[Word]) -> String {
             out.push('\n');
             column = 0;
         }
-        write_word(model, word, &mut out);
+        write_word(model, word, None, &mut out);
     }
     if column != 0 {
         out.push('\n');
@@ -54,20 +54,23 @@ pub(super) fn bytes(bytes: &[u8]) -> String {
     out
 }
 
-fn write_word(model: &Model, word: &Word, out: &mut String) {
+/// `inside` is the condition that holds where the word stands.
+fn write_word(model: &Model, word: &Word, inside: Option<&str>, out: &mut String) {
     match word {
         Word::Number(number) => {
             let _ = writeln!(out, "\t\t{number}u,");
         }
         Word::If { condition, then, otherwise } => {
             let _ = writeln!(out, "#ifdef {condition}");
-            write_word(model, then, out);
+            write_word(model, then, Some(condition), out);
             out.push_str("#else\n");
-            write_word(model, otherwise, out);
+            write_word(model, otherwise, None, out);
             out.push_str("#endif\n");
         }
         Word::Patch { patch, factor, plus } => {
-            let condition = field_of(model, patch).and_then(|field| field.condition.as_ref());
+            let condition = field_of(model, patch)
+                .and_then(|field| field.condition.as_deref())
+                .filter(|condition| inside != Some(condition));
             if let Some(condition) = condition {
                 let _ = writeln!(out, "#ifdef {condition}");
             }

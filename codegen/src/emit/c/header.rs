@@ -415,6 +415,10 @@ fn classes(model: &Model, home: SchemaId, word: &str) -> Vec<ClassView> {
             }
             Type::Text(_) => ("INSPECT_ARRAY", "char".to_owned()),
             Type::Bytes(_) => ("INSPECT_ARRAY", "unsigned char".to_owned()),
+            // Whoever annotates a variable of an `extern` enum has its header.
+            Type::Enum(id) if model[*id].header.is_some() => {
+                ("INSPECT_OBJECT", format!("enum {}", model[*id].naming.c))
+            }
             other => ("INSPECT_OBJECT", declarer.declare(other, "")),
         };
         ClassView {

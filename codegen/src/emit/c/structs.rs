@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::types::{Declarer, aggregate_word, function_prefix, keyword};
 use super::{docs, types};
-use crate::model::{Aggregate, AggregateId, AggregateKind, Field, Model, Target, Type, Value};
+use crate::model::{Aggregate, AggregateId, Field, Model, Target, Type, Value, Width};
 
 /// A struct or union as the header's template prints it.
 pub(super) struct StructView {
@@ -127,24 +127,27 @@ impl Body<'_> {
                 (Some(naming), _) => {
                     let about = about(field, &docs::text(&naming.docs, &naming.lifetime));
                     self.out.push_str(&docs::member(&naming.c, &about, &indent));
-                    self.line(&indent, field, &naming.c);
+                    self.line(&indent, aggregate, field, &naming.c);
                 }
-                (None, _) if field.bits.is_some() => self.line(&indent, field, ""),
+                (None, _) if field.bits.is_some() => self.line(&indent, aggregate, field, ""),
                 (None, _) => {
                     let name = self.pad(aggregate);
-                    self.line(&indent, field, &name);
+                    self.line(&indent, aggregate, field, &name);
                 }
             }
         }
     }
 
-    fn line(&mut self, indent: &str, field: &Field, name: &str) {
+    fn line(&mut self, indent: &str, aggregate: &Aggregate, field: &Field, name: &str) {
         let declaration = self.declarer.declare(&field.ty, name);
         let _ = write!(self.out, "{indent}{declaration}");
         if let Some(bits) = field.bits {
             let _ = write!(self.out, " : {bits}");
         }
-        let attributes = attribute_list(field.packed, field.align);
+        // An atomic access needs the natural alignment, which i686 does not give to eight bytes.
+        let packed = aggregate.packed || field.packed;
+        let natural = (!packed && is_wide_atomic(&field.ty)).then_some(8);
+        let attributes = attribute_list(field.packed, field.align.max(natural));
         let _ = writeln!(self.out, "{attributes};");
     }
 
@@ -170,6 +173,14 @@ impl Body<'_> {
                 return name;
             }
         }
+    }
+}
+
+fn is_wide_atomic(ty: &Type) -> bool {
+    match ty {
+        Type::Atomic(scalar) => scalar.width() == Width::Fixed(8),
+        Type::Array(element, _) | Type::Flexible(element) => is_wide_atomic(element),
+        _ => false,
     }
 }
 
@@ -221,16 +232,10 @@ fn about(field: &Field, docs: &str) -> String {
 }
 
 fn attributes(aggregate: &Aggregate, field: Option<&Field>) -> String {
-    // A record has the same alignment on every target; C's own would be 4 for 8-byte numbers on i686.
-    let record = matches!(aggregate.kind, AggregateKind::Record)
-        .then(|| aggregate.layouts.as_ref().and_then(|layouts| layouts.common()))
-        .flatten()
-        .map(|layout| layout.align)
-        .filter(|align| *align > 4);
     let field_align = field.and_then(|field| field.align);
     attribute_list(
         aggregate.packed || field.is_some_and(|field| field.packed),
-        aggregate.align.max(record).max(field_align),
+        aggregate.align.max(field_align),
     )
 }
 

@@ -111,6 +111,11 @@ fn words(expected: &[Rule]) -> Vec<String> {
     if rules.iter().any(|rule| matches!(rule, Rule::field | Rule::field_name)) {
         rules.retain(|rule| !matches!(rule, Rule::hash | Rule::attribute | Rule::aggregate_word));
     }
+    // Where a list may go on, what could still be added to its last element would only distract.
+    if let Some(comma) = rules.iter().position(|rule| *rule == Rule::comma) {
+        rules.swap(0, comma);
+        rules.retain(|rule| !matches!(rule, Rule::colon | Rule::equals));
+    }
     let mut words: Vec<String> = Vec::new();
     for rule in rules {
         let word = word(rule);

@@ -83,6 +83,7 @@ struct Parsed {
 }
 
 /// An item, or one of the two that have a place of their own in [`ast::File`].
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the largest")]
 enum Piece {
     Header(ast::Header),
     Use(ast::Use),

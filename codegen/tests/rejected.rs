@@ -1,0 +1,164 @@
+//! Schemas that must be rejected: `rejected/CODE-slug.inspect`, or a folder of files for what takes several.
+//! Each has its diagnostics, as a person reads them, in `snapshots/rejected/`; a new case is a new file.
+//!
+//! Every code of the catalogue needs a case. What no schema text can cause is made in this file.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use inspect_gen::build::load;
+use inspect_gen::check::{self, Options};
+use inspect_gen::diag::{Code, Diagnostic, Severity, render};
+use inspect_gen::source::SourceMap;
+use inspect_gen::syntax;
+
+/// Codes about files: a test below or the command's own tests cause them.
+const WITHOUT_TEXT: [Code; 7] =
+    [Code::E0001, Code::E0002, Code::E0003, Code::E0004, Code::E0005, Code::E0504, Code::E0604];
+
+fn cases() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rejected");
+    sorted(&folder)
+}
+
+fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("the folder of rejected schemas");
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.expect("an entry of the folder").path()).collect();
+    paths.sort();
+    paths
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The code that a case's name begins with.
+fn expected(path: &Path) -> Code {
+    let name = stem(path);
+    let code = name.split('-').next().unwrap_or_default();
+    Code::from_name(code).unwrap_or_else(|| panic!("`{name}` does not begin with a code"))
+}
+
+fn sources(case: &Path) -> SourceMap {
+    let files = if case.is_dir() { sorted(case) } else { vec![case.to_owned()] };
+    let mut sources = SourceMap::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a rejected schema");
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
+        sources.add(name.unwrap_or_default(), text, false);
+    }
+    sources
+}
+
+/// What a compilation says: the parser alone where it finds errors, like every run.
+fn diagnostics(sources: &SourceMap, options: &Options) -> Vec<Diagnostic> {
+    let (files, mut diagnostics) = syntax::parse(sources);
+    if !diagnostics.has_errors() {
+        diagnostics.append(check::check(sources, &files, options).1);
+    }
+    diagnostics.into_sorted()
+}
+
+fn snapshot(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../snapshots/rejected");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[test]
+fn every_case_is_rejected_with_its_code() {
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let code = expected(&case);
+        let sources = sources(&case);
+        let found = diagnostics(&sources, &Options::default());
+        if !found.iter().any(|diagnostic| diagnostic.code == code) {
+            let codes: Vec<&str> = found.iter().map(|diagnostic| diagnostic.code.name()).collect();
+            wrong.push(format!("{} is not reported, but {codes:?}", stem(&case)));
+        }
+        let errors = found.iter().any(|diagnostic| diagnostic.severity() == Severity::Error);
+        if errors != (code.severity() == Severity::Error) {
+            wrong.push(format!("{}: a warning beside errors, or an error that warns", stem(&case)));
+        }
+        snapshot(&stem(&case), &render::human(&sources, &found, false));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_code_has_a_case_and_an_explanation() {
+    let with_text: BTreeSet<Code> = cases().iter().map(|case| expected(case)).collect();
+    for code in Code::ALL {
+        assert!(
+            with_text.contains(code) || WITHOUT_TEXT.contains(code),
+            "{}: `{}` has no rejected schema",
+            code.name(),
+            code.title()
+        );
+        let explanation = code.explanation();
+        let title = format!("# {}: {}\n", code.name(), code.title());
+        assert!(explanation.starts_with(&title), "{} begins with another title", code.name());
+        assert!(explanation.lines().count() >= 6, "{} explains nothing", code.name());
+    }
+}
+
+/// All errors are found in one run: each case repeats itself word for word.
+#[test]
+fn diagnostics_are_the_same_every_time() {
+    for case in cases() {
+        let sources = sources(&case);
+        let first = diagnostics(&sources, &Options::default());
+        assert_eq!(first, diagnostics(&sources, &Options::default()), "{}", stem(&case));
+    }
+}
+
+#[test]
+fn a_version_that_does_not_exist_is_refused() {
+    let mut sources = SourceMap::new();
+    sources.add("a.inspect", "schema a version 2;\nstruct s { x: u32 }\n", false);
+    sources.add("b.inspect", "schema b version 1;\nstruct s { x: u32 }\n", false);
+    let mut text = String::new();
+    for as_of in [(Some("a"), 3), (Some("c"), 1), (None, 1)] {
+        let as_of = vec![(as_of.0.map(str::to_owned), as_of.1)];
+        let found = diagnostics(&sources, &Options { as_of, ..Options::default() });
+        assert!(found.iter().any(|diagnostic| diagnostic.code == Code::E0604));
+        text += &render::human(&sources, &found, false);
+    }
+    snapshot("E0604-no-such-version", &text);
+}
+
+#[test]
+fn files_that_cannot_be_compiled_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder for the files");
+    let path = |name: &str| folder.path().join(name);
+    let codes = |inputs: &[PathBuf]| -> Vec<Code> {
+        let found = load::load(inputs, &[]).diagnostics.into_sorted();
+        found.iter().map(|diagnostic| diagnostic.code).collect()
+    };
+    assert_eq!(codes(&[path("missing.inspect")]), [Code::E0001]);
+
+    std::fs::write(path("latin1.inspect"), b"schema a version 1; // \xe9\n").expect("a file");
+    assert_eq!(codes(&[path("latin1.inspect")]), [Code::E0002]);
+
+    let large = std::fs::File::create(path("large.inspect")).expect("a file");
+    large.set_len(load::MAX_FILE_SIZE + 1).expect("a sparse file");
+    assert_eq!(codes(&[path("large.inspect")]), [Code::E0003]);
+
+    std::fs::create_dir(path("empty")).expect("a folder");
+    assert_eq!(codes(&[path("empty")]), [Code::E0004]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_that_leads_back_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let inner = folder.path().join("inner");
+    std::fs::create_dir(&inner).expect("a folder");
+    std::fs::write(inner.join("a.inspect"), "schema a version 1;\n").expect("a file");
+    std::os::unix::fs::symlink(folder.path(), inner.join("up")).expect("a link");
+    let found = load::load(&[folder.path().to_owned()], &[]).diagnostics.into_sorted();
+    assert!(found.iter().any(|diagnostic| diagnostic.code == Code::E0005), "{found:?}");
+}
