@@ -16,6 +16,7 @@ mod plan;
 mod types;
 mod views;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,16 +29,30 @@ use crate::model::names::{rust_identifier, schema_word};
 use crate::model::{Model, Schema, SchemaId, TypeId};
 use plan::{Forms, Plan};
 
+/// What the emitter is told beside the model.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Imported schemas that another crate has generated, by name: the module that holds its modules,
+    /// `::linux_types::schemas`.
+    pub extern_schemas: BTreeMap<String, String>,
+}
+
 /// One module for each emitted schema, and the file that declares them.
 #[must_use]
 pub fn emit(model: &Model) -> Files {
+    emit_with(model, &Options::default())
+}
+
+/// [`emit`], for a crate that builds on other crates' schemas.
+#[must_use]
+pub fn emit_with(model: &Model, options: &Options) -> Files {
     let forms = Forms::new(model);
     let mut files = Files::new();
     for (id, schema) in model.emitted() {
         let path = format!("rust/{}.rs", schema_word(&schema.name));
         files.insert(path, module(model, &forms, id).into_bytes());
     }
-    files.insert("rust/inspect.rs".to_owned(), declarations(model).into_bytes());
+    files.insert("rust/inspect.rs".to_owned(), declarations(model, options).into_bytes());
     files
 }
 
@@ -62,9 +77,15 @@ const LINTS: &str = "#[allow(\n    dead_code,\n    missing_docs,\n    non_camel_
     unused_qualifications,\n    clippy::all,\n    clippy::pedantic,\n    clippy::nursery,\n    \
     clippy::restriction\n)]\n";
 
-fn declarations(model: &Model) -> String {
+fn declarations(model: &Model, options: &Options) -> String {
     let mut out = String::new();
     preamble(&mut out, "the schemas below");
+    for schema in model.schemas.iter().filter(|schema| schema.imported) {
+        if let Some(path) = options.extern_schemas.get(&schema.name) {
+            let name = module_name(schema);
+            let _ = write!(out, "#[allow(unused_imports)]\npub use {path}::{name};\n\n");
+        }
+    }
     for (_, schema) in model.emitted() {
         for line in doc_lines(&schema.docs) {
             let _ = writeln!(out, "///{line}");
