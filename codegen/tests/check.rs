@@ -210,13 +210,15 @@ fn references_are_found_through_anonymous_members_and_outwards() {
     );
     let s = aggregate(&model, "s");
     let field = |name: &str| s.fields.iter().find(|f| f.name() == name).expect("the field");
-    let Some(Formula::Binary(_, left, right)) = &field("pointer").count else { panic!("a count") };
+    let Some(Formula::Binary(_, left, right)) = field("pointer").count.as_deref() else {
+        panic!("a count")
+    };
     let Formula::Field(path) = &**left else { panic!("a field") };
     assert_eq!((path.up, path.fields.as_slice()), (0, [1, 1].as_slice()), "through the union");
     assert!(matches!(&**right, Formula::Binary(_, limit, nr)
         if **limit == Formula::Int(4) && matches!(**nr, Formula::Constant(_))));
     let items = &aggregate(&model, "s.inner").fields[0];
-    let Some(Formula::Binary(_, outer, count)) = &items.count else { panic!("a count") };
+    let Some(Formula::Binary(_, outer, count)) = items.count.as_deref() else { panic!("a count") };
     assert!(matches!(&**outer, Formula::Field(path) if path.up == 1 && path.fields == [2]));
     assert!(matches!(&**count, Formula::Field(path) if path.up == 1 && path.fields == [0, 0]));
     let body = &aggregate(&model, "s.body").fields;

@@ -120,7 +120,7 @@ impl Build {
         announce(found, &sources);
         match result {
             Ok(generated) => {
-                write(&out_dir, &generated.files)
+                write(&out_dir, [generated.files])
                     .map_err(|error| BuildError(Problem::Write(error)))?;
                 Ok(())
             }

@@ -34,24 +34,36 @@ impl std::error::Error for WriteError {
 }
 
 /// The files below `directory` that differ from what they should be or do not exist, sorted.
-pub fn changes(directory: &Path, files: &Files) -> Result<Vec<PathBuf>, WriteError> {
+pub fn changes(
+    directory: &Path,
+    kinds: impl IntoIterator<Item = Files>,
+) -> Result<Vec<PathBuf>, WriteError> {
     let mut changed = Vec::new();
-    for (name, content) in files {
+    for (name, content) in kinds.into_iter().flatten() {
         let path = directory.join(name);
-        if differs(&path, content)? {
+        if differs(&path, &content)? {
             changed.push(path);
         }
     }
     Ok(changed)
 }
 
-/// Writes the files below `directory` that differ, and returns their paths.
-pub fn write(directory: &Path, files: &Files) -> Result<Vec<PathBuf>, WriteError> {
+/// Writes the files below `directory` that differ, and returns the paths of all of them, sorted. Each kind is let
+/// go of when it is staged, before the next one is made.
+pub fn write(
+    directory: &Path,
+    kinds: impl IntoIterator<Item = Files>,
+) -> Result<Vec<PathBuf>, WriteError> {
     let mut staged = Staged::default();
-    for (name, content) in files {
-        staged.add(directory.join(name), content)?;
+    let mut paths = Vec::new();
+    for (name, content) in kinds.into_iter().flatten() {
+        let path = directory.join(name);
+        staged.add(path.clone(), &content)?;
+        paths.push(path);
     }
-    staged.commit()
+    staged.commit()?;
+    paths.sort();
+    Ok(paths)
 }
 
 /// Writes one file, if it differs; says whether it did.
@@ -138,17 +150,19 @@ mod tests {
     #[test]
     fn only_what_differs_is_written() {
         let root = tempfile::tempdir().unwrap();
-        let files: Files =
-            [("a/x".to_owned(), b"1".to_vec()), ("y".to_owned(), b"2".to_vec())].into();
-        assert_eq!(changes(root.path(), &files).unwrap().len(), 2);
-        assert_eq!(write(root.path(), &files).unwrap().len(), 2);
-        assert!(changes(root.path(), &files).unwrap().is_empty());
-        assert!(write(root.path(), &files).unwrap().is_empty());
-        fs::write(root.path().join("y"), "3").unwrap();
-        let written = write(root.path(), &files).unwrap();
-        assert_eq!(written.len(), 1);
-        assert!(written[0].ends_with("y"));
-        assert_eq!(fs::read(root.path().join("y")).unwrap(), b"2");
+        let files = || -> [Files; 2] {
+            [[("a/x".to_owned(), b"1".to_vec())].into(), [("y".to_owned(), b"2".to_vec())].into()]
+        };
+        assert_eq!(changes(root.path(), files()).unwrap().len(), 2);
+        assert_eq!(write(root.path(), files()).unwrap().len(), 2);
+        assert!(changes(root.path(), files()).unwrap().is_empty());
+        let (x, y) = (root.path().join("a/x"), root.path().join("y"));
+        let before = fs::metadata(&x).unwrap().modified().unwrap();
+        fs::write(&y, "3").unwrap();
+        assert_eq!(changes(root.path(), files()).unwrap(), [y.clone()]);
+        assert_eq!(write(root.path(), files()).unwrap(), [x.clone(), y.clone()]);
+        assert_eq!(fs::read(&y).unwrap(), b"2");
+        assert_eq!(fs::metadata(&x).unwrap().modified().unwrap(), before);
     }
 
     #[test]
@@ -157,7 +171,7 @@ mod tests {
         fs::create_dir(root.path().join("z")).unwrap();
         let files: Files =
             [("a".to_owned(), b"1".to_vec()), ("z".to_owned(), b"2".to_vec())].into();
-        let error = write(root.path(), &files).unwrap_err();
+        let error = write(root.path(), [files]).unwrap_err();
         assert!(error.path.ends_with("z"), "{error}");
         let left: Vec<_> =
             fs::read_dir(root.path()).unwrap().map(|e| e.unwrap().file_name()).collect();

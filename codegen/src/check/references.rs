@@ -89,7 +89,7 @@ impl<'a> Checker<'a> {
             return;
         }
         let formula = self.formula(id, &argument.value);
-        self.built[id.index()].fields[position].count = formula;
+        self.built[id.index()].fields[position].count = formula.map(Box::new);
     }
 
     fn formula(&mut self, id: AggregateId, expr: &'a ast::Expr) -> Option<Formula> {
@@ -303,7 +303,7 @@ impl<'a> Checker<'a> {
             Some(Type::Enum(id)) => Some(*id),
             _ => None,
         };
-        self.built[id.index()].fields[position].tag = Some(path);
+        self.built[id.index()].fields[position].tag = Some(Box::new(path));
         self.resolve_arms(union, tag_enum);
     }
 
@@ -448,7 +448,7 @@ impl<'a> Checker<'a> {
             self.error(Code::E0707, words[0].span, message);
             return;
         }
-        self.built[id.index()].fields[position].list = Some(List { element, link });
+        self.built[id.index()].fields[position].list = Some(Box::new(List { element, link }));
     }
 
     /// `task.sibling` or `linux.task::task.sibling` is not one path to the parser: the type comes first, the
@@ -505,7 +505,7 @@ impl<'a> Checker<'a> {
             self.error(Code::E0707, span, message);
             return;
         }
-        self.built[id.index()].fields[position].ring = Some(path);
+        self.built[id.index()].fields[position].ring = Some(Box::new(path));
     }
 
     /// The integer that a path to a constant or a member has.

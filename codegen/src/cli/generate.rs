@@ -26,10 +26,10 @@ fn generate(arguments: &Generate, terminal: Terminal) -> Result<Status, Status> 
         super::compile(&arguments.inputs, &arguments.targets.targets, reporter, &progress)?;
     let progress = Progress::new(terminal);
     progress.stage("generating");
-    let files = emit::emit(&model, &sources, &arguments.emit, &emit::Options::default());
-    progress.stage("writing");
+    let options = emit::Options::default();
+    let kinds = emit::kinds(&model, &sources, &arguments.emit, &options);
     if arguments.check {
-        let changes = build::changes(&arguments.output, &files).map_err(cannot_write)?;
+        let changes = build::changes(&arguments.output, kinds).map_err(cannot_write)?;
         progress.hide();
         let list: String =
             changes.iter().map(|path| format!("would change {}\n", path.display())).collect();
@@ -39,9 +39,8 @@ fn generate(arguments: &Generate, terminal: Terminal) -> Result<Status, Status> 
             status => status,
         });
     }
-    build::write(&arguments.output, &files).map_err(cannot_write)?;
+    let outputs = build::write(&arguments.output, kinds).map_err(cannot_write)?;
     if let Some(path) = &arguments.depfile {
-        let outputs: Vec<_> = files.keys().map(|name| arguments.output.join(name)).collect();
         build::write_file(path, &build::depfile(&outputs, &watched)).map_err(cannot_write)?;
     }
     Ok(Status::Done)

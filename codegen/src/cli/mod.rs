@@ -160,7 +160,7 @@ fn man(arguments: &args::Man) -> Status {
     }
     match &arguments.output {
         None => output::print(pages.get("inspect-gen.1").map_or(&[], Vec::as_slice)),
-        Some(directory) => match build::write(directory, &pages) {
+        Some(directory) => match build::write(directory, [pages]) {
             Ok(_) => Status::Done,
             Err(error) => output::cannot_write(&error),
         },

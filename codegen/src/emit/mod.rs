@@ -77,18 +77,28 @@ pub struct Options {
 /// All files of the wanted kinds.
 #[must_use]
 pub fn emit(model: &Model, sources: &SourceMap, outputs: &[Output], options: &Options) -> Files {
-    let emit_one = |output: &Output| match output {
+    kinds(model, sources, outputs, options).flatten().collect()
+}
+
+/// The files of the wanted kinds, one kind after another, each made when it is asked for: whoever lets go of one
+/// before asking for the next holds one kind in memory at a time.
+pub fn kinds<'a>(
+    model: &'a Model,
+    sources: &'a SourceMap,
+    outputs: &[Output],
+    options: &'a Options,
+) -> impl Iterator<Item = Files> + use<'a> {
+    let mut outputs = outputs.to_vec();
+    outputs.sort_unstable();
+    outputs.dedup();
+    outputs.into_iter().map(move |output| match output {
         Output::Rust => emit_rust(model, options),
         Output::C => c::emit(model),
         Output::Json => json::emit(model, sources),
         Output::Btf => btf::emit(model),
         Output::Table => table::emit(model),
         Output::Doc => doc::emit(model),
-    };
-    let mut outputs = outputs.to_vec();
-    outputs.sort_unstable();
-    outputs.dedup();
-    outputs.iter().flat_map(emit_one).collect()
+    })
 }
 
 fn emit_rust(model: &Model, options: &Options) -> Files {

@@ -205,15 +205,15 @@ pub struct Field {
     /// `= value`: what a decoder expects to find.
     pub expected: Option<Value>,
     /// How many elements are valid: `#[count]`.
-    pub count: Option<Formula>,
+    pub count: Option<Box<Formula>>,
     /// `#[tag(kind)]` on a union: which field says which arm is valid.
-    pub tag: Option<FieldPath>,
+    pub tag: Option<Box<FieldPath>>,
     /// On an arm of a tagged union.
     pub arm: Option<Arm>,
     /// `#[list(task.sibling)]`: what hangs on this head, and by which member.
-    pub list: Option<List>,
+    pub list: Option<Box<List>>,
     /// `#[ring(next = head)]`: the field that holds the index of the oldest element.
-    pub ring: Option<FieldPath>,
+    pub ring: Option<Box<FieldPath>>,
     /// `#[unit("bytes")]`
     pub unit: Option<String>,
     /// `#[display(hex)]`
