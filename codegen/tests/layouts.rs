@@ -11,6 +11,7 @@ mod compilers;
 mod print;
 #[path = "layouts/random.rs"]
 mod random;
+mod rust_support;
 #[path = "layouts/shape.rs"]
 mod shape;
 
@@ -26,8 +27,7 @@ const BATCH: usize = 100;
 
 #[test]
 fn layouts_are_those_of_the_compilers() {
-    let seed =
-        std::env::var("INSPECT_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(SEED);
+    let seed = seed();
     let long = std::env::var("INSPECT_LONG").is_ok_and(|text| text == "1");
     let batch_count = if long { 20 } else { 1 };
     eprintln!("seed {seed}, {} structs a target", batch_count * BATCH);
@@ -56,6 +56,38 @@ fn layouts_are_those_of_the_compilers() {
         }
     }
     assert!(failures.is_empty(), "seed {seed}\n{}", failures.join("\n"));
+}
+
+fn seed() -> u64 {
+    std::env::var("INSPECT_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(SEED)
+}
+
+/// What is generated from the same structs holds every compiler to their layouts by assertions of its own.
+#[test]
+fn outputs_compile_with_their_assertions() {
+    let seed = seed();
+    eprintln!("seed {seed}");
+    let mut random = Random::new(seed);
+    let schema = print::schema(&shape::program(&mut random, 0, BATCH));
+    let model = rust_support::model(&[&schema]);
+    let folder = tempfile::tempdir().expect("a folder for the outputs");
+    rust_support::write(folder.path(), &inspect_gen::emit::c::emit(&model));
+    rust_support::write(folder.path(), &inspect_gen::emit::rust::emit(&model));
+    let includes = ["-include", "random.inspect.h", "-include", "random.decode.h"];
+    for compiler in COMPILERS.iter().filter(|compiler| compiler.is_present()) {
+        let said = compiler.check(&folder.path().join("c"), &includes);
+        assert_eq!(said, "", "{} for {}", compiler.program, compiler.target);
+    }
+    let main = "#![no_std]\n#![forbid(unsafe_code)]\n\
+        mod schemas { inspect_runtime::include_schemas!(\"rust/inspect.rs\"); }\n";
+    let source = folder.path().join("lib.rs");
+    std::fs::write(&source, main).expect("a program");
+    let output = rust_support::compiler("rustc", "2021")
+        .args(["--crate-type", "lib", "--emit", "metadata", "--out-dir"])
+        .arg(folder.path())
+        .arg(&source)
+        .output();
+    rust_support::succeed(&output.expect("rustc runs"), "rustc");
 }
 
 /// A compiler that is missing is said aloud, and fails where everything is demanded to be there.

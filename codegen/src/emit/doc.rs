@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use crate::emit::layout_view::{CACHE_LINE, LayoutView, PartKind};
+use crate::emit::layout_view::{CACHE_LINE, LayoutView, PartKind, layout_groups};
 use crate::emit::{Files, spell};
 use crate::model::{
     AggregateId, AggregateKind, Assign, ConstantValue, Consumer, EnumRepr, Field, Lifetime, Model,
@@ -215,11 +215,8 @@ impl Page<'_> {
             AggregateKind::ExternRust => "A Rust type, described beside it.".to_owned(),
         };
         self.naming_line(&aggregate.naming, &origin);
-        if let Some(layouts) = &aggregate.layouts {
-            for index in 0..layouts.distinct.len() {
-                let targets: Vec<Target> = Target::all()
-                    .filter(|target| usize::from(layouts.by_target[target.index()]) == index)
-                    .collect();
+        if aggregate.layouts.is_some() {
+            for targets in layout_groups(self.model, id) {
                 self.layout(id, &targets);
             }
         } else {
@@ -228,12 +225,9 @@ impl Page<'_> {
             line!(self);
         }
         for (inner, path) in self.inline_aggregates(id) {
-            if let Some(layouts) = &self.model[inner].layouts {
+            if self.model[inner].layouts.is_some() {
                 line!(self, "#### {} `{path}`\n", spell::keyword(&self.model[inner]));
-                for index in 0..layouts.distinct.len() {
-                    let targets: Vec<Target> = Target::all()
-                        .filter(|target| usize::from(layouts.by_target[target.index()]) == index)
-                        .collect();
+                for targets in layout_groups(self.model, inner) {
                     self.layout(inner, &targets);
                 }
             }

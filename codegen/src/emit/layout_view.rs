@@ -135,6 +135,36 @@ impl LayoutView {
     }
 }
 
+/// The targets that agree on where everything in an aggregate lies, in the order of their first members.
+///
+/// Finer than the model's distinct layouts: the members of an anonymous aggregate are shown as members of the
+/// one around it, and targets may differ in nothing but their places.
+#[must_use]
+pub fn layout_groups(model: &Model, id: AggregateId) -> Vec<Vec<Target>> {
+    let mut groups: Vec<(Vec<u64>, Vec<Target>)> = Vec::new();
+    for target in Target::all() {
+        let mut places = Vec::new();
+        collect_places(model, id, target, &mut places);
+        match groups.iter_mut().find(|(known, _)| *known == places) {
+            Some((_, targets)) => targets.push(target),
+            None => groups.push((places, vec![target])),
+        }
+    }
+    groups.into_iter().map(|(_, targets)| targets).collect()
+}
+
+fn collect_places(model: &Model, id: AggregateId, target: Target, places: &mut Vec<u64>) {
+    let Some(layouts) = &model[id].layouts else { return };
+    let layout = layouts.on(target);
+    places.extend([layout.size, layout.align.into()]);
+    for (field, place) in model[id].fields.iter().zip(&layout.fields) {
+        places.extend([place.bit_offset.unwrap_or(place.offset * 8), place.size]);
+        if let (None, Type::Aggregate(inner)) = (&field.naming, &field.ty) {
+            collect_places(model, *inner, target, places);
+        }
+    }
+}
+
 fn hole_bytes(parts: &[Part]) -> u64 {
     let holes = parts.iter().filter(|part| part.kind == PartKind::Hole && part.bits.is_none());
     holes.map(|part| part.size).sum()

@@ -17,7 +17,7 @@ pub mod rust;
 mod spell;
 pub mod table;
 
-pub use layout_view::{CACHE_LINE, LayoutView, Part, PartKind};
+pub use layout_view::{CACHE_LINE, LayoutView, Part, PartKind, layout_groups};
 
 use crate::model::Model;
 use crate::source::SourceMap;

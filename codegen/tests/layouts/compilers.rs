@@ -83,6 +83,22 @@ impl Compiler {
         Command::new(self.program).arg("--version").output().is_ok_and(|run| run.status.success())
     }
 
+    /// What it says about headers in `folder`: nothing, if all is well.
+    pub(crate) fn check(&self, folder: &Path, includes: &[&str]) -> String {
+        let run = Command::new(self.program)
+            .current_dir(folder)
+            .args(["-std=gnu11", "-ffreestanding", "-w", "-fsyntax-only", "-I."])
+            .args(self.arguments)
+            .args(includes)
+            .args(["-x", "c", "/dev/null"])
+            .output();
+        match run {
+            Ok(run) if run.status.success() => String::new(),
+            Ok(run) => String::from_utf8_lossy(&run.stderr).chars().take(2000).collect(),
+            Err(error) => error.to_string(),
+        }
+    }
+
     /// Compiles the program in `folder` and reads the facts back; the error is the compiler's own.
     pub(crate) fn layouts(&self, program: &Program, folder: &Path) -> Result<Vec<Found>, String> {
         let source = folder.join(format!("{}.c", self.target));

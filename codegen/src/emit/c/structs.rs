@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use super::types::{Declarer, aggregate_word, function_prefix, keyword};
 use super::{docs, types};
+use crate::emit::layout_groups;
 use crate::model::{Aggregate, AggregateId, Field, Model, Target, Type, Value, Width};
 
 /// A struct or union as the header's template prints it.
@@ -100,7 +101,7 @@ fn view(model: &Model, id: AggregateId) -> StructView {
         body: body.out,
         attributes: attributes(aggregate, None),
         expected: expected(model, id),
-        asserts: asserts(model, aggregate, &tag),
+        asserts: asserts(model, id, &tag),
         word: tag,
     }
 }
@@ -278,27 +279,28 @@ fn visit_named(model: &Model, aggregate: &Aggregate, visit: &mut impl FnMut(&Fie
     }
 }
 
-fn asserts(model: &Model, aggregate: &Aggregate, tag: &str) -> Vec<AssertGroup> {
+fn asserts(model: &Model, id: AggregateId, tag: &str) -> Vec<AssertGroup> {
+    let aggregate = &model[id];
     let Some(layouts) = &aggregate.layouts else { return Vec::new() };
-    let common = layouts.common().is_some();
-    layouts
-        .distinct
-        .iter()
-        .enumerate()
-        .map(|(index, layout)| {
+    let groups = layout_groups(model, id);
+    let one = groups.len() == 1;
+    groups
+        .into_iter()
+        .filter_map(|targets| {
+            let first = *targets.first()?;
+            let layout = layouts.on(first);
             let mut lines = String::with_capacity(64 * (layout.fields.len() + 1));
             let _ = writeln!(lines, "INSPECT_SIZE({tag}, {}, {});", layout.size, layout.align);
-            if let Some(target) = first_target(&layouts.by_target, index) {
-                offsets(model, aggregate, target, 0, tag, &mut lines);
-            }
-            let targets = (!common).then(|| target_set(&layouts.by_target, index));
-            AssertGroup { targets, lines }
+            offsets(model, aggregate, first, 0, tag, &mut lines);
+            Some(AssertGroup { targets: (!one).then(|| target_list(&targets)), lines })
         })
         .collect()
 }
 
-fn first_target(by_target: &[u8; Target::COUNT], index: usize) -> Option<Target> {
-    Target::all().find(|target| usize::from(by_target[target.index()]) == index)
+fn target_list(targets: &[Target]) -> (u32, String) {
+    let bits = targets.iter().fold(0, |bits, target| bits | target_bits(*target));
+    let names: Vec<_> = targets.iter().map(|target| target.name()).collect();
+    (bits, names.join(", "))
 }
 
 /// A target as one bit.

@@ -82,6 +82,7 @@ fn structure(
                         field,
                         &quote!(self.#bits),
                         &place,
+                        aggregate.flexible.then(|| quote!(T)).as_ref(),
                     ));
                 }
             }

@@ -79,7 +79,7 @@ pub(super) fn first_bit(plan: &Plan<'_>, hoisted: &Hoisted<'_>, target: Target) 
 fn accessor(plan: &Plan<'_>, field: &Field, place: &TokenStream) -> TokenStream {
     let bytes = quote!(self.bytes);
     if field.bits.is_some() {
-        return bit_accessors(plan, field, &bytes, place);
+        return bit_accessors(plan, field, &bytes, place, None);
     }
     let Some(naming) = &field.naming else { return TokenStream::new() };
     let docs = docs(&naming.docs);
@@ -195,12 +195,14 @@ impl Code {
     }
 }
 
-/// The accessors of a bit-field in an array of bytes.
+/// The accessors of a bit-field in an array of bytes. `tail` is the parameter of a flexible struct, which can be
+/// passed by value only where its size is known.
 pub(super) fn bit_accessors(
     plan: &Plan<'_>,
     field: &Field,
     bytes: &TokenStream,
     place: &TokenStream,
+    tail: Option<&TokenStream>,
 ) -> TokenStream {
     let (Some(naming), Some(bits)) = (&field.naming, field.bits) else { return TokenStream::new() };
     let docs = docs(&naming.docs);
@@ -210,6 +212,7 @@ pub(super) fn bit_accessors(
     let (ty, get, put) = bit_code(plan, &field.ty);
     let function = if get.1 { quote!(get_signed) } else { quote!(get) };
     let convert = get.0;
+    let sized = tail.map(|tail| quote!(where #tail: Sized));
     quote! {
         #docs
         pub const fn #name(&self) -> #ty {
@@ -221,7 +224,7 @@ pub(super) fn bit_accessors(
             rt::bits::set(&mut #bytes, #place, #width, #put);
         }
         #docs
-        pub const fn #with(mut self, value: #ty) -> Self {
+        pub const fn #with(mut self, value: #ty) -> Self #sized {
             self.#set(value);
             self
         }

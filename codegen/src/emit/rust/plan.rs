@@ -69,6 +69,15 @@ pub(super) struct Forms {
     debug: Vec<bool>,
 }
 
+/// Atomics have a `repr(align)` of their own.
+fn holds_atomic(ty: &Type) -> bool {
+    match ty {
+        Type::Atomic(_) => true,
+        Type::Array(element, _) | Type::Flexible(element) => holds_atomic(element),
+        _ => false,
+    }
+}
+
 impl Forms {
     pub(super) fn new(model: &Model) -> Self {
         let count = model.aggregates.len();
@@ -128,8 +137,9 @@ impl Forms {
             Form::Bytes => true,
             Form::External => false,
         };
-        self.aligned[index] =
-            own_align || members.iter().any(|member| self.aligned[member.index()]);
+        self.aligned[index] = own_align
+            || (form != Form::External && aggregate.fields.iter().any(|f| holds_atomic(&f.ty)))
+            || members.iter().any(|member| self.aligned[member.index()]);
         self.debug[index] = match &form {
             Form::Struct { packed, .. } => !packed && !aggregate.flexible,
             Form::Bytes => true,
@@ -144,7 +154,8 @@ impl Forms {
             .fields
             .iter()
             .filter_map(|field| by_value(&field.ty))
-            .any(|member| self.aligned[member.index()]);
+            .any(|member| self.aligned[member.index()])
+            || aggregate.fields.iter().any(|field| holds_atomic(&field.ty));
         if aggregate.packed && (aligned || aggregate.align.is_some()) {
             return Form::Bytes;
         }
