@@ -6,9 +6,15 @@
 
 pub mod build;
 pub mod check;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod compile;
 pub mod diag;
 pub mod emit;
 pub mod model;
 pub mod operator;
 pub mod source;
 pub mod syntax;
+
+pub use build::{Build, BuildError};
+pub use emit::Output;

@@ -1,3 +1,7 @@
 //! The program `inspect-gen`: a thin shell around the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    inspect_gen::cli::run()
+}

@@ -37,7 +37,7 @@ fn layouts_are_those_of_the_compilers() {
     let mut failures = Vec::new();
     for compiler in COMPILERS {
         if !compiler.is_present() {
-            skip(compiler.target);
+            skip(compiler);
             continue;
         }
         let folder = tempfile::tempdir().expect("a folder for the compilers");
@@ -49,7 +49,7 @@ fn layouts_are_those_of_the_compilers() {
                     break;
                 }
                 Err(error) => {
-                    failures.push(format!("{}: {error}", compiler.target));
+                    failures.push(format!("{} for {}: {error}", compiler.program, compiler.target));
                     break;
                 }
             }
@@ -59,10 +59,11 @@ fn layouts_are_those_of_the_compilers() {
 }
 
 /// A compiler that is missing is said aloud, and fails where everything is demanded to be there.
-fn skip(target: &str) {
+fn skip(compiler: &Compiler) {
+    let what = format!("{} for {}", compiler.program, compiler.target);
     let demanded = std::env::var("INSPECT_REQUIRE_TOOLS").is_ok_and(|text| text == "1");
-    assert!(!demanded, "no C compiler for {target}");
-    eprintln!("skipped: no C compiler for {target}");
+    assert!(!demanded, "{what} is missing");
+    eprintln!("skipped: {what} is missing");
 }
 
 /// What differs first between the compiler and the schema's layouts.
@@ -84,9 +85,10 @@ fn disagreement(
         if declared.as_ref() != Some(found) {
             let name = found.path.trim_start_matches('s').split('.').next().unwrap_or_default();
             let text = format!(
-                "{} on {}:\n{}",
+                "{} on {} ({}):\n{}",
                 found.path,
                 compiler.target,
+                compiler.program,
                 difference(declared.as_ref(), found)
             );
             return Ok(Some(Disagreement { number: name.parse().unwrap_or(0), text }));

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use inspect_gen::build::load;
+use inspect_gen::build::{MAX_FILE_SIZE, load};
 use inspect_gen::check::{self, Options};
 use inspect_gen::diag::{Code, Diagnostic, Severity, render};
 use inspect_gen::source::SourceMap;
@@ -118,10 +118,10 @@ fn diagnostics_are_the_same_every_time() {
 #[test]
 fn a_version_that_does_not_exist_is_refused() {
     let mut sources = SourceMap::new();
-    sources.add("a.inspect", "schema a version 2;\nstruct s { x: u32 }\n", false);
-    sources.add("b.inspect", "schema b version 1;\nstruct s { x: u32 }\n", false);
+    sources.add("mm.inspect", "schema linux.mm version 2;\nstruct s { x: u32 }\n", false);
+    sources.add("boot.inspect", "schema linux.boot version 1;\nstruct s { x: u32 }\n", false);
     let mut text = String::new();
-    for as_of in [(Some("a"), 3), (Some("c"), 1), (None, 1)] {
+    for as_of in [(Some("linux.mm"), 3), (Some("linux.mn"), 1), (None, 1)] {
         let as_of = vec![(as_of.0.map(str::to_owned), as_of.1)];
         let found = diagnostics(&sources, &Options { as_of, ..Options::default() });
         assert!(found.iter().any(|diagnostic| diagnostic.code == Code::E0604));
@@ -135,7 +135,7 @@ fn files_that_cannot_be_compiled_are_refused() {
     let folder = tempfile::tempdir().expect("a folder for the files");
     let path = |name: &str| folder.path().join(name);
     let codes = |inputs: &[PathBuf]| -> Vec<Code> {
-        let found = load::load(inputs, &[]).diagnostics.into_sorted();
+        let found = load(inputs, &[]).diagnostics.into_sorted();
         found.iter().map(|diagnostic| diagnostic.code).collect()
     };
     assert_eq!(codes(&[path("missing.inspect")]), [Code::E0001]);
@@ -144,7 +144,7 @@ fn files_that_cannot_be_compiled_are_refused() {
     assert_eq!(codes(&[path("latin1.inspect")]), [Code::E0002]);
 
     let large = std::fs::File::create(path("large.inspect")).expect("a file");
-    large.set_len(load::MAX_FILE_SIZE + 1).expect("a sparse file");
+    large.set_len(MAX_FILE_SIZE + 1).expect("a sparse file");
     assert_eq!(codes(&[path("large.inspect")]), [Code::E0003]);
 
     std::fs::create_dir(path("empty")).expect("a folder");
@@ -159,6 +159,6 @@ fn a_directory_that_leads_back_is_refused() {
     std::fs::create_dir(&inner).expect("a folder");
     std::fs::write(inner.join("a.inspect"), "schema a version 1;\n").expect("a file");
     std::os::unix::fs::symlink(folder.path(), inner.join("up")).expect("a link");
-    let found = load::load(&[folder.path().to_owned()], &[]).diagnostics.into_sorted();
+    let found = load(&[folder.path().to_owned()], &[]).diagnostics.into_sorted();
     assert!(found.iter().any(|diagnostic| diagnostic.code == Code::E0005), "{found:?}");
 }

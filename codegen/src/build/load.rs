@@ -61,27 +61,32 @@ pub fn load(inputs: &[PathBuf], imports: &[PathBuf]) -> Loaded {
                 loaded.sources.add(file.name, text, file.imported);
                 loaded.paths.push(file.path);
             }
-            Err(diagnostic) => loaded.diagnostics.push(diagnostic),
+            Err(diagnostic) => loaded.diagnostics.push(*diagnostic),
         }
     }
     loaded
 }
 
 /// The text of one file, or what is wrong with it.
-pub fn read_text(path: &Path, name: &str) -> Result<String, Diagnostic> {
-    let unreadable = |error: io::Error| cannot_read(name, &error);
+pub fn read_text(path: &Path, name: &str) -> Result<String, Box<Diagnostic>> {
+    let unreadable = |error: io::Error| Box::new(cannot_read(name, &error));
     let file = fs::File::open(path).map_err(unreadable)?;
     let size = file.metadata().map_err(unreadable)?.len();
     if size > MAX_FILE_SIZE {
-        return Err(too_large(name));
+        return Err(Box::new(too_large(name)));
     }
     // A pipe or a device has no size beforehand, and a file may grow: the limit holds for what is read.
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     file.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    text_of(bytes, name)
+}
+
+/// Bytes as the text of a schema, or what is wrong with them.
+pub fn text_of(bytes: Vec<u8>, name: &str) -> Result<String, Box<Diagnostic>> {
     if bytes.len() as u64 > MAX_FILE_SIZE {
-        return Err(too_large(name));
+        return Err(Box::new(too_large(name)));
     }
-    String::from_utf8(bytes).map_err(|error| not_utf8(name, &error))
+    String::from_utf8(bytes).map_err(|error| Box::new(not_utf8(name, &error)))
 }
 
 fn cannot_read(name: &str, error: &io::Error) -> Diagnostic {

@@ -3,8 +3,12 @@
 
 mod depfile;
 mod load;
+mod script;
 mod write;
 
 pub use depfile::depfile;
-pub use load::{EXTENSION, Loaded, MAX_FILE_SIZE, load, read_text};
+pub use load::{EXTENSION, Loaded, MAX_FILE_SIZE, load, read_text, text_of};
+#[cfg(feature = "cli")]
+pub(crate) use script::unknown_target;
+pub use script::{Build, BuildError};
 pub use write::{WriteError, changes, write, write_file};

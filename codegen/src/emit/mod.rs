@@ -1,5 +1,7 @@
-//! The emitters: from the checked model to files. Each decides everything in a view or a plan first and then
-//! prints it; none reads or writes a file, and none looks at another's output.
+//! The emitters: a checked model in, files out.
+//!
+//! Each is a pure function of the model and decides everything in a plan or a view before it prints. None reads
+//! or writes a file, and none looks at another's output.
 
 use std::collections::BTreeMap;
 
@@ -17,5 +19,82 @@ pub mod table;
 
 pub use layout_view::{CACHE_LINE, LayoutView, Part, PartKind};
 
-/// What an emitter returns: a path with `/` between its parts, below the output directory, and its bytes.
+use crate::model::Model;
+use crate::source::SourceMap;
+
+/// Files by their path below the output directory, parts joined by `/`.
 pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// A kind of output, as `--emit` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Output {
+    /// Producer and decoder in Rust.
+    Rust,
+    /// Producer and decoder in C.
+    C,
+    /// The checked model.
+    Json,
+    /// Type information of each target.
+    Btf,
+    /// A table without entries for each target, for readers of images that carry no schema.
+    Table,
+    /// Markdown.
+    Doc,
+}
+
+impl Output {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [Self::Rust, Self::C, Self::Json, Self::Btf, Self::Table, Self::Doc];
+
+    /// Its word, which is also its directory below the output directory.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::C => "c",
+            Self::Json => "json",
+            Self::Btf => "btf",
+            Self::Table => "table",
+            Self::Doc => "doc",
+        }
+    }
+
+    /// The kind with this word.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|output| output.name() == name)
+    }
+}
+
+/// What the emitters are told beside the model.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Schemas that are generated elsewhere, and the path of the Rust module that holds their modules:
+    /// `linux.types` in `::linux_types::schemas`.
+    pub extern_schemas: BTreeMap<String, String>,
+}
+
+/// All files of the wanted kinds.
+#[must_use]
+pub fn emit(model: &Model, sources: &SourceMap, outputs: &[Output], options: &Options) -> Files {
+    let emit_one = |output: &Output| match output {
+        Output::Rust => emit_rust(model, options),
+        Output::C => c::emit(model),
+        Output::Json => json::emit(model, sources),
+        Output::Btf => btf::emit(model),
+        Output::Table => table::emit(model),
+        Output::Doc => doc::emit(model),
+    };
+    let mut outputs = outputs.to_vec();
+    outputs.sort_unstable();
+    outputs.dedup();
+    outputs.iter().flat_map(emit_one).collect()
+}
+
+fn emit_rust(model: &Model, options: &Options) -> Files {
+    let mut files = rust::emit(model);
+    if let Some(declarations) = files.get_mut("rust/inspect.rs") {
+        declarations.extend(rust::extern_modules(model, &options.extern_schemas).into_bytes());
+    }
+    files
+}

@@ -12,11 +12,11 @@ use crate::shape::Program;
 pub(crate) struct Compiler {
     /// The name of the target in the language.
     pub(crate) target: &'static str,
-    program: &'static str,
+    pub(crate) program: &'static str,
     arguments: &'static [&'static str],
 }
 
-/// One for each target. The hosted ones are asked for freestanding headers, so that none needs a C library.
+/// GCC and Clang for each target. The hosted ones are asked for freestanding headers, so that none needs a C library.
 pub(crate) const COMPILERS: &[Compiler] = &[
     gcc("x86_64", "x86_64-linux-gnu-gcc", &[]),
     gcc("i686", "i686-linux-gnu-gcc", &[]),
@@ -29,6 +29,18 @@ pub(crate) const COMPILERS: &[Compiler] = &[
     gcc("powerpc64le", "powerpc64le-linux-gnu-gcc", &[]),
     gcc("s390x", "s390x-linux-gnu-gcc", &[]),
     gcc("mips", "mips-linux-gnu-gcc", &[]),
+    clang("x86_64", &["--target=x86_64-linux-gnu"]),
+    clang("i686", &["--target=i686-linux-gnu"]),
+    clang("aarch64", &["--target=aarch64-linux-gnu"]),
+    clang("armv7", &["--target=arm-linux-gnueabihf"]),
+    // GCC for bare metal makes enums short unasked.
+    clang("arm-none-eabi", &["--target=arm-none-eabi", "-fshort-enums"]),
+    clang("riscv64", &["--target=riscv64-linux-gnu"]),
+    clang("riscv32", &["--target=riscv32-unknown-elf"]),
+    clang("powerpc64", &["--target=powerpc64-linux-gnu"]),
+    clang("powerpc64le", &["--target=powerpc64le-linux-gnu"]),
+    clang("s390x", &["--target=s390x-linux-gnu"]),
+    clang("mips", &["--target=mips-linux-gnu"]),
 ];
 
 const fn gcc(
@@ -37,6 +49,10 @@ const fn gcc(
     arguments: &'static [&'static str],
 ) -> Compiler {
     Compiler { target, program, arguments }
+}
+
+const fn clang(target: &'static str, arguments: &'static [&'static str]) -> Compiler {
+    Compiler { target, program: "clang", arguments }
 }
 
 /// The layout of one aggregate.

@@ -11,21 +11,30 @@ use inspect_gen::source::SourceMap;
 use inspect_gen::syntax;
 
 /// The repository's schemas.
-pub fn schema_directory() -> PathBuf {
+pub(crate) fn schema_directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema")
 }
 
 /// The model of one schema for every target. `inspect.core` is imported.
-pub fn model_of(text: &str) -> Model {
+pub(crate) fn model_of(text: &str) -> Model {
+    checked(&sources_of(text), Vec::new())
+}
+
+/// The same as of an older version.
+pub(crate) fn model_of_version(text: &str, version: u32) -> Model {
+    checked(&sources_of(text), vec![(None, version)])
+}
+
+fn sources_of(text: &str) -> SourceMap {
     let mut sources = SourceMap::new();
     let core = std::fs::read_to_string(schema_directory().join("core.inspect")).expect("core");
     sources.add("core.inspect", core, true);
     sources.add("test.inspect", text, false);
-    model_of_sources(&sources)
+    sources
 }
 
 /// The model of all schemas of the repository for every target.
-pub fn model_of_repository() -> Model {
+pub(crate) fn model_of_repository() -> Model {
     let mut sources = SourceMap::new();
     let mut directories = vec![schema_directory()];
     while let Some(directory) = directories.pop() {
@@ -41,19 +50,19 @@ pub fn model_of_repository() -> Model {
             }
         }
     }
-    model_of_sources(&sources)
+    checked(&sources, Vec::new())
 }
 
-fn model_of_sources(sources: &SourceMap) -> Model {
+fn checked(sources: &SourceMap, as_of: Vec<(Option<String>, u32)>) -> Model {
     let (files, diagnostics) = syntax::parse(sources);
     assert!(!diagnostics.has_errors(), "{:#?}", diagnostics.into_sorted());
-    let options = Options { targets: Target::all().collect(), as_of: Vec::new() };
+    let options = Options { targets: Target::all().collect(), as_of };
     let (model, diagnostics) = check(sources, &files, &options);
     model.unwrap_or_else(|| panic!("{:#?}", diagnostics.into_sorted()))
 }
 
 /// The output of a tool; `None` where it is missing and may be.
-pub fn run(command: &mut Command) -> Option<Output> {
+pub(crate) fn run(command: &mut Command) -> Option<Output> {
     match command.output() {
         Ok(output) => Some(output),
         Err(error) => {
@@ -67,7 +76,7 @@ pub fn run(command: &mut Command) -> Option<Output> {
 }
 
 /// `bpftool`, which Debian keeps out of the path of users.
-pub fn bpftool() -> Command {
+pub(crate) fn bpftool() -> Command {
     let known = ["/usr/sbin/bpftool", "/sbin/bpftool"];
     let found = known.into_iter().find(|path| Path::new(path).exists());
     Command::new(found.unwrap_or("bpftool"))

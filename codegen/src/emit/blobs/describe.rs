@@ -261,38 +261,50 @@ fn layouts(model: &Model, id: SchemaId) -> Vec<u8> {
             _ => None,
         })
         .map(|id| format::LayoutHash {
-            hash: format::short_sha256(layout_text(model, id).as_bytes()),
+            hash: format::short_sha256(&layout_bytes(model, id)),
             name: &model[id].naming.name,
         })
         .collect();
     encode_list(&hashes)
 }
 
-/// Everything that decides where a struct's fields lie and what they are, as text to be hashed. A struct
-/// that it holds by value counts by its name and its size alone: it has a hash of its own, and one that
-/// changed inside without moving anything spoils no other.
-fn layout_text(model: &Model, id: AggregateId) -> String {
-    use std::fmt::Write;
+/// Everything that decides where a struct's fields lie and what they are, as bytes to be hashed. A
+/// struct that it holds by value counts by its name and its size alone: it has a hash of its own,
+/// and one that changed inside without moving anything spoils no other.
+fn layout_bytes(model: &Model, id: AggregateId) -> Vec<u8> {
     let aggregate = &model[id];
-    let mut text = format!("{} {}\n", spell::keyword(aggregate), aggregate.naming.name);
+    let mut bytes = Vec::new();
+    let mut text = |text: &str| {
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(0);
+    };
+    text(spell::keyword(aggregate));
+    text(&aggregate.naming.name);
+    for field in &aggregate.fields {
+        text(field.name());
+        text(&type_text(model, aggregate.schema, &field.ty));
+    }
+    let mut number = |number: u64| bytes.extend_from_slice(&number.to_le_bytes());
     for layout in aggregate.layouts.iter().flat_map(|layouts| &layouts.distinct) {
-        let _ = writeln!(text, "{} {}", layout.size, layout.align);
+        number(layout.size);
+        number(u64::from(layout.align));
         for (field, place) in aggregate.fields.iter().zip(&layout.fields) {
-            let bit = place.bit_offset.zip(field.bits);
-            let ty = type_text(model, aggregate.schema, &field.ty);
-            let _ = writeln!(text, "{} {ty} {} {} {bit:?}", field.name(), place.offset, place.size);
+            // A bit offset is never the largest number: no bit-field is no place.
+            let bits = field.bits.map_or(u64::MAX, u64::from);
+            let first = place.bit_offset.unwrap_or(u64::MAX);
+            [place.offset, place.size, first, bits].into_iter().for_each(&mut number);
         }
     }
     for field in &aggregate.fields {
         if let Some(inner) = inline(model, &field.ty) {
-            text.push_str(&layout_text(model, inner));
+            bytes.extend(layout_bytes(model, inner));
         }
     }
-    text
+    bytes
 }
 
-/// The inline aggregate that a field holds, directly or as an element. Brackets nest no deeper than the
-/// grammar's limit.
+/// The inline aggregate that a field holds, directly or as an element. Brackets nest no deeper than
+/// the grammar's limit.
 fn inline(model: &Model, ty: &Type) -> Option<AggregateId> {
     match ty {
         Type::Aggregate(id) if model[*id].parent.is_some() => Some(*id),

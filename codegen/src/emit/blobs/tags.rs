@@ -1,17 +1,15 @@
-//! What BTF cannot say about a field, as the texts of declaration tags: `inspect_format::btf` lists them.
+//! What BTF cannot say about a field, as the texts of declaration tags: `inspect_format::btf` lists
+//! them.
 
 use crate::emit::spell::formula_text;
 use crate::model::{Arm, ArmValue, EntryField, Field, FlagMember, Model, Type, Value};
 
-/// The tags of a struct's field. `captured_bits` is its width where it is a bit-field of a captured struct.
-pub(super) fn field(model: &Model, field: &Field, captured_bits: Option<u32>) -> Vec<String> {
+/// The tags of a struct's field.
+pub(super) fn field(model: &Model, field: &Field) -> Vec<String> {
     let mut tags = Vec::new();
     let mut tag = |text: String| tags.push(format!("inspect:{text}"));
     if let Some(condition) = &field.condition {
         tag(format!("if={condition}"));
-    }
-    if let Some(bits) = captured_bits {
-        tag(format!("bits={bits}"));
     }
     if let Some(naming) = field.naming.as_ref().filter(|naming| naming.lifetime.since > 1) {
         tag(format!("since={}", naming.lifetime.since));

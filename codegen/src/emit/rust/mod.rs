@@ -56,6 +56,20 @@ pub fn emit_with(model: &Model, options: &Options) -> Files {
     files
 }
 
+/// Brings in the modules of schemas that another crate has generated, beside the ones declared in
+/// `rust/inspect.rs`: generated code finds them where it would find a module of this run. `paths` leads from a
+/// schema's name to the path of the module that holds the schema's module there.
+#[must_use]
+pub fn extern_modules(model: &Model, paths: &BTreeMap<String, String>) -> String {
+    let mut out = String::new();
+    for (schema, path) in paths {
+        let Some(id) = model.schema(schema) else { continue };
+        let module = module_name(&model[id]);
+        let _ = write!(out, "#[allow(unused_imports)]\npub use {path}::{module};\n\n");
+    }
+    out
+}
+
 /// The name of a schema's module.
 fn module_name(schema: &Schema) -> String {
     rust_identifier(&schema_word(&schema.name))

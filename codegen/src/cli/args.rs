@@ -1,0 +1,208 @@
+//! The command line as data: help texts, completions and man pages are made from the same definitions.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::emit::Output;
+use crate::model::Target;
+
+/// Compiles `.inspect` schemas: Rust and C producers, decoders, JSON, BTF, tables and documentation.
+#[derive(Debug, Parser)]
+#[command(
+    name = "inspect-gen",
+    version,
+    about,
+    override_usage = "inspect-gen SCHEMA... -o OUT [OPTIONS]\n       inspect-gen <COMMAND> [ARGS]",
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "Without a command, `generate` is meant.\n\n\
+        Examples:\n  \
+        inspect-gen schema/ -o out                Rust and C of every schema below schema/\n  \
+        inspect-gen schema/ -o out --check        is out/ up to date? writes nothing\n  \
+        inspect-gen layout schema/ --type zone    where the fields lie, and the holes\n  \
+        inspect-gen explain E0305                 what an error means\n\n\
+        Exit status: 0 done; 1 the input is at fault, or --check found a difference;\n\
+        2 usage, or an output that cannot be written."
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+    /// When to colour messages.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: Color,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Generate code and data from schemas [the default command].
+    Generate(Generate),
+    /// Report everything that is wrong with schemas; write nothing.
+    Check(Check),
+    /// Show offsets, sizes, holes and cache lines.
+    Layout(Layout),
+    /// Explain a diagnostic; without a code, list all of them.
+    Explain(Explain),
+    /// Print completions for a shell.
+    Completions(Completions),
+    /// Print the man page, or write all of them.
+    Man(Man),
+}
+
+impl Command {
+    /// The words that are commands.
+    pub(super) const NAMES: [&'static str; 6] =
+        ["generate", "check", "layout", "explain", "completions", "man"];
+}
+
+/// What every command that compiles takes.
+#[derive(Args, Debug)]
+pub(super) struct Inputs {
+    /// Schema files, or directories that are searched for `*.inspect` files.
+    #[arg(required = true, value_name = "SCHEMA")]
+    pub(super) schemas: Vec<PathBuf>,
+    /// Files or directories of schemas that are used and not generated; may repeat.
+    #[arg(long = "import", value_name = "DIR")]
+    pub(super) imports: Vec<PathBuf>,
+    /// Take a schema as it was in version N; the name may be left out where there is one schema.
+    #[arg(long, value_name = "[SCHEMA=]N", value_parser = parse_as_of)]
+    pub(super) as_of: Vec<(Option<String>, u32)>,
+    /// The form of diagnostics: `human` on standard error, `json` and `github` on standard output.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub(super) message_format: MessageFormat,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    inspect-gen schema/ -o out\n  \
+    inspect-gen schema/mm.inspect --import vendor/schemas -o out --emit c,doc\n  \
+    inspect-gen schema/ -o out --emit btf --target aarch64 --target armv7\n  \
+    inspect-gen schema/ -o out --as-of linux.mm=2\n  \
+    inspect-gen schema/ -o out --check        in CI: exit 1 if out/ is out of date\n\n\
+    Nothing is written if anything is wrong. A file whose content would not change is not touched,\n\
+    and no file is ever deleted: remove OUT to begin afresh.")]
+pub(super) struct Generate {
+    #[command(flatten)]
+    pub(super) inputs: Inputs,
+    /// The directory to write into; it is made if it does not exist.
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: PathBuf,
+    /// What to write.
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = parse_output)]
+    #[arg(default_value = "rust,c", help = "What to write: rust, c, json, btf, table, doc")]
+    pub(super) emit: Vec<Output>,
+    #[command(flatten)]
+    pub(super) targets: Targets,
+    /// Write nothing; list what would change, and exit with 1 if there is anything.
+    #[arg(long)]
+    pub(super) check: bool,
+    /// Write a dependency file for Make or Ninja.
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
+    pub(super) depfile: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Targets {
+    /// A target, by its name or its triple; may repeat. Without one, this machine.
+    #[arg(long = "target", value_name = "TARGET", value_parser = parse_target)]
+    pub(super) targets: Vec<Target>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    inspect-gen check schema/\n  \
+    inspect-gen check schema/ --message-format github    annotations on a pull request\n  \
+    inspect-gen check schema/ --message-format json | jq .code")]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) inputs: Inputs,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    inspect-gen layout schema/mm.inspect\n  \
+    inspect-gen layout schema/ --type zone --target x86_64 --target i686\n  \
+    inspect-gen layout schema/ --json --target s390x")]
+pub(super) struct Layout {
+    #[command(flatten)]
+    pub(super) inputs: Inputs,
+    /// Only the type of this name: `zone`, `linux.mm::zone`, `zone.lock` for an inline struct.
+    #[arg(long = "type", value_name = "NAME")]
+    pub(super) type_name: Option<String>,
+    #[command(flatten)]
+    pub(super) targets: Targets,
+    /// Print JSON, for one target: `{"structs": {NAME: {"size", "align", "fields"}}}`.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  inspect-gen explain E0305")]
+pub(super) struct Explain {
+    /// The code of a diagnostic, such as `E0305`.
+    #[arg(value_name = "CODE")]
+    pub(super) code: Option<String>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  \
+    inspect-gen completions bash > ~/.local/share/bash-completion/completions/inspect-gen")]
+pub(super) struct Completions {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    inspect-gen man | man -l -\n  \
+    inspect-gen man -o /usr/local/share/man/man1")]
+pub(super) struct Man {
+    /// Write one page for each command into this directory.
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// If the messages go to a terminal and `NO_COLOR` is not set.
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum MessageFormat {
+    /// With the source text and marks under it.
+    Human,
+    /// One object a line.
+    Json,
+    /// Annotations of GitHub Actions.
+    Github,
+}
+
+fn parse_as_of(text: &str) -> Result<(Option<String>, u32), String> {
+    let (schema, version) = match text.split_once('=') {
+        Some((schema, version)) => (Some(schema.to_owned()), version),
+        None => (None, text),
+    };
+    match version.parse() {
+        Ok(version) if version > 0 => Ok((schema, version)),
+        _ => Err(format!("`{version}` is not a version; versions count from 1")),
+    }
+}
+
+fn parse_output(text: &str) -> Result<Output, String> {
+    Output::from_name(text).ok_or_else(|| {
+        let names = Output::ALL.map(Output::name);
+        match crate::diag::nearest(text, names) {
+            Some(meant) => format!("there is no such output; did you mean `{meant}`?"),
+            None => format!("there is no such output; there are {}", names.join(", ")),
+        }
+    })
+}
+
+fn parse_target(text: &str) -> Result<Target, String> {
+    Target::from_name(text).ok_or_else(|| crate::build::unknown_target(text).message)
+}
