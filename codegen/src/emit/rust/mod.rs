@@ -152,11 +152,12 @@ fn module(model: &Model, forms: &Forms, id: SchemaId) -> String {
     ]);
     let parts = in_parallel(&jobs, |job| render(&plan, job));
     let mut out = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
-    for part in parts.iter().filter(|part| !part.is_empty()) {
+    // Each part is freed as it is copied: there is never more than one whole module in memory.
+    for part in parts.into_iter().filter(|part| !part.is_empty()) {
         if !out.is_empty() && !out.ends_with("\n\n") {
             out.push('\n');
         }
-        out.push_str(part);
+        out.push_str(&part);
     }
     out
 }
