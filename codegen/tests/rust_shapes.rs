@@ -85,8 +85,8 @@ int main(int argc, char **argv)
     (void)argc;
     memcpy(it.magic, "SHAP", 4);
     it.kind = SHAPES_KIND_SECOND;
-    it.body.two.p = __builtin_bswap32(0x01020304u);
-    it.body.two.q = 0x0506;
+    memcpy(&it.body.two.p, "\1\2\3\4", 4);
+    memcpy(&it.body.two.q, "\6\5", 2);
     it.state = SHAPES_STATE_RUN;
     it.depth = SHAPES_DEPTH_BELOW;
     it.modes = 0x52;
@@ -110,7 +110,7 @@ int main(int argc, char **argv)
     it.bits.a = 5; it.bits.b = -3; it.bits.c = 0xabcdef; it.bits.d = 1;
     it.shared.tag = 1; it.shared.a = 9; it.shared.b = 0x54321; it.shared.on = 1;
     it.shared.mode = 2; it.shared.tail = 0xbeef;
-    it.tight.b = 0xdeadbeefu; it.tight.c = 1; it.tight.d = (unsigned short)0x3412u;
+    it.tight.b = 0xdeadbeefu; it.tight.c = 1; memcpy(&it.tight.d, "\x12\x34", 2);
     it.both.b = 3; it.both.c = 4;
     fwrite(&it, sizeof it, 1, file);
     return fclose(file);
@@ -124,7 +124,9 @@ use schemas::shapes as s;
 
 static TABLE: RuntimeTable<s::Entry, 1> = RuntimeTable::new();
 
-fn check(all: s::AllView<'_>) {
+fn check(all: s::AllView<'_>, big: bool) {
+    let (first, second) = if big { (7, 6) } else { (6, 7) };
+    let half = if big { 0x1122_3344 } else { 0x5566_7788 };
     all.check().unwrap();
     assert_eq!(all.kind(), s::Kind::Second);
     match all.body_arm() {
@@ -135,9 +137,9 @@ fn check(all: s::AllView<'_>) {
     assert_eq!(all.depth(), s::Depth::Below);
     assert!(all.modes().contains(s::Modes::WRITE));
     assert_eq!(all.modes().get(s::Modes::LEVEL), 5);
-    assert_eq!((all.plain(), all.parts().low(), all.parts().high()), (0x0007_0006, 6, 7));
+    assert_eq!((all.plain(), all.parts().low(), all.parts().high()), (0x0007_0006, first, second));
     assert_eq!(all.number().whole(), 0x1122_3344_5566_7788);
-    assert_eq!(all.number().halves().get(0), Some(0x5566_7788));
+    assert_eq!(all.number().halves().get(0), Some(half));
     assert_eq!(all.grid().get(1), Some([0, 0, 9]));
     assert_eq!(all.cells().iter().last(), Some([0, 77]));
     assert_eq!(all.many().len(), 2);
@@ -163,15 +165,32 @@ fn check(all: s::AllView<'_>) {
 }
 
 fn main() {
-    let bytes = std::fs::read(std::env::args().nth(1).unwrap()).unwrap();
+    const TARGETS: [(&str, Target); 9] = [
+        ("i686", Target::I686),
+        ("aarch64", Target::Aarch64),
+        ("armv7", Target::Armv7),
+        ("riscv64", Target::Riscv64),
+        ("powerpc64", Target::Powerpc64),
+        ("powerpc64le", Target::Powerpc64le),
+        ("s390x", Target::S390x),
+        ("mips", Target::Mips),
+        ("x86_64", Target::X86_64),
+    ];
+    let folder = std::env::args().nth(1).unwrap();
+    for (name, target) in TARGETS {
+        let Ok(bytes) = std::fs::read(format!("{folder}/{name}")) else { continue };
+        let big = matches!(target, Target::Powerpc64 | Target::S390x | Target::Mips);
+        check(s::Layouts::of(target).all(&bytes).unwrap(), big);
+        print!("{name} ");
+    }
+    let bytes = std::fs::read(format!("{folder}/x86_64")).unwrap();
     let layouts = s::Layouts::of(Target::X86_64);
-    check(layouts.all(&bytes).unwrap());
 
     // The same through the type information that this program carries itself.
     let mut image = vec![0; TABLE.image_size()];
     let size = TABLE.copy_to(&mut image).unwrap();
     let bound = s::Table::parse(&image[..size]).unwrap().bind().unwrap();
-    check(bound.all(&bytes).unwrap());
+    check(bound.all(&bytes).unwrap(), false);
 
     // Producers: what the accessors write is where C reads it.
     let mut bits = s::Bits::ZERO.with_a(5).with_b(-3).with_c(0xab_cdef);
@@ -209,6 +228,19 @@ fn main() {
 }
 "##;
 
+/// The targets whose C compilers may be here: name, compiler, emulator.
+const COMPILERS: [(&str, &str, &str); 9] = [
+    ("i686", "i686-linux-gnu-gcc", "qemu-i386"),
+    ("aarch64", "aarch64-linux-gnu-gcc", "qemu-aarch64"),
+    ("armv7", "arm-linux-gnueabihf-gcc", "qemu-arm"),
+    ("riscv64", "riscv64-linux-gnu-gcc", "qemu-riscv64"),
+    ("powerpc64", "powerpc64-linux-gnu-gcc", "qemu-ppc64"),
+    ("powerpc64le", "powerpc64le-linux-gnu-gcc", "qemu-ppc64le"),
+    ("s390x", "s390x-linux-gnu-gcc", "qemu-s390x"),
+    ("mips", "mips-linux-gnu-gcc", "qemu-mips"),
+    ("x86_64", "x86_64-linux-gnu-gcc", "env"),
+];
+
 #[test]
 fn c_writes_and_rust_reads() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -216,17 +248,32 @@ fn c_writes_and_rust_reads() {
     write(folder.path(), &inspect_gen::emit::rust::emit(&model));
     write(folder.path(), &inspect_gen::emit::c::emit(&model));
     let bytes = folder.path().join("bytes");
-    c_program(folder.path(), &bytes);
+    std::fs::create_dir(&bytes).expect("a folder");
+    let mut expected = String::new();
+    for (target, compiler, emulator) in COMPILERS {
+        if is_present(compiler) && is_present(emulator) {
+            c_program(folder.path(), compiler, emulator, &bytes.join(target));
+            expected += &format!("{target} ");
+        } else {
+            let demanded = std::env::var_os("INSPECT_REQUIRE_TOOLS").is_some_and(|it| it == "1");
+            assert!(!demanded, "{compiler} and {emulator} are missing");
+            eprintln!("skipped: {target}, since {compiler} or {emulator} is missing");
+        }
+    }
     let printed = run(folder.path(), READER, &[bytes.to_str().expect("a path")]);
-    assert_eq!(printed, "run 9 4\n");
+    assert_eq!(printed, format!("{expected}run 9 4\n"));
 }
 
-fn c_program(folder: &Path, bytes: &Path) {
+fn is_present(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+fn c_program(folder: &Path, compiler: &str, emulator: &str, bytes: &Path) {
     let source = folder.join("writer.c");
     std::fs::write(&source, WRITER).expect("a program");
     let binary = folder.join("writer");
-    let output = Command::new("gcc")
-        .args(["-std=gnu11", "-Wall", "-Wextra", "-I"])
+    let output = Command::new(compiler)
+        .args(["-std=gnu11", "-Wall", "-Wextra", "-static", "-I"])
         .arg(folder)
         .arg("-I")
         .arg(folder.join("c"))
@@ -234,7 +281,7 @@ fn c_program(folder: &Path, bytes: &Path) {
         .arg(&binary)
         .arg(&source)
         .output();
-    succeed(&output.expect("gcc runs"), "gcc");
-    let output = Command::new(&binary).arg(bytes).output().expect("the program runs");
+    succeed(&output.expect("the compiler runs"), compiler);
+    let output = Command::new(emulator).arg(&binary).arg(bytes).output().expect("it runs");
     succeed(&output, "the writer");
 }

@@ -34,6 +34,17 @@ pub(crate) fn model_with(texts: &[&str], options: &Options) -> Model {
     finish(&sources, options)
 }
 
+/// The model of one schema that builds on an imported one.
+pub(crate) fn model_importing(text: &str, imported: &str) -> Model {
+    let mut sources = SourceMap::new();
+    let core =
+        std::fs::read_to_string(root().join("schema/core.inspect")).expect("the core schema");
+    sources.add("core.inspect", core, true);
+    sources.add("given.inspect", text, false);
+    sources.add("imported.inspect", imported, true);
+    finish(&sources, &Options::default())
+}
+
 /// The model of every schema of the repository.
 pub(crate) fn repository() -> Model {
     let mut sources = SourceMap::new();

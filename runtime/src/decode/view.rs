@@ -188,12 +188,12 @@ impl<'a> View<'a> {
         Str::new(self.slice(index))
     }
 
-    /// A struct inside this one. One that is flexible reaches as far as this one does.
+    /// A struct inside this one.
     #[must_use]
     #[inline]
     pub fn inner(self, index: u32) -> Self {
         let slot = self.slot(index);
-        Self::part(self.rest_or_slice(slot.place), self.layouts, slot.sub)
+        Self::part(slot.place.slice(self.bytes), self.layouts, slot.sub)
     }
 
     /// An array.
@@ -227,13 +227,6 @@ impl<'a> View<'a> {
 
     fn rest(self, place: Place) -> &'a [u8] {
         self.bytes.get(place.offset()..).unwrap_or(&[])
-    }
-
-    /// A struct that holds a flexible one ends with it: everything behind belongs to it.
-    fn rest_or_slice(self, place: Place) -> &'a [u8] {
-        let own = self.layouts.slot(self.base).place.size();
-        let last = place.offset() + place.size() == own && self.bytes.len() > own;
-        if last { self.rest(place) } else { place.slice(self.bytes) }
     }
 }
 

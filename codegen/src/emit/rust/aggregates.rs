@@ -151,34 +151,24 @@ fn member(plan: &Plan<'_>, aggregate: &Aggregate, at: usize) -> (TokenStream, To
     let name = member_name(aggregate, at);
     let docs = field.naming.as_ref().map(|naming| docs(&naming.docs));
     let hidden = field.is_padding().then(|| quote!(#[doc(hidden)]));
-    let last = aggregate.flexible && at + 1 == aggregate.fields.len();
-    let ty = match (&field.ty, last) {
-        (Type::Flexible(_), _) => quote!(T),
-        (Type::Aggregate(id), true) => {
-            let path = plan.aggregate_path(*id, 0);
-            quote!(#path<T>)
-        }
-        (ty, _) => plan.producer_type(ty, 0),
+    let ty = match &field.ty {
+        Type::Flexible(_) => quote!(T),
+        ty => plan.producer_type(ty, 0),
     };
     let zero = plan.zero(&field.ty);
     (quote!(#docs #hidden pub #name: #ty,), quote!(#name: #zero,))
 }
 
-/// A packed struct has no tail of unknown size, since it might have to be dropped; nor has what ends with one.
+/// A packed struct has no tail of unknown size, since it might have to be dropped.
 fn tail_bound(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
     let packed = matches!(plan.forms.form(id), Form::Struct { packed: true, .. });
-    match plan.model[id].fields.last().map(|field| &field.ty) {
-        _ if packed => TokenStream::new(),
-        Some(Type::Aggregate(inner)) => tail_bound(plan, *inner),
-        _ => quote!(: ?Sized),
-    }
+    if packed { TokenStream::new() } else { quote!(: ?Sized) }
 }
 
 /// The elements behind a flexible struct.
 fn tail_element(plan: &Plan<'_>, aggregate: &Aggregate) -> TokenStream {
     match aggregate.fields.last().map(|field| &field.ty) {
         Some(Type::Flexible(element)) => plan.producer_type(element, 0),
-        Some(Type::Aggregate(inner)) => tail_element(plan, &plan.model[*inner]),
         _ => quote!(u8),
     }
 }
@@ -204,8 +194,7 @@ fn flexible_items(
     });
     let accessors = (!accessors.is_empty()).then(|| quote!(impl<T #bound> #name<T> { #accessors }));
     let last = aggregate.fields.len().wrapping_sub(1);
-    let direct = matches!(aggregate.fields.last().map(|field| &field.ty), Some(Type::Flexible(_)));
-    let with = (direct && pieces.last() == Some(&Piece::Member(last))).then(|| {
+    let with = (pieces.last() == Some(&Piece::Member(last))).then(|| {
         let tail = member_name(aggregate, last);
         let doc = format!(" All bytes zero but those of `{tail}`.");
         let zeros = zeros_without_tail(zeros, &tail);

@@ -93,13 +93,6 @@ fn accessor(plan: &Plan<'_>, field: &Field, place: &TokenStream) -> TokenStream 
         };
     };
     let Code { ty, get, put } = code;
-    let indexed = match &field.ty {
-        Type::Array(element, Length::Fixed(_)) if Code::of(plan, element).is_some() => {
-            Some(element)
-        }
-        _ => None,
-    };
-    debug_assert!(indexed.is_none() || ty.to_string().starts_with('['), "arrays go as a whole");
     quote! {
         #docs
         pub const fn #name(&self) -> #ty {

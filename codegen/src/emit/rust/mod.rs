@@ -152,11 +152,12 @@ fn module(model: &Model, forms: &Forms, id: SchemaId) -> String {
     ]);
     let parts = in_parallel(&jobs, |job| render(&plan, job));
     let mut out = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
-    for part in parts.iter().filter(|part| !part.is_empty()) {
+    // Each part is freed as it is copied: there is never more than one whole module in memory.
+    for part in parts.into_iter().filter(|part| !part.is_empty()) {
         if !out.is_empty() && !out.ends_with("\n\n") {
             out.push('\n');
         }
-        out.push_str(part);
+        out.push_str(&part);
     }
     out
 }
@@ -200,14 +201,17 @@ fn in_parallel<J: Sync>(jobs: &[J], work: impl Fn(&J) -> String + Sync) -> Vec<S
     if threads <= 1 {
         return jobs.iter().map(work).collect();
     }
+    let chunk_count = jobs.len().div_ceil(CHUNK);
     let next = AtomicUsize::new(0);
-    let done = Mutex::new(vec![String::new(); jobs.len().div_ceil(CHUNK)]);
+    let done = Mutex::new(vec![String::new(); chunk_count]);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(chunk) = jobs.chunks(CHUNK).nth(index) else { return };
+                    let taken = next.fetch_add(1, Ordering::Relaxed);
+                    // The last chunk holds the longest jobs: it goes first, so that no thread waits for it.
+                    let Some(index) = chunk_count.checked_sub(taken + 1) else { return };
+                    let chunk = jobs.chunks(CHUNK).nth(index).unwrap_or_default();
                     let mut text = String::new();
                     for part in chunk.iter().map(&work).filter(|part| !part.is_empty()) {
                         if !text.is_empty() && !text.ends_with("\n\n") {

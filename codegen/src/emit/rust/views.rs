@@ -11,7 +11,7 @@ use super::bytes::first_bit;
 use super::docs;
 use super::plan::{Hoisted, Plan};
 use super::types::{decoded_type, ident, number};
-use crate::model::names::camel_case;
+use crate::model::names::{camel_case, rust_identifier, snake_case};
 use crate::model::{
     Aggregate, AggregateId, Arm, ArmValue, EnumRepr, Field, Formula, Length, Scalar, Target, Type,
     Value, Width,
@@ -83,8 +83,12 @@ impl View<'_, '_> {
         }
         let layouts = self.plan.fixed("Layouts");
         let view = self.plan.view_name(self.id);
-        let mut method = crate::model::names::snake_case(&self.aggregate.naming.rust);
-        if method == "of" || syn::parse_str::<syn::Ident>(&method).is_err() {
+        let naming = &self.aggregate.naming;
+        // `item_77` and `Item77` name one type, and people look for the name that they wrote.
+        let renamed = camel_case(&naming.name) != naming.rust;
+        let word = if renamed { &naming.rust } else { &naming.name };
+        let mut method = rust_identifier(&snake_case(word));
+        if method == "of" {
             method.push('_');
         }
         let method = ident(&method);
