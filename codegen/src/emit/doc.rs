@@ -275,11 +275,11 @@ impl Page<'_> {
         };
         line!(
             self,
-            "{on}: {} bytes, aligned to {}, {} bytes of holes, {} cache lines.\n",
-            view.size,
+            "{on}: {}, aligned to {}, {} of holes, {}.\n",
+            spell::plural(view.size, "byte"),
             view.align,
-            view.hole_bytes,
-            view.cache_lines()
+            spell::plural(view.hole_bytes, "byte"),
+            spell::plural(view.cache_lines(), "cache line")
         );
         line!(self, "| offset | size | field | type | |\n|--:|--:|---|---|---|");
         let fields = flattened(self.model, id);

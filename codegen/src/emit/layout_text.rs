@@ -119,9 +119,9 @@ fn print(out: &mut String, name: &str, view: &LayoutView, targets: &str) {
         if view.hole_bytes == 0 {
             "no holes".to_owned()
         } else {
-            format!("{} in holes", plural(view.hole_bytes, "byte"))
+            format!("{} in holes", spell::plural(view.hole_bytes, "byte"))
         },
-        plural(view.cache_lines(), "cache line"),
+        spell::plural(view.cache_lines(), "cache line"),
     );
 }
 
@@ -134,8 +134,4 @@ fn label(part: &Part) -> String {
         PartKind::Hole => "(hole)",
     };
     format!("{:indent$}{word}", "", indent = part.depth * 2)
-}
-
-fn plural(count: u64, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }

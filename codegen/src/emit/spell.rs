@@ -145,3 +145,8 @@ pub(crate) fn value_text(value: &Value) -> String {
         Value::Text(text) => format!("\"{}\"", text.escape_default()),
     }
 }
+
+/// `1 byte`, `2 bytes`.
+pub(crate) fn plural(count: u64, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}

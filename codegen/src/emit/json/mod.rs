@@ -80,7 +80,7 @@ fn struct_layouts(
 }
 
 fn document(model: &Model, sources: &SourceMap, id: SchemaId) -> Vec<u8> {
-    let mut document = build::schema(&build::Context { model, sources, schema: id });
+    let mut document = build::schema(&build::Context::new(model, sources, id));
     document.targets = Target::all()
         .map(|target| (target.name(), TargetLayouts { structs: struct_layouts(model, id, target) }))
         .collect();
