@@ -552,6 +552,22 @@ struct inspect_place {
 	uint64_t stride;
 };
 
+/* The first byte of a field, by its place in the flat list of a view's layouts. */
+#define INSPECT_FIELD(view, place) ((view)->data + (view)->layouts->places[place].offset)
+
+/* Gives a view the bytes of a struct that needs some, if there are so many. */
+INSPECT_INLINE int inspect_open(const unsigned char **view, size_t *view_size, uint64_t needed, const char *type,
+				const void *data, size_t size, struct inspect_error *error)
+{
+	*view = (const unsigned char *)data;
+	*view_size = size;
+	if (needed == 0)
+		return inspect_fail(error, INSPECT_BAD_UNBOUND, 0, type, NULL);
+	if (size < needed)
+		return inspect_fail(error, INSPECT_BAD_TRUNCATED, size, type, NULL);
+	return 0;
+}
+
 /** struct inspect_layout - the size of a struct, 0 where it is not known, and its type in the table */
 struct inspect_layout {
 	uint64_t size;

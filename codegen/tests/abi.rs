@@ -1,5 +1,5 @@
-//! `format/src/abi.rs` is what the generator makes of `schema/core.inspect`. With `INSPECT_UPDATE=1` the test
-//! writes the file: review the difference.
+//! `format/src/abi.rs` is what the generator makes of `schema/core.inspect`. With
+//! `INSPECT_UPDATE=1` the test writes the file: review the difference.
 
 use std::path::Path;
 

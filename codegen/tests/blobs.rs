@@ -1,5 +1,5 @@
-//! What generated code carries and table files hold: description, types and history agree with the model, on
-//! every target.
+//! What generated code carries and table files hold: description, types and history agree with the
+//! model, on every target.
 
 use std::collections::BTreeMap;
 
@@ -205,7 +205,8 @@ struct known { x: long, cache: *cache, last: u8 }
 class cache: cache;
 "#;
 
-/// A producer's compiler is played by a function; everything that it was asked is found where it belongs.
+/// A producer's compiler is played by a function; everything that it was asked is found where it
+/// belongs.
 #[test]
 fn captured_layouts_are_patches() {
     let model = model_of(CAPTURED);
@@ -324,4 +325,46 @@ fn layout_hashes_stand_for_one_struct() {
     assert_eq!(before.len(), 3);
     assert_eq!(changed(&moved), ["a"]);
     assert_eq!(changed(&grown), ["a", "b"]);
+}
+
+/// BTF counts bits in 32 of them, and in 24 beside bit-fields: what lies too far is left out, and
+/// said.
+#[test]
+fn what_btf_cannot_count_is_left_out_and_said() {
+    let model = model_of(
+        "schema s version 1;
+        struct far { a: [u8; 0x2000_0000], b: u32 }
+        struct far_bits { a: u8 : 3, b: [u8; 0x20_0000], c: u8 : 2, d: u64 }
+        struct near_bits { a: u8 : 3, b: [u8; 0x1f_fff0], c: u8 : 2 }",
+    );
+    let (schema, _) = model.emitted().next().expect("a schema");
+    let types = blobs::types(&model, schema);
+    let bytes = blobs::bytes(&model, &types.blob, model.targets[0]).expect("known");
+    let btf = Btf::parse(&bytes).expect("a blob");
+    let names = |name: &str| -> Vec<&str> {
+        let ty = btf.composite(name).expect("a struct");
+        ty.members().map(|member| member.name).collect()
+    };
+    let said = |name: &str| {
+        let id = btf.composite(name).expect("a struct").id();
+        btf.decl_tags().any(|tag| tag.type_id == id && tag.text == "inspect:incomplete")
+    };
+    assert_eq!((names("s_far"), said("s_far")), (vec!["a"], true));
+    assert_eq!((names("s_far_bits"), said("s_far_bits")), (vec!["a", "b"], true));
+    assert_eq!((names("s_near_bits"), said("s_near_bits")), (vec!["a", "b", "c"], false));
+}
+
+/// Chains of structs and circles of pointers need no deep stack.
+#[test]
+fn long_chains_are_encoded() {
+    let mut text = String::from("schema s version 1;\n");
+    for index in 0..20_000 {
+        let next = (index + 1) % 20_000;
+        text.push_str(&format!("struct n{index} {{ next: *n{next} }}\n"));
+    }
+    text.push_str("class first: n0;\n");
+    let model = model_of(&text);
+    let (schema, _) = model.emitted().next().expect("a schema");
+    let types = blobs::types(&model, schema);
+    assert_eq!(types.aggregates.len(), 20_000);
 }

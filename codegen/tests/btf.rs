@@ -1,5 +1,5 @@
-//! The `.btf` files are what bpftool and pahole take: the C that each prints, compiled by the target's own
-//! compiler, has the layout that the model says, down to the bits of bit-fields.
+//! The `.btf` files are what bpftool and pahole take: the C that each prints, compiled by the
+//! target's own compiler, has the layout that the model says, down to the bits of bit-fields.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -227,3 +227,54 @@ fn the_same_schemas_give_the_same_bytes() {
     }
     assert!(generate(&sources) == generate(&all), "the order of the arguments shows");
 }
+
+/// Six records of begin, class, name, address, length, file, line and end, 128 bytes each, in a writable
+/// section; none where annotations are switched off; none of a variable of another type.
+#[test]
+fn annotations_compile_in_every_mode() {
+    let files = generate(&support::all_schemas());
+    let folder = support::written(&files);
+    let folder = folder.path().join("c");
+    let source = support::root().join("tests/c/annotate.c");
+    std::fs::copy(&source, folder.join("annotate.c")).expect("a copy");
+    std::fs::copy(&source, folder.join("annotate.cc")).expect("a copy");
+    let compilers: [(&str, &str, &[&str]); 4] = [
+        ("gcc", "annotate.c", C_MODES),
+        ("clang", "annotate.c", C_MODES),
+        ("g++", "annotate.cc", CXX_MODES),
+        ("clang++", "annotate.cc", CXX_MODES),
+    ];
+    for (program, source, modes) in compilers {
+        if !has(program) {
+            continue;
+        }
+        for mode in modes {
+            for position in ["-fno-pic", "-fPIC"] {
+                let compile = |more: &str| {
+                    let mut arguments = vec![*mode, position, more, "-I.", "-O2", "-c"];
+                    arguments.extend(["-o", "annotate.o"]);
+                    arguments.extend(STRICT);
+                    arguments.push(source);
+                    run(&folder, program, &arguments)
+                };
+                compile("-UWRONG").expect("the annotations compile");
+                assert_eq!(pair_bytes(&folder.join("annotate.o")), 6 * 8 * 128, "{program} {mode}");
+                compile("-DINSPECT_OFF").expect("the annotations compile out");
+                assert_eq!(pair_bytes(&folder.join("annotate.o")), 0, "{program} {mode}");
+                compile("-DWRONG").expect_err("a variable of another type");
+            }
+        }
+    }
+}
+
+fn pair_bytes(path: &Path) -> u64 {
+    use object::{Object, ObjectSection};
+    let bytes = std::fs::read(path).expect("an object");
+    let object = object::File::parse(&*bytes).expect("an object");
+    let sections = object.sections().filter(|section| section.name() == Ok("inspect_table"));
+    let size = |section: object::Section<'_, '_>| {
+        assert_eq!(section.kind(), object::SectionKind::Data, "the pairs are writable");
+        section.size()
+    };
+    sections.map(size).sum()
+}

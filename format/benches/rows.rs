@@ -1,7 +1,8 @@
-//! The row loop beside a loop over native structs: `cargo bench -p inspect-format`. The bar is 1.25.
+//! The row loop beside a loop over native structs: `cargo bench -p inspect-format`. The bar is
+//! 1.25.
 //!
-//! Both loops do what a reader does first: take the live rows of one class and add up their lengths and
-//! addresses. The table holds 10^6 rows of 64 bytes; each figure is the median of several runs.
+//! Both loops do what a reader does first: take the live rows of one class and add up their lengths
+//! and addresses. The table holds 10^6 rows of 64 bytes; each figure is the median of several runs.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -1,8 +1,9 @@
 //! The records of the table format, field by field, and the numbers that they hold.
 //!
-//! @generated from `schema/core.inspect`; a test compares the two. It refers to nothing else, so that a
-//! wrong one still compiles and can be generated anew. `read` and `write` translate between bytes in a
-//! given order and native values; they judge nothing. Padding is written as zeros and not read.
+//! @generated from `schema/core.inspect`; a test compares the two. It refers to nothing else, so
+//! that a wrong one still compiles and can be generated anew. `read` and `write` translate between
+//! bytes in a given order and native values; they judge nothing. Padding is written as zeros and
+//! not read.
 
 /// The order of the bytes in a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,12 +1,13 @@
 //! Integers of any width at any bit of a byte string, in either order.
 //!
-//! Bits count as DWARF 5's `DW_AT_data_bit_offset` and BTF do: on a little-endian producer from the least
-//! significant bit of the first byte, on a big-endian one from the most significant. Whole bytes are the
-//! special case of it, so that one function reads fields and bit-fields.
+//! Bits count as DWARF 5's `DW_AT_data_bit_offset` and BTF do: on a little-endian producer from the
+//! least significant bit of the first byte, on a big-endian one from the most significant. Whole
+//! bytes are the special case of it, so that one function reads fields and bit-fields.
 
 use crate::abi::Order;
 
-/// The `bit_size` bits (at most 64) at `bit_offset`, not sign-extended; `None` where `bytes` end before.
+/// The `bit_size` bits (at most 64) at `bit_offset`, not sign-extended; `None` where `bytes` end
+/// before.
 #[must_use]
 #[inline]
 pub fn read(bytes: &[u8], bit_offset: u64, bit_size: u32, order: Order) -> Option<u64> {

@@ -1,6 +1,8 @@
-//! Hashes of the format: FNV-1a for names, CRC-32C for whole tables, and the numbers derived from them.
+//! Hashes of the format: FNV-1a for names, CRC-32C for whole tables, and the numbers derived from
+//! them.
 //!
-//! Everything here is `const`, so that generated code can compute with it; nothing here knows the records.
+//! Everything here is `const`, so that generated code can compute with it; nothing here knows the
+//! records.
 
 /// FNV-1a, 32 bits, of `bytes`.
 #[must_use]
@@ -36,16 +38,17 @@ pub const fn schema_number(schema: &str) -> u64 {
     fnv1a_64(schema.as_bytes())
 }
 
-/// A class's number where the schema does not give one: the low 31 bits of FNV-1a over schema, NUL, class.
+/// A class's number where the schema does not give one: the low 31 bits of FNV-1a over schema, NUL,
+/// class.
 #[must_use]
 pub const fn class_number(schema: &str, class: &str) -> u32 {
     let hash = fnv1a_32_more(fnv1a_32(schema.as_bytes()), &[0]);
     fnv1a_32_more(hash, class.as_bytes()) & 0x7fff_ffff
 }
 
-/// An entry's id before collisions are resolved: the low 31 bits of FNV-1a over schema, class, name and
-/// instance with a NUL between. The instance is hashed as decimal digits, so that the id is the same on
-/// machines of either byte order.
+/// An entry's id before collisions are resolved: the low 31 bits of FNV-1a over schema, class, name
+/// and instance with a NUL between. The instance is hashed as decimal digits, so that the id is the
+/// same on machines of either byte order.
 #[must_use]
 pub const fn entry_id(schema: &str, class: &str, name: &str, instance: u64) -> u32 {
     let hash = fnv1a_32_more(fnv1a_32(schema.as_bytes()), &[0]);

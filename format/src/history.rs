@@ -15,7 +15,8 @@ impl<'a> History<'a> {
     /// A history of no version.
     pub const EMPTY: Self = Self { bytes: &[], order: Order::Little };
 
-    /// The section's bytes in the producer's order; `None` where they are no whole number of fingerprints.
+    /// The section's bytes in the producer's order; `None` where they are no whole number of
+    /// fingerprints.
     #[must_use]
     pub fn parse(bytes: &'a [u8], order: Order) -> Option<Self> {
         (bytes.len() % 8 == 0).then_some(Self { bytes, order })

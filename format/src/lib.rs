@@ -1,8 +1,10 @@
-//! Every byte that leaves a process: the table format, its parts, a reader and a writer side by side.
+//! Every byte that leaves a process: the table format, its parts, a reader and a writer side by
+//! side.
 //!
 //! [`abi`] holds the records and refers to nothing else. [`table`] reads and writes whole tables;
-//! [`schema`], [`btf`] and [`history`] are the sections that describe one. No module does I/O, nothing here is
-//! `unsafe`, and readers need no allocator: what builds bytes in memory is behind the feature `alloc`.
+//! [`schema`], [`btf`] and [`history`] are the sections that describe one. No module does I/O,
+//! nothing here is `unsafe`, and readers need no allocator: what builds bytes in memory is behind
+//! the feature `alloc`.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -1,10 +1,11 @@
-//! The schema section: what a reader without the schema must know, in deterministic CBOR (RFC 8949, 4.2.1).
+//! The schema section: what a reader without the schema must know, in deterministic CBOR (RFC 8949,
+//! 4.2.1).
 //!
 //! Every map has short text keys, so that any CBOR tool shows what it is about; they stand in the
-//! bytewise order of their encodings, which is by length first. Members that a reader does not know are
-//! skipped, and a member that has nothing to say is left out. Each record is one type here with its reader
-//! and its writer made from one list of members; lists stay encoded in a [`List`] until somebody walks them,
-//! so that reading takes no allocator.
+//! bytewise order of their encodings, which is by length first. Members that a reader does not know
+//! are skipped, and a member that has nothing to say is left out. Each record is one type here with
+//! its reader and its writer made from one list of members; lists stay encoded in a [`List`] until
+//! somebody walks them, so that reading takes no allocator.
 //!
 //! The **fingerprint** of an entry format is made of the same bytes: [`fingerprint`].
 
@@ -318,10 +319,10 @@ pub fn encode_list<'a, T: Item<'a>>(items: &[T]) -> alloc::vec::Vec<u8> {
     bytes
 }
 
-/// The fingerprint of an entry format: the first 8 bytes of SHA-256 over the deterministic CBOR of the array
-/// `[schema, version, format, fields]`, taken as a big-endian number, so that it is written in hexadecimal as
-/// `sha256sum` begins. `fields` are the entry's fields in order, each as in the description; those younger
-/// than `version` do not count.
+/// The fingerprint of an entry format: the first 8 bytes of SHA-256 over the deterministic CBOR of
+/// the array `[schema, version, format, fields]`, taken as a big-endian number, so that it is
+/// written in hexadecimal as `sha256sum` begins. `fields` are the entry's fields in order, each as
+/// in the description; those younger than `version` do not count.
 #[must_use]
 pub fn fingerprint(schema: &str, version: u32, fields: &[EntryField<'_>]) -> u64 {
     let mut encoder = Encoder::new(Hash(Sha256::new()));

@@ -6,8 +6,8 @@ use inspect_format::btf::{
     encoding, kind,
 };
 
-fn member(name: &str, type_id: u32, place: u32) -> Member {
-    Member { name: name.into(), type_id: Word::Number(type_id), place: Word::Number(place) }
+fn member(name: &str, type_id: u32, place: u32) -> Member<'_> {
+    Member { name, type_id: Word::Number(type_id), place: Word::Number(place) }
 }
 
 fn number(value: u32) -> Word {
@@ -27,8 +27,8 @@ fn bytes(blob: &Blob, order: Order, word_size: u64, numa: bool) -> Vec<u8> {
     blob.bytes(order, resolve, |name| name == "CONFIG_NUMA" && numa).expect("all is known")
 }
 
-/// `struct node { struct node *next; long lock; union { u32 a; struct { u16 b; u8 c; }; }; u32 x:3, y:5;
-/// u8 numa; u8 last[]; }` with offsets that fit a 64-bit producer, and things around it.
+/// `struct node { struct node *next; long lock; union { u32 a; struct { u16 b; u8 c; }; }; u32 x:3,
+/// y:5; u8 numa; u8 last[]; }` with offsets that fit a 64-bit producer, and things around it.
 fn sample() -> Blob {
     let mut builder = Builder::new();
     let node = builder.reserve();
@@ -55,7 +55,7 @@ fn sample() -> Blob {
     let absent = builder.absent();
     let last = builder.array(u8, number(0));
     let numa = Member {
-        name: "numa".into(),
+        name: "numa",
         type_id: Word::If {
             condition: "CONFIG_NUMA".into(),
             then: number(u8).into(),
@@ -66,7 +66,7 @@ fn sample() -> Blob {
     let lock = Word::Patch { patch: Patch::Offset { aggregate: 5, field: 1 }, factor: 8, plus: 0 };
     let members = [
         member("next", next, 0),
-        Member { name: "lock".into(), type_id: number(long), place: lock },
+        Member { name: "lock", type_id: number(long), place: lock },
         member("", union, 16 * 8 + 64),
         member("x", u32, (3 << 24) | (28 * 8)),
         member("y", u32, (5 << 24) | (28 * 8 + 3)),
@@ -84,7 +84,7 @@ fn sample() -> Blob {
         plus: 0,
     };
     let signed = Word::Patch { patch: Patch::EnumSigned { enumeration: 1 }, factor: 1, plus: 0 };
-    let minus_two = [EnumMember { name: "minus_two".into(), low: patch(false), high: patch(true) }];
+    let minus_two = [EnumMember { name: "minus_two", low: patch(false), high: patch(true) }];
     builder.enumeration("narrow", false, number(4), signed.clone(), &minus_two);
     builder.enumeration("wide", true, number(8), signed, &minus_two);
     builder.function();

@@ -1,5 +1,5 @@
-//! Tables: what is written is read, what is damaged is an error with a place, and the extension rule of the
-//! format holds for every pair of versions.
+//! Tables: what is written is read, what is damaged is an error with a place, and the extension
+//! rule of the format holds for every pair of versions.
 
 use inspect_format::abi::{
     self, CoreEntry, DirectoryRecord, Header, Order, phase, section_flags, section_kind,

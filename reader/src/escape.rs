@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Display, Write};
 
-/// Text whose control characters, and those that reorder what stands around them, are written as escapes.
+/// Text whose control characters, and those that reorder what stands around them, are written as
+/// escapes.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal<'a>(pub &'a str);
 

@@ -62,7 +62,8 @@ pub fn render(lines: &[Line]) -> String {
         let Line { class, name, address, length, .. } = line;
         let properties = line.properties.join("|");
         let row = format!(
-            "{class:class_width$}  {name:name_width$}  {address:#018x}+{length:<#8x}  {properties} {}",
+            "{class:class_width$}  {name:name_width$}  {address:#018x}+{length:<#8x}  {properties} \
+             {}",
             line.note
         );
         let _ = writeln!(text, "{}", row.trim_end());

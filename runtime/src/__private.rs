@@ -24,6 +24,52 @@ pub use inspect_format::bits::sign_extend;
 /// The position of this machine's target, for tables that differ between targets.
 pub const TARGET: usize = native_target() as usize;
 
+/// Holds what the compiler made of a struct against its schema: `layouts` are offsets, size and alignment,
+/// `by_target` says which target has which, where there is more than one. On a machine that is no target
+/// nothing is known.
+///
+/// # Panics
+/// Where they differ: generated code calls it in constants, so that it does not compile.
+pub const fn assert_layout(
+    size: usize,
+    align: usize,
+    offsets: &[usize],
+    layouts: &[(&[usize], usize, usize)],
+    by_target: &[u8],
+) {
+    let index = match by_target.len() {
+        0 => 0,
+        _ if !IS_TARGET => return,
+        _ => by_target[TARGET] as usize,
+    };
+    let (expected, expected_size, expected_align) = layouts[index];
+    let mut at = 0;
+    while at < offsets.len() {
+        assert!(offsets[at] == expected[at], "a field does not lie where its schema says");
+        at += 1;
+    }
+    assert!(align == expected_align, "the struct's alignment is not the one of its schema");
+    assert!(size == expected_size, "the struct's size is not the one of its schema");
+}
+
+/// Whether this machine is a target, and not only like one.
+const IS_TARGET: bool = cfg!(any(
+    all(
+        target_pointer_width = "64",
+        any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "riscv64",
+            target_arch = "powerpc64",
+            target_arch = "s390x"
+        )
+    ),
+    target_arch = "x86",
+    target_arch = "arm",
+    target_arch = "riscv32",
+    all(target_arch = "mips", target_endian = "big")
+));
+
 /// The first word of a types section.
 pub const TYPES_MAGIC: u32 = {
     let [first, second] = inspect_format::btf::MAGIC.to_ne_bytes();

@@ -342,8 +342,9 @@ pub struct Word(
 
 #[cfg(target_has_atomic = "64")]
 impl Word {
-    /// 0
-    pub const ZERO: Self = Self(core::sync::atomic::AtomicU64::new(0));
+    const fn new() -> Self {
+        Self(core::sync::atomic::AtomicU64::new(0))
+    }
 
     fn load(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -356,8 +357,9 @@ impl Word {
 
 #[cfg(not(target_has_atomic = "64"))]
 impl Word {
-    /// 0
-    pub const ZERO: Self = Self([const { AtomicU32::new(0) }; 2]);
+    const fn new() -> Self {
+        Self([const { AtomicU32::new(0) }; 2])
+    }
 
     fn load(&self) -> u64 {
         let mut bytes = [0; 8];
@@ -383,7 +385,7 @@ pub trait Words {
 }
 
 impl<const W: usize> Words for [Word; W] {
-    const ZERO: Self = [const { Word::ZERO }; W];
+    const ZERO: Self = [const { Word::new() }; W];
 
     fn words(&self) -> &[Word] {
         self

@@ -152,7 +152,11 @@ fn compare_items(scopes: &mut Scopes<'_>, schema: &Schema, parts: &Parts) {
     }
 }
 
-fn compare_fields<'n>(fields: impl Iterator<Item = &'n Naming>, found: &mut Diagnostics) {
+fn compare_fields<'n>(fields: impl Iterator<Item = &'n Naming> + Clone, found: &mut Diagnostics) {
+    // Names that every output takes as they are clash only if they are equal, which is reported elsewhere.
+    if fields.clone().all(|naming| naming.rust == naming.name && naming.c == naming.name) {
+        return;
+    }
     let (mut rust, mut c) = (OutputScope::rust(), OutputScope::c());
     for naming in fields {
         rust.add(&naming.rust, naming.name.clone(), naming.origin, found);

@@ -1,9 +1,9 @@
-//! `format/src/abi.rs`: the records and numbers of `inspect.core` as plain Rust, from which everything else
-//! reads and writes tables.
+//! `format/src/abi.rs`: the records and numbers of `inspect.core` as plain Rust, from which
+//! everything else reads and writes tables.
 //!
-//! It is no output of the program: the file is committed, and a test compares it. Its shape is regular: for
-//! each record a struct of native values with the places of its fields, `read` and `write`; for each enum,
-//! set of flags and set of properties a module of constants.
+//! It is no output of the program: the file is committed, and a test compares it. Its shape is
+//! regular: for each record a struct of native values with the places of its fields, `read` and
+//! `write`; for each enum, set of flags and set of properties a module of constants.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
@@ -30,9 +30,10 @@ pub fn emit(model: &Model) -> Option<String> {
 const HEAD: &str = "\
 //! The records of the table format, field by field, and the numbers that they hold.
 //!
-//! @generated from `schema/core.inspect`; a test compares the two. It refers to nothing else, so that a
-//! wrong one still compiles and can be generated anew. `read` and `write` translate between bytes in a
-//! given order and native values; they judge nothing. Padding is written as zeros and not read.
+//! @generated from `schema/core.inspect`; a test compares the two. It refers to nothing else, so
+//! that a wrong one still compiles and can be generated anew. `read` and `write` translate between
+//! bytes in a given order and native values; they judge nothing. Padding is written as zeros and
+//! not read.
 ";
 
 /// Every item, in the order of the file.
@@ -339,8 +340,8 @@ fn number(value: i128) -> Option<Literal> {
     text.parse().ok()
 }
 
-/// Documentation as it stands in the schema. Its links name the schema's items, which are called otherwise
-/// here: they become plain code.
+/// Documentation as it stands in the schema. Its links name the schema's items, which are called
+/// otherwise here: they become plain code.
 fn docs(text: &str) -> TokenStream {
     let lines = text.lines().map(|line| {
         let line = line.replace("[`", "`").replace("`]", "`");

@@ -1,5 +1,5 @@
-//! `table/<schema>.<target>.table`: a table without entries, which brings the schema's description and its
-//! types to a reader whose image carries none.
+//! `table/<schema>.<target>.table`: a table without entries, which brings the schema's description
+//! and its types to a reader whose image carries none.
 
 use inspect_format::table::{TableWriter, WriteError};
 

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use inspect_gen::check::{self, Options};
 use inspect_gen::emit::Files;
-use inspect_gen::model::{Model, Target};
+use inspect_gen::model::Model;
 use inspect_gen::source::SourceMap;
 use inspect_gen::syntax;
 
@@ -19,11 +19,11 @@ pub(crate) fn root() -> PathBuf {
 
 /// The model of schemas given as text.
 pub(crate) fn model(texts: &[&str]) -> Model {
-    model_for(texts, &[])
+    model_with(texts, &Options::default())
 }
 
-/// The same, for some targets.
-pub(crate) fn model_for(texts: &[&str], targets: &[Target]) -> Model {
+/// The same, with options.
+pub(crate) fn model_with(texts: &[&str], options: &Options) -> Model {
     let mut sources = SourceMap::new();
     let core =
         std::fs::read_to_string(root().join("schema/core.inspect")).expect("the core schema");
@@ -31,7 +31,7 @@ pub(crate) fn model_for(texts: &[&str], targets: &[Target]) -> Model {
     for (index, text) in texts.iter().enumerate() {
         sources.add(format!("test{index}.inspect"), (*text).to_owned(), false);
     }
-    finish(&sources, targets)
+    finish(&sources, options)
 }
 
 /// The model of every schema of the repository.
@@ -44,7 +44,7 @@ pub(crate) fn repository() -> Model {
         let text = std::fs::read_to_string(&path).expect("a schema");
         sources.add(path.display().to_string(), text, false);
     }
-    finish(&sources, &[])
+    finish(&sources, &Options::default())
 }
 
 fn collect(folder: &Path, out: &mut Vec<PathBuf>) {
@@ -58,10 +58,9 @@ fn collect(folder: &Path, out: &mut Vec<PathBuf>) {
     }
 }
 
-fn finish(sources: &SourceMap, targets: &[Target]) -> Model {
+fn finish(sources: &SourceMap, options: &Options) -> Model {
     let (files, found) = syntax::parse(sources);
-    let options = Options { targets: targets.to_vec(), ..Options::default() };
-    let (model, more) = check::check(sources, &files, &options);
+    let (model, more) = check::check(sources, &files, options);
     match model {
         Some(model) => model,
         None => panic!("the schemas are at fault: {found:#?} {more:#?}"),

@@ -1,8 +1,9 @@
-//! Finds the places of a decoder's fields in a blob: once for a table, before the first byte is decoded.
+//! Finds the places of a decoder's fields in a blob: once for a table, before the first byte is
+//! decoded.
 //!
-//! A [`Binder`] stands on one struct. It has seen that a field exists, has a width that the decoder can
-//! take, and lies inside the struct: whoever then checks that its bytes are as long as the struct may read
-//! every [`Place`] without looking again.
+//! A [`Binder`] stands on one struct. It has seen that a field exists, has a width that the decoder
+//! can take, and lies inside the struct: whoever then checks that its bytes are as long as the
+//! struct may read every [`Place`] without looking again.
 
 use core::fmt;
 
@@ -69,8 +70,8 @@ pub enum BindErrorKind {
 }
 
 impl<'a> Btf<'a> {
-    /// Stands on the struct or union that C calls `c_name`; `name` is for errors. `word_size` is that of the
-    /// table's producer.
+    /// Stands on the struct or union that C calls `c_name`; `name` is for errors. `word_size` is
+    /// that of the table's producer.
     pub fn bind(
         &self,
         name: &'static str,
@@ -108,7 +109,8 @@ impl Binder<'_> {
         Err(self.error(field, kind))
     }
 
-    /// The place of a number of at most 64 bits, whatever its width: a C type, an enum, a bit-field.
+    /// The place of a number of at most 64 bits, whatever its width: a C type, an enum, a
+    /// bit-field.
     pub fn number(&self, field: &'static str, c_name: &str) -> Result<Place, BindError> {
         let place = self.any(field, c_name)?;
         if (1..=64).contains(&place.bit_size) {
@@ -117,7 +119,8 @@ impl Binder<'_> {
         Err(self.error(field, BindErrorKind::TooWide { found: place.bit_size }))
     }
 
-    /// The place of a field of any width that begins at a byte: an aggregate, an array, captured bytes.
+    /// The place of a field of any width that begins at a byte: an aggregate, an array, captured
+    /// bytes.
     pub fn bytes(&self, field: &'static str, c_name: &str) -> Result<Place, BindError> {
         let place = self.any(field, c_name)?;
         if place.bit_offset % 8 == 0 && place.bit_size % 8 == 0 {
@@ -126,8 +129,8 @@ impl Binder<'_> {
         Err(self.error(field, BindErrorKind::BitOffset(place.bit_offset)))
     }
 
-    /// Whether the struct has the field: one that its compiler did not have is not there, nor is one that is
-    /// younger than the table.
+    /// Whether the struct has the field: one that its compiler did not have is not there, nor is
+    /// one that is younger than the table.
     pub fn has(&self, field: &'static str, c_name: &str) -> Result<bool, BindError> {
         let found = self.lookup(field, c_name)?;
         Ok(found.is_some_and(|member| !self.btf.is_absent(member.type_id)))
@@ -232,7 +235,8 @@ impl Place {
         (self.bit_size / 8) as usize
     }
 
-    /// The number at this place, 0 where `bytes` end before it: a caller has checked that they do not.
+    /// The number at this place, 0 where `bytes` end before it: a caller has checked that they do
+    /// not.
     #[must_use]
     #[inline]
     pub fn unsigned(self, bytes: &[u8], order: Order) -> u64 {
@@ -246,7 +250,8 @@ impl Place {
         bits::sign_extend(self.unsigned(bytes, order), self.bit_size)
     }
 
-    /// The bytes at this place, none where `bytes` end before it: a caller has checked that they do not.
+    /// The bytes at this place, none where `bytes` end before it: a caller has checked that they do
+    /// not.
     #[must_use]
     #[inline]
     pub fn slice(self, bytes: &[u8]) -> &[u8] {
@@ -254,7 +259,8 @@ impl Place {
         rest.get(..self.size()).unwrap_or(&[])
     }
 
-    /// The `N` bytes at this place, zeros where `bytes` end before it: a caller has checked that they do not.
+    /// The `N` bytes at this place, zeros where `bytes` end before it: a caller has checked that
+    /// they do not.
     #[must_use]
     #[inline]
     pub fn array<const N: usize>(self, bytes: &[u8]) -> [u8; N] {

@@ -1,8 +1,8 @@
 //! Makes BTF, with words that only the producer's compiler knows.
 //!
-//! One encoder serves every output: a [`Blob`] for generated C or Rust keeps its [`Patch`]es, which the
-//! emitter prints as expressions; a file for one target has them resolved by [`Blob::bytes`]. The number of
-//! words never depends on a patch, so that ids are the same for every producer.
+//! One encoder serves every output: a [`Blob`] for generated C or Rust keeps its [`Patch`]es, which
+//! the emitter prints as expressions; a file for one target has them resolved by [`Blob::bytes`].
+//! The number of words never depends on a patch, so that ids are the same for every producer.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 
 use super::{HEADER_SIZE, MAGIC, VERSION, encoding, kind};
 use crate::abi::Order;
+use crate::hash::fnv1a_64;
 
 /// A number, or how to get it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,11 +38,12 @@ pub enum Word {
     },
 }
 
-/// What only the producer's compiler knows. Things are named by the numbers that whoever builds the blob
-/// gave them; for a schema's compiler these are positions in the model.
+/// What only the producer's compiler knows. Things are named by the numbers that whoever builds the
+/// blob gave them; for a schema's compiler these are positions in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Patch {
-    /// The first word of the blob: magic and version, whose order within the word follows the producer's.
+    /// The first word of the blob: magic and version, whose order within the word follows the
+    /// producer's.
     Magic,
     /// Bytes of a pointer.
     WordSize,
@@ -50,8 +52,8 @@ pub enum Patch {
         /// Which.
         aggregate: u32,
     },
-    /// Bytes from the start of a struct to one of its fields; from the start of the struct that directly
-    /// holds it, even if that is an inline one.
+    /// Bytes from the start of a struct to one of its fields; from the start of the struct that
+    /// directly holds it, even if that is an inline one.
     Offset {
         /// The struct.
         aggregate: u32,
@@ -120,20 +122,21 @@ pub struct Blob {
 
 /// A member of a struct or union.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
+pub struct Member<'a> {
     /// Its name, empty for an anonymous struct or union.
-    pub name: String,
+    pub name: &'a str,
     /// The id of its type.
     pub type_id: Word,
-    /// Bits from the start; in a struct with bit-fields the width of this one is in the highest byte.
+    /// Bits from the start; in a struct with bit-fields the width of this one is in the highest
+    /// byte.
     pub place: Word,
 }
 
 /// A member of an enum.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnumMember {
+pub struct EnumMember<'a> {
     /// Its name.
-    pub name: String,
+    pub name: &'a str,
     /// Bits 0 to 31 of its value.
     pub low: Word,
     /// Bits 32 to 63: looked at in an enum of 64 bits.
@@ -146,7 +149,9 @@ pub struct Builder {
     records: Vec<Vec<Word>>,
     known: BTreeMap<Vec<Word>, u32>,
     strings: Vec<u8>,
-    string_offsets: BTreeMap<String, u32>,
+    /// Where texts lie, by their hash; of two with the same hash the later takes the next free
+    /// number.
+    string_offsets: BTreeMap<u64, u32>,
 }
 
 impl Default for Builder {
@@ -238,7 +243,7 @@ impl Builder {
         wide: bool,
         size: Word,
         signed: Word,
-        members: &[EnumMember],
+        members: &[EnumMember<'_>],
     ) -> u32 {
         let kind = if wide { kind::ENUM64 } else { kind::ENUM };
         let members = &members[..members.len().min(MAX_MEMBERS)];
@@ -250,7 +255,7 @@ impl Builder {
         };
         let mut record = alloc::vec![self.text(name), info, size];
         for member in members {
-            record.push(self.text(&member.name));
+            record.push(self.text(member.name));
             record.push(member.low.clone());
             if wide {
                 record.push(member.high.clone());
@@ -281,7 +286,7 @@ impl Builder {
         union: bool,
         has_bit_fields: bool,
         size: Word,
-        members: &[Member],
+        members: &[Member<'_>],
     ) {
         let members = &members[..members.len().min(MAX_MEMBERS)];
         let kind = if union { kind::UNION } else { kind::STRUCT };
@@ -289,7 +294,7 @@ impl Builder {
         let info = Word::Number(flag | kind << 24 | members.len() as u32);
         let mut record = alloc::vec![self.text(name), info, size];
         for member in members {
-            record.push(self.text(&member.name));
+            record.push(self.text(member.name));
             record.push(member.type_id.clone());
             record.push(member.place.clone());
         }
@@ -351,13 +356,18 @@ impl Builder {
         if text.is_empty() {
             return Word::Number(0);
         }
-        if let Some(offset) = self.string_offsets.get(text) {
-            return Word::Number(*offset);
+        let mut key = fnv1a_64(text.as_bytes());
+        while let Some(offset) = self.string_offsets.get(&key) {
+            let known = self.strings.get(*offset as usize..).unwrap_or(&[]);
+            if known.starts_with(text.as_bytes()) && known.get(text.len()) == Some(&0) {
+                return Word::Number(*offset);
+            }
+            key = key.wrapping_add(1);
         }
         let offset = self.strings.len() as u32;
         self.strings.extend_from_slice(text.as_bytes());
         self.strings.push(0);
-        self.string_offsets.insert(text.into(), offset);
+        self.string_offsets.insert(key, offset);
         Word::Number(offset)
     }
 }
@@ -372,8 +382,8 @@ impl Blob {
         self.words.len() * 4 + self.strings.len()
     }
 
-    /// The bytes for one producer. `resolve` knows its numbers, [`Patch::Magic`] aside; `defined` its macros.
-    /// `None` where a number is not known.
+    /// The bytes for one producer. `resolve` knows its numbers, [`Patch::Magic`] aside; `defined`
+    /// its macros. `None` where a number is not known.
     pub fn bytes(
         &self,
         order: Order,

@@ -1,21 +1,23 @@
-//! BTF, the kernel's type format: [`Btf`] reads a blob and believes none of it, [`Builder`] makes one.
+//! BTF, the kernel's type format: [`Btf`] reads a blob and believes none of it, [`Builder`] makes
+//! one.
 //!
-//! A blob is what stands in a `.BTF` section: `bpftool btf dump file` and `pahole` read it. What BTF cannot
-//! say rides on declaration tags, texts that begin with `inspect:` and hang on a type or on a member:
+//! A blob is what stands in a `.BTF` section: `bpftool btf dump file` and `pahole` read it. What
+//! BTF cannot say rides on declaration tags, texts that begin with `inspect:` and hang on a type or
+//! on a member:
 //!
 //! | tag | on | means |
 //! |---|---|---|
-//! | `inspect:if=CONFIG_X` | member | the macro that decides whether it exists; where not, its type is [`ABSENT`] |
-//! | `inspect:count=expr` | member | how many elements are valid, over fields, or else enumerators of the blob |
+//! | `inspect:if=CONFIG_X` | member | the macro on which it depends; undefined, its type is [`ABSENT`] |
+//! | `inspect:count=expr` | member | how many elements are valid: of fields, else of enumerators |
 //! | `inspect:tag=field` | member | the field that says which arm of this union is valid |
-//! | `inspect:when=1,2` | member | the values of the tag, or members of its enum, for which this arm is valid |
+//! | `inspect:when=1,2` | member | the values of the tag that make this arm valid, or members' names |
 //! | `inspect:otherwise` | member | the arm where no other is |
 //! | `inspect:list=struct.link` | member | what hangs on this list head, and by which member |
 //! | `inspect:ring=field` | member | the field that holds the index of the oldest element |
 //! | `inspect:unit=text` | member | |
 //! | `inspect:display=hex` | member | |
 //! | `inspect:sensitive` | member | |
-//! | `inspect:value=5` | member | the value that a decoder expects: a number, or `x` and bytes in hex |
+//! | `inspect:value=5` | member | what a decoder expects: a number, or `x` and bytes in hex |
 //! | `inspect:since=2` | type, member | the version that brought it |
 //! | `inspect:bytes` | member | bytes without a meaning here |
 //! | `inspect:string` | member | an offset into the table's strings |

@@ -1,8 +1,8 @@
 //! Reads BTF in place, without an allocator.
 //!
-//! [`Btf::parse`] walks every record once: it knows their kinds, lies inside the sections, and refers only to
-//! types and texts that exist. What it cannot exclude, types that go in circles, meets a limit of steps
-//! wherever a chain is followed.
+//! [`Btf::parse`] walks every record once: it knows their kinds, lies inside the sections, and
+//! refers only to types and texts that exist. What it cannot exclude, types that go in circles,
+//! meets a limit of steps wherever a chain is followed.
 
 use core::fmt;
 
@@ -175,8 +175,8 @@ impl<'a> Btf<'a> {
         Types { btf: *self, at: 0, next_id: 1 }
     }
 
-    /// The type with an id; `None` for `void` and for ids that do not exist. It takes a walk over the types
-    /// before it.
+    /// The type with an id; `None` for `void` and for ids that do not exist. It takes a walk over
+    /// the types before it.
     #[must_use]
     pub fn type_by_id(&self, id: u32) -> Option<Type<'a>> {
         self.types().nth(usize::try_from(id.checked_sub(1)?).ok()?)
@@ -226,23 +226,28 @@ impl<'a> Btf<'a> {
     /// Bytes of a type; `None` for what has no size (`void`, functions, forward declarations).
     /// `word_size` is that of a pointer.
     pub fn size_of(&self, id: u32, word_size: u8) -> Result<Option<u64>, Error> {
+        let chain = error(0, ErrorKind::Chain(id));
         let mut current = id;
         let mut factor: u64 = 1;
+        // Each step may walk over all types: typedefs and arrays share one limit.
         for _ in 0..CHAIN_LIMIT {
-            let Some(ty) = self.resolve(current)? else {
+            let Some(ty) = self.type_by_id(current) else {
                 return Ok(None);
             };
             let size = match ty.kind() {
-                kind::PTR => u64::from(word_size),
+                kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => {
+                    current = ty.size_or_type;
+                    continue;
+                }
                 kind::ARRAY => {
                     let Some(array) = ty.array() else {
                         return Ok(None);
                     };
-                    let chain = error(0, ErrorKind::Chain(id));
                     factor = factor.checked_mul(u64::from(array.length)).ok_or(chain)?;
                     current = array.element;
                     continue;
                 }
+                kind::PTR => u64::from(word_size),
                 kind::INT
                 | kind::STRUCT
                 | kind::UNION
@@ -252,12 +257,13 @@ impl<'a> Btf<'a> {
                 | kind::DATASEC => u64::from(ty.size_or_type),
                 _ => return Ok(None),
             };
-            return size.checked_mul(factor).map(Some).ok_or(error(0, ErrorKind::Chain(id)));
+            return size.checked_mul(factor).map(Some).ok_or(chain);
         }
-        Err(error(0, ErrorKind::Chain(id)))
+        Err(chain)
     }
 
-    /// Walks the records: each ends inside the section and bears a text that exists. Returns their number.
+    /// Walks the records: each ends inside the section and bears a text that exists. Returns their
+    /// number.
     fn check(&self, start: u64) -> Result<u32, Error> {
         let mut at = 0;
         let mut count: u32 = 0;
@@ -361,8 +367,8 @@ impl<'a> Btf<'a> {
         Ok((Type { btf: *self, id, name, info, size_or_type, rest }, at + 12 + length))
     }
 
-    /// Texts end with a NUL, which the section does too; that they are UTF-8 was seen for all at once, so
-    /// that many names in one long text cost no more than few.
+    /// Texts end with a NUL, which the section does too; that they are UTF-8 was seen for all at
+    /// once, so that many names in one long text cost no more than few.
     fn check_text(&self, offset: u32) -> Result<(), ErrorKind> {
         let exists = usize::try_from(offset)
             .is_ok_and(|at| at < self.strings.len() && self.strings.is_char_boundary(at));
@@ -498,11 +504,11 @@ impl<'a> Type<'a> {
         Enumerator { name: self.btf.text(word(part, 0, order)), value }
     }
 
-    /// The member with a name, looked for in anonymous structs and unions too; its offset counts from this
-    /// type's start.
+    /// The member with a name, looked for in anonymous structs and unions too; its offset counts
+    /// from this type's start.
     pub fn member(&self, name: &str) -> Result<Option<RawMember<'a>>, Error> {
-        // How often anonymous members are entered is limited as a whole: entering each of many twice, level
-        // by level, would take for ever within any limit of depth.
+        // How often anonymous members are entered is limited as a whole: entering each of many
+        // twice, level by level, would take for ever within any limit of depth.
         let mut entries_left = 1024;
         self.member_below(name, 0, &mut entries_left)
     }

@@ -161,19 +161,23 @@ impl fmt::Display for ErrorKind {
             Self::Version(found) => write!(f, "version {found} does not exist"),
             Self::Fingerprint { version, expected, found } => write!(
                 f,
-                "version {version} has the fingerprint {found:#018x} here and {expected:#018x} in the reader"
+                "version {version} has the fingerprint {found:#018x} here and \
+                 {expected:#018x} in the reader"
             ),
             Self::NewerWithoutHistory { version, table } => write!(
                 f,
-                "the table is of version {table} and has no history, the reader is of version {version}"
+                "the table is of version {table} and has no history, \
+                 the reader is of version {version}"
             ),
             Self::NewerAndForeign { version, expected, found: Some(found) } => write!(
                 f,
-                "the history has the fingerprint {found:#018x} for version {version}, the reader {expected:#018x}"
+                "the history has the fingerprint {found:#018x} for version {version}, \
+                 the reader {expected:#018x}"
             ),
             Self::NewerAndForeign { version, expected, found: None } => write!(
                 f,
-                "the history ends before version {version}, whose fingerprint in the reader is {expected:#018x}"
+                "the history ends before version {version}, whose fingerprint \
+                 in the reader is {expected:#018x}"
             ),
         }
     }

@@ -1,9 +1,10 @@
-//! Whole tables: [`Table`] reads the bytes of one and believes none of them, [`TableWriter`] makes them.
+//! Whole tables: [`Table`] reads the bytes of one and believes none of them, [`TableWriter`] makes
+//! them.
 //!
-//! A table that lies in one block is parsed by [`Table::parse`]. Where its sections lie elsewhere in an image
-//! or in memory, [`Prefix::parse`] reads the header and the directory, whoever knows the address space fetches
-//! the sections, and [`Table::assemble`] checks what was fetched. Both end in the same [`Table`], whose
-//! [`Row`]s are read by the stride that was *received*.
+//! A table that lies in one block is parsed by [`Table::parse`]. Where its sections lie elsewhere
+//! in an image or in memory, [`Prefix::parse`] reads the header and the directory, whoever knows
+//! the address space fetches the sections, and [`Table::assemble`] checks what was fetched. Both
+//! end in the same [`Table`], whose [`Row`]s are read by the stride that was *received*.
 
 mod error;
 mod row;
@@ -68,7 +69,8 @@ pub enum Compatibility {
 }
 
 impl<'a> Prefix<'a> {
-    /// Checks the header and the directory at the start of `bytes`, which need not hold the sections.
+    /// Checks the header and the directory at the start of `bytes`, which need not hold the
+    /// sections.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let order = check_fixed_part(bytes)?;
         let header = Header::read(chunk(bytes, 0)?, order);
@@ -89,7 +91,8 @@ impl<'a> Prefix<'a> {
         Ok(prefix)
     }
 
-    /// How many bytes must be at hand to parse the prefix, judged from the first [`Header::SIZE`] of them.
+    /// How many bytes must be at hand to parse the prefix, judged from the first [`Header::SIZE`]
+    /// of them.
     pub fn size(bytes: &[u8]) -> Result<u64, Error> {
         let order = check_fixed_part(bytes)?;
         let header = Header::read(chunk(bytes, 0)?, order);
@@ -181,8 +184,8 @@ impl<'a> Table<'a> {
         Ok(Self { header, order: prefix.order, sections, history, base: 0 })
     }
 
-    /// The same table, known to lie at `address`: its relative addresses become absolute. A table of
-    /// absolute addresses stays as it is.
+    /// The same table, known to lie at `address`: its relative addresses become absolute. A table
+    /// of absolute addresses stays as it is.
     #[must_use]
     pub fn placed_at(mut self, address: u64) -> Self {
         if self.is_relative() {
@@ -191,8 +194,8 @@ impl<'a> Table<'a> {
         self
     }
 
-    /// Whether this reader, of `version` of the schema with the number `schema`, may decode the table.
-    /// `history` holds the reader's own fingerprints, that of version 1 first.
+    /// Whether this reader, of `version` of the schema with the number `schema`, may decode the
+    /// table. `history` holds the reader's own fingerprints, that of version 1 first.
     pub fn check_reader(
         &self,
         schema: u64,
@@ -304,14 +307,15 @@ impl<'a> Table<'a> {
     }
 }
 
-/// The tables that stand one behind another in `bytes`, with zero bytes between them. It ends at the first
-/// error, since where the next table begins is not known then.
+/// The tables that stand one behind another in `bytes`, with zero bytes between them. It ends at
+/// the first error, since where the next table begins is not known then.
 pub fn tables(bytes: &[u8]) -> impl Iterator<Item = Result<(u64, Table<'_>), Error>> {
     let mut at = 0_usize;
     core::iter::from_fn(move || {
         let rest = bytes.get(at..)?;
         let zeros = rest.iter().take_while(|byte| **byte == 0).count();
-        // Tables are 8-byte aligned; one that is not is found where its first byte is and judged there.
+        // Tables are 8-byte aligned; one that is not is found where its first byte is and judged
+        // there.
         at = at.checked_add(zeros)?;
         let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
         let start = at;
@@ -397,8 +401,8 @@ fn check_checksum(block: &[u8], prefix: &Prefix<'_>) -> Result<(), Error> {
     }
 }
 
-/// The checksum of a table's block: CRC-32C with the field itself taken as zero. 0 of a block that is too
-/// short to have the field.
+/// The checksum of a table's block: CRC-32C with the field itself taken as zero. 0 of a block that
+/// is too short to have the field.
 #[must_use]
 pub fn checksum(block: &[u8]) -> u32 {
     let at = Header::CHECKSUM_AT;

@@ -1,7 +1,8 @@
 //! One row of a table: the core entry, read in place, and the schema's fields behind it.
 //!
-//! A [`Row`] is a few words and `Copy`. Its bytes are bounds-checked once, when the iterator makes it; every
-//! accessor of the core is a load and, where the producer's order is another, a byte swap.
+//! A [`Row`] is a few words and `Copy`. Its bytes are bounds-checked once, when the iterator makes
+//! it; every accessor of the core is a load and, where the producer's order is another, a byte
+//! swap.
 
 use super::{Error, ErrorKind, Table};
 use crate::abi::{CoreEntry, Order, phase};
@@ -79,7 +80,8 @@ impl<'a> Row<'a> {
         stored_bound: u64 = BOUND_AT;
     }
 
-    /// The region's address; absolute if the table's are, or if [`Table::placed_at`] said where it lies.
+    /// The region's address; absolute if the table's are, or if [`Table::placed_at`] said where it
+    /// lies.
     #[must_use]
     #[inline]
     pub fn address(&self) -> u64 {
@@ -93,7 +95,8 @@ impl<'a> Row<'a> {
         self.stored_bound().wrapping_add(self.base) & self.address_mask
     }
 
-    /// The name, or what is wrong with it. An offset in the error counts from the start of the strings.
+    /// The name, or what is wrong with it. An offset in the error counts from the start of the
+    /// strings.
     pub fn name(&self) -> Result<&'a str, Error> {
         string(self.strings, self.name_offset())
     }
@@ -145,8 +148,8 @@ impl<'a> Row<'a> {
         CoreEntry::read(self.core, self.order)
     }
 
-    /// The bytes of a field of the schema, `since` the version that introduced it. `None` where the table is
-    /// older than the field or its rows end before it: the field takes its default.
+    /// The bytes of a field of the schema, `since` the version that introduced it. `None` where the
+    /// table is older than the field or its rows end before it: the field takes its default.
     #[must_use]
     #[inline]
     pub fn field<const N: usize>(&self, offset: usize, since: u32) -> Option<&'a [u8; N]> {
@@ -171,7 +174,8 @@ impl<'a> Row<'a> {
 macro_rules! integer_fields {
     ($($name:ident: $ty:ty;)*) => {
         impl Row<'_> { $(
-            #[doc = concat!("A field of the schema of type `", stringify!($ty), "`: `None` as in [`Row::field`].")]
+            #[doc = concat!("A field of the schema that is a `", stringify!($ty), "`.")]
+            /// `None` as in [`Row::field`].
             #[must_use]
             #[inline]
             pub fn $name(&self, offset: usize, since: u32) -> Option<$ty> {
@@ -265,7 +269,8 @@ impl DoubleEndedIterator for Rows<'_> {
     }
 }
 
-/// The text at `offset` of a strings section. Offset 0 is the empty text even where there is no section.
+/// The text at `offset` of a strings section. Offset 0 is the empty text even where there is no
+/// section.
 pub(super) fn string(strings: &[u8], offset: u32) -> Result<&str, Error> {
     if offset == 0 {
         return Ok("");

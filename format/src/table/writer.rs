@@ -9,8 +9,8 @@ use super::checksum;
 use crate::abi::{self, CoreEntry, DirectoryRecord, Header, Order, section_kind, table_flags};
 use crate::{hash, history};
 
-/// Collects rows and sections, then lays them out. The header fields that follow from the contents (sizes,
-/// checksum, whether the rows are sorted) are computed.
+/// Collects rows and sections, then lays them out. The header fields that follow from the contents
+/// (sizes, checksum, whether the rows are sorted) are computed.
 #[derive(Clone, Debug)]
 pub struct TableWriter {
     order: Order,
@@ -43,8 +43,9 @@ pub enum WriteError {
 }
 
 impl TableWriter {
-    /// A table without rows, of `version` of the schema named `schema`. `history` holds the fingerprint of
-    /// each version from 1 on; the header's is that of `version`, or 0 if the history does not reach it.
+    /// A table without rows, of `version` of the schema named `schema`. `history` holds the
+    /// fingerprint of each version from 1 on; the header's is that of `version`, or 0 if the
+    /// history does not reach it.
     pub fn new(
         order: Order,
         word_size: u8,
@@ -132,8 +133,8 @@ impl TableWriter {
         Ok(offset)
     }
 
-    /// Appends a row: its core, and the bytes of the schema's fields behind it in the producer's order. What
-    /// `fields` lacks of the row is zero.
+    /// Appends a row: its core, and the bytes of the schema's fields behind it in the producer's
+    /// order. What `fields` lacks of the row is zero.
     pub fn row(&mut self, core: &CoreEntry, fields: &[u8]) -> Result<&mut Self, WriteError> {
         let room = self.header.entry_size as usize - CoreEntry::SIZE;
         if fields.len() > room {

@@ -268,9 +268,9 @@ fn layouts(model: &Model, id: SchemaId) -> Vec<u8> {
     encode_list(&hashes)
 }
 
-/// Everything that decides where a struct's fields lie and what they are, as bytes to be hashed. A struct
-/// that it holds by value counts by its name and its size alone: it has a hash of its own, and one that
-/// changed inside without moving anything spoils no other.
+/// Everything that decides where a struct's fields lie and what they are, as bytes to be hashed. A
+/// struct that it holds by value counts by its name and its size alone: it has a hash of its own,
+/// and one that changed inside without moving anything spoils no other.
 fn layout_bytes(model: &Model, id: AggregateId) -> Vec<u8> {
     let aggregate = &model[id];
     let mut bytes = Vec::new();
@@ -292,7 +292,7 @@ fn layout_bytes(model: &Model, id: AggregateId) -> Vec<u8> {
             // A bit offset is never the largest number: no bit-field is no place.
             let bits = field.bits.map_or(u64::MAX, u64::from);
             let first = place.bit_offset.unwrap_or(u64::MAX);
-            [place.offset, place.size, first, bits].map(&mut number);
+            [place.offset, place.size, first, bits].into_iter().for_each(&mut number);
         }
     }
     for field in &aggregate.fields {
@@ -303,8 +303,8 @@ fn layout_bytes(model: &Model, id: AggregateId) -> Vec<u8> {
     bytes
 }
 
-/// The inline aggregate that a field holds, directly or as an element. Brackets nest no deeper than the
-/// grammar's limit.
+/// The inline aggregate that a field holds, directly or as an element. Brackets nest no deeper than
+/// the grammar's limit.
 fn inline(model: &Model, ty: &Type) -> Option<AggregateId> {
     match ty {
         Type::Aggregate(id) if model[*id].parent.is_some() => Some(*id),

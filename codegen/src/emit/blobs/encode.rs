@@ -1,8 +1,8 @@
 //! From the model to BTF.
 //!
-//! Types are encoded in the order of the schema, then classes and the row; a struct gets its id where it is
-//! first named and its members when its turn in the queue comes, so that neither circles of pointers nor long
-//! chains of structs need a deep stack.
+//! Types are encoded in the order of the schema, then classes and the row; a struct gets its id
+//! where it is first named and its members when its turn in the queue comes, so that neither
+//! circles of pointers nor long chains of structs need a deep stack.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -14,7 +14,8 @@ use super::{Types, half, resolve};
 use crate::emit::blobs::tags;
 use crate::model::{
     Aggregate, AggregateId, AggregateKind, Arm, ArmValue, ConstantId, EnumId, EnumRepr, Field,
-    FlagsId, Formula, Length, Model, Pointee, Scalar, SchemaId, Target, Type, TypeId, Width,
+    FlagsId, Formula, Layout, Length, Model, Pointee, Scalar, SchemaId, Target, Type, TypeId,
+    Width,
 };
 
 /// What becomes of a type whose layout only a compiler knows.
@@ -87,7 +88,7 @@ struct Dimension {
     dimension: u32,
 }
 
-impl Encoder<'_> {
+impl<'m> Encoder<'m> {
     fn work(&mut self) {
         while let Some((aggregate, id)) = self.queue.pop_front() {
             self.composite(aggregate, id);
@@ -195,9 +196,9 @@ impl Encoder<'_> {
         self.builder.typedef(typedef, integer)
     }
 
-    /// An enum as wide as an `int`, or as wide as C makes it, is one. Any other width cannot be said in C
-    /// before C23, nor do all tools print it: a typedef of the integer, tagged with the enum that names
-    /// its values.
+    /// An enum as wide as an `int`, or as wide as C makes it, is one. Any other width cannot be
+    /// said in C before C23, nor do all tools print it: a typedef of the integer, tagged with the
+    /// enum that names its values.
     fn enumeration(&mut self, id: EnumId) -> u32 {
         if let Some(known) = self.enums.get(&id) {
             return *known;
@@ -250,7 +251,7 @@ impl Encoder<'_> {
     }
 
     /// The members, those whose values a compiler has to say only where one will.
-    fn enum_members(&self, id: EnumId) -> Vec<EnumMember> {
+    fn enum_members(&self, id: EnumId) -> Vec<EnumMember<'m>> {
         let words = |member: usize, value: Option<i128>| {
             let patch = |high| {
                 let (enumeration, member) = (id.0, member as u32);
@@ -271,7 +272,7 @@ impl Encoder<'_> {
             .filter(|(_, member)| member.value.is_some() || self.captured == Captured::Patched)
             .map(|(index, member)| {
                 let (low, high) = words(index, member.value);
-                EnumMember { name: member.naming.c.clone(), low, high }
+                EnumMember { name: &member.naming.c, low, high }
             })
             .collect()
     }
@@ -342,7 +343,7 @@ impl Encoder<'_> {
     }
 
     /// The largest value among the targets' layouts; 0 where they are not known.
-    fn most(&self, value: impl Fn(&crate::model::Layout) -> u64, aggregate: &Aggregate) -> u64 {
+    fn most(&self, value: impl Fn(&Layout) -> u64, aggregate: &Aggregate) -> u64 {
         let layouts = aggregate.layouts.iter().flat_map(|layouts| &layouts.distinct);
         layouts.map(value).max().unwrap_or(0)
     }
@@ -366,7 +367,7 @@ impl Encoder<'_> {
             ("bound", CoreEntry::BOUND_AT, Scalar::U64),
         ];
         let type_id = self.builder.reserve();
-        let mut members: Vec<Member> = Vec::new();
+        let mut members: Vec<Member<'_>> = Vec::new();
         for (name, offset, scalar) in core {
             let ty = self.scalar(scalar);
             members.push(member(name, ty, offset as u32));
@@ -407,7 +408,7 @@ impl Encoder<'_> {
         }
         let word = |high| self.word(Patch::Constant { constant: id.0, high }, 1, 0);
         let (low, high) = (word(false), word(true));
-        let name = self.model[id].naming.name.clone();
+        let name = self.model[id].naming.name.as_str();
         let members = [EnumMember { name, low, high }];
         let signed = match self.model[id].ty {
             Type::Scalar(scalar) => u32::from(scalar.is_signed()),
@@ -432,26 +433,33 @@ impl Encoder<'_> {
 }
 
 /// The members of one struct, and what is to be said of them.
-struct Members {
-    list: Vec<Member>,
+struct Members<'m> {
+    list: Vec<Member<'m>>,
     tags: Vec<(u32, String)>,
     has_bit_fields: bool,
     incomplete: bool,
 }
 
-impl Members {
-    fn collect(encoder: &mut Encoder<'_>, id: AggregateId) -> Self {
+impl<'m> Members<'m> {
+    fn collect(encoder: &mut Encoder<'m>, id: AggregateId) -> Self {
         let aggregate = &encoder.model[id];
         let is_bit_field = |field: &Field| field.bits.is_some() && !field.is_padding();
         let has_bit_fields = aggregate.fields.iter().any(is_bit_field);
         let mut members =
             Self { list: Vec::new(), tags: Vec::new(), has_bit_fields, incomplete: false };
         let mut last_offset = Word::Number(0);
+        // Few structs are so large that a place in them could be too far for a word.
+        let limit = if has_bit_fields { 1 << 24 } else { 1 << 32 };
+        let has_room = |encoder: &Encoder<'_>, index: usize| {
+            let first_bit = |layout: &Layout| layout.fields[index].offset.saturating_mul(8);
+            encoder.most(first_bit, aggregate) + 8 <= limit
+        };
+        let is_small = encoder.most(|layout| layout.size, aggregate) < limit / 8;
         for (index, field) in aggregate.fields.iter().enumerate() {
             if field.is_padding() {
                 continue;
             }
-            if members.list.len() == MAX_MEMBERS || !members.has_room(encoder, aggregate, index) {
+            if members.list.len() == MAX_MEMBERS || !(is_small || has_room(encoder, index)) {
                 members.incomplete = true;
                 continue;
             }
@@ -460,15 +468,9 @@ impl Members {
         members
     }
 
-    /// Whether the member's place fits into a word on every target.
-    fn has_room(&self, encoder: &Encoder<'_>, aggregate: &Aggregate, index: usize) -> bool {
-        let limit = if self.has_bit_fields { 1 << 24 } else { 1 << 32 };
-        encoder.most(|layout| layout.fields[index].offset.saturating_mul(8), aggregate) + 8 <= limit
-    }
-
     fn add(
         &mut self,
-        encoder: &mut Encoder<'_>,
+        encoder: &mut Encoder<'m>,
         id: AggregateId,
         index: usize,
         last_offset: &mut Word,
@@ -512,7 +514,7 @@ impl Members {
         if let Some(list) = &field.list {
             encoder.aggregate(list.element);
         }
-        let name = field.naming.as_ref().map_or("", |naming| &naming.c).to_owned();
+        let name = field.naming.as_ref().map_or("", |naming| &naming.c);
         self.list.push(Member { name, type_id, place: offset });
     }
 }
@@ -521,12 +523,8 @@ fn either(condition: &str, then: Word, otherwise: Word) -> Word {
     Word::If { condition: condition.to_owned(), then: then.into(), otherwise: otherwise.into() }
 }
 
-fn member(name: &str, type_id: u32, offset: u32) -> Member {
-    Member {
-        name: name.to_owned(),
-        type_id: Word::Number(type_id),
-        place: Word::Number(offset.wrapping_mul(8)),
-    }
+fn member(name: &str, type_id: u32, offset: u32) -> Member<'_> {
+    Member { name, type_id: Word::Number(type_id), place: Word::Number(offset.wrapping_mul(8)) }
 }
 
 /// A length that is larger than BTF can count is the largest that it can.

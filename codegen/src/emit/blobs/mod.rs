@@ -1,9 +1,9 @@
-//! The blobs that generated code carries and that table files hold: the schema's description, its types as BTF,
-//! the history of its fingerprints. One definition for every emitter.
+//! The blobs that generated code carries and that table files hold: the schema's description, its
+//! types as BTF, the history of its fingerprints. One definition for every emitter.
 //!
 //! What a blob says of captured types is known only to the producer's compiler: [`types`] leaves
-//! [`Patch`]es there, which an emitter prints in its language; [`known_types`] leaves such types out, and
-//! [`bytes`] turns the result into a file for one target.
+//! [`Patch`]es there, which an emitter prints in its language; [`known_types`] leaves such types
+//! out, and [`bytes`] turns the result into a file for one target.
 
 mod describe;
 mod encode;
@@ -28,7 +28,8 @@ pub struct Types {
     pub classes: BTreeMap<ClassId, u32>,
     /// Structs, unions, records, inline ones too.
     pub aggregates: BTreeMap<AggregateId, u32>,
-    /// Enums: the integer type of a field, which is a typedef where it has not the width of an `int`.
+    /// Enums: the integer type of a field, which is a typedef where it has not the width of an
+    /// `int`.
     pub enums: BTreeMap<EnumId, u32>,
     /// Sets of flags.
     pub flags: BTreeMap<FlagsId, u32>,
@@ -36,8 +37,9 @@ pub struct Types {
     pub entry: u32,
 }
 
-/// The schema's types with everything that they refer to, for generated code: what a compiler has to say
-/// is a patch, whose numbers are positions in the model. What is the same on every target is a number.
+/// The schema's types with everything that they refer to, for generated code: what a compiler has
+/// to say is a patch, whose numbers are positions in the model. What is the same on every target is
+/// a number.
 #[must_use]
 pub fn types(model: &Model, schema: SchemaId) -> Types {
     encode::encode(model, schema, encode::Captured::Patched)

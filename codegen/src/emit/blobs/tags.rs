@@ -1,4 +1,5 @@
-//! What BTF cannot say about a field, as the texts of declaration tags: `inspect_format::btf` lists them.
+//! What BTF cannot say about a field, as the texts of declaration tags: `inspect_format::btf` lists
+//! them.
 
 use crate::emit::spell::formula_text;
 use crate::model::{Arm, ArmValue, EntryField, Field, FlagMember, Model, Type, Value};

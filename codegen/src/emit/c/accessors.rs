@@ -201,11 +201,8 @@ impl Writer<'_> {
         let at = format!("layouts->layouts[{}_LAYOUT]", shape.prefix);
         let text = types::string_literal(aggregate.naming.c.as_bytes());
         let body = format!(
-            "\tuint64_t needed = {at}.size;\n\n\
-             \tif (needed == 0)\n\t\treturn inspect_fail(error, INSPECT_BAD_UNBOUND, 0, {text}, NULL);\n\
-             \tif (size < needed)\n\t\treturn inspect_fail(error, INSPECT_BAD_TRUNCATED, size, {text}, NULL);\n\
-             \tview->data = (const unsigned char *)data;\n\tview->size = size;\n\
-             \tview->layouts = layouts;\n\treturn 0;\n"
+            "\tview->layouts = layouts;\n\
+             \treturn inspect_open(&view->data, &view->size, {at}.size, {text}, data, size, error);\n"
         );
         self.push(&comment, signature, body, false);
     }
@@ -226,7 +223,8 @@ impl Writer<'_> {
             let name = self.names.unique(format!("{}_has_{}", shape.prefix, naming.c));
             let comment = format!("/** {name}() - whether the producer had the field */\n");
             let signature = format!("bool {name}(const struct {} *view)", shape.view);
-            let body = format!("\treturn ({})->offset != INSPECT_ABSENT;\n", field.place);
+            let body =
+                format!("\treturn view->layouts->places[{position}].offset != INSPECT_ABSENT;\n");
             self.push(&comment, signature, body, false);
         }
         let docs = docs::text(&naming.docs, &naming.lifetime);
@@ -245,18 +243,22 @@ impl Writer<'_> {
     fn number(&mut self, field: &Accessor<'_>, ty: &Type, docs: &str) {
         let Some(read) = read_number(self.model, ty, "view->layouts->big") else { return };
         let name = self.getter(field);
-        let mut body = format!("\tconst struct inspect_place *place = {};\n\n", field.place);
+        let position = field.position;
+        let at = format!("INSPECT_FIELD(view, {position})");
+        let mut expression = read.expression.replace("AT", &at);
+        if expression.contains("SIZE") {
+            let size = format!("view->layouts->places[{position}].size");
+            expression = expression.replace("SIZE", &size);
+        }
+        let mut body = String::with_capacity(128);
         if field.optional {
             let _ = write!(
                 body,
-                "\tif (place->offset == INSPECT_ABSENT)\n\t\treturn {};\n",
+                "\tif (view->layouts->places[{position}].offset == INSPECT_ABSENT)\n\
+                 \t\treturn {};\n",
                 read.absent
             );
         }
-        let expression = read
-            .expression
-            .replace("AT", "view->data + place->offset")
-            .replace("SIZE", "place->size");
         let _ = writeln!(body, "\treturn {expression};");
         let signature = format!("{} {name}(const struct {} *view)", read.result, field.view);
         self.push(&comment(&name, docs), signature, body, read.float);

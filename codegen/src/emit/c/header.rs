@@ -154,11 +154,9 @@ fn schema_of(model: &Model, ty: &Type, out: &mut BTreeSet<SchemaId>) {
         Type::Aggregate(id) => {
             out.insert(model[*id].schema);
         }
-        Type::Enum(id) => {
-            // An `extern` enum is an integer here.
-            if model[*id].header.is_none() {
-                out.insert(model[*id].schema);
-            }
+        // An `extern` enum is an integer here.
+        Type::Enum(id) if model[*id].header.is_none() => {
+            out.insert(model[*id].schema);
         }
         Type::Flags(id) => {
             out.insert(model[*id].schema);

@@ -34,12 +34,18 @@ pub fn emit(model: &Model) -> Files {
     let links = links::Links::of(model);
     for schema in needed(model, &links) {
         let word = schema_word(&model[schema].name);
-        let mut add = |suffix: &str, text: String| {
+        // The decoder is as long as the rest together.
+        let (decoder, header, source) = std::thread::scope(|scope| {
+            let decoder = scope.spawn(|| print(&decode::view(model, &links, schema), 1 << 20));
+            let header = print(&header::view(model, schema), 1 << 20);
+            let source = print(&source::view(model, schema), 1 << 16);
+            let decoder = decoder.join().expect("the views of a valid model do not panic");
+            (decoder, header, source)
+        });
+        for (suffix, text) in [("decode.h", decoder), ("inspect.h", header), ("inspect.c", source)]
+        {
             files.insert(format!("c/{word}.{suffix}"), text.into_bytes());
-        };
-        add("inspect.h", print(&header::view(model, schema), 1 << 20));
-        add("decode.h", print(&decode::view(model, &links, schema), 1 << 20));
-        add("inspect.c", print(&source::view(model, schema), 1 << 16));
+        }
     }
     files
 }

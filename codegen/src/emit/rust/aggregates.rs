@@ -1,13 +1,15 @@
 //! Producer structs and unions: the type, its constant of zeros, the accessors of its bit-fields, and the
 //! assertions that hold its layout against the compiler's.
 
+use std::fmt::Write as _;
+
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::plan::{Form, Piece, Plan};
 use super::types::{groups, ident, number};
 use super::{bytes, docs};
-use crate::model::{Aggregate, AggregateId, Field, Layout, Type};
+use crate::model::{Aggregate, AggregateId, Field, Type};
 
 /// The items of an aggregate that a producer uses; none for one that a compiler lays out.
 pub(super) fn aggregate(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
@@ -85,7 +87,6 @@ fn structure(
             }
         }
     }
-    let layout = assertions(plan, id, &name);
     if aggregate.flexible {
         let element = tail_element(plan, aggregate);
         let tail = quote!([#element; 0]);
@@ -98,7 +99,6 @@ fn structure(
                 /// All bytes zero, without any element.
                 pub const ZERO: Self = Self { #zeros };
             }
-            #layout
         }
         .into_iter()
         .chain(flexible_items(plan, id, &name, pieces, &zeros, &accessors))
@@ -115,7 +115,6 @@ fn structure(
             pub const ZERO: Self = Self { #zeros };
             #accessors
         }
-        #layout
     }
 }
 
@@ -249,7 +248,6 @@ fn union(plan: &Plan<'_>, id: AggregateId, packed: bool, align: Option<u32>) -> 
     }
     let size = size_expression(plan, id);
     let derives = plan.forms.is_copy(id).then(|| quote!(#[derive(Clone, Copy)]));
-    let layout = assertions(plan, id, &name);
     let text = format!("{} {{ .. }}", aggregate.naming.rust);
     let (size, size_item) = size;
     quote! {
@@ -271,7 +269,6 @@ fn union(plan: &Plan<'_>, id: AggregateId, packed: bool, align: Option<u32>) -> 
                 f.write_str(#text)
             }
         }
-        #layout
     }
 }
 
@@ -295,43 +292,56 @@ pub(super) fn size_expression(plan: &Plan<'_>, id: AggregateId) -> (TokenStream,
     (quote!(#name::SIZE), quote!(#(#items)*))
 }
 
-/// The compiler's layout is the schema's: on every target, or on each group of targets that agree.
-fn assertions(plan: &Plan<'_>, id: AggregateId, name: &Ident) -> TokenStream {
+/// The compiler's layout is the schema's, on each target: one call that compares numbers, written as text.
+pub(super) fn assertion(plan: &Plan<'_>, id: AggregateId) -> String {
     let aggregate = &plan.model[id];
-    let Some(layouts) = &aggregate.layouts else { return TokenStream::new() };
-    let mut groups = groups(|target| usize::from(layouts.by_target[target.index()]));
-    if layouts.distinct.len() > 1 {
-        // The last group stands for targets that nobody lists, too; nothing is known about those.
-        if let Some(last) = groups.last_mut() {
-            let own = crate::model::Target::all()
-                .filter(|target| usize::from(layouts.by_target[target.index()]) == last.1)
-                .map(super::types::predicate);
-            last.0 = Some(quote!(any(#(#own),*)));
-        }
+    let checked = matches!(plan.forms.form(id), Form::Struct { .. } | Form::Union { .. });
+    let Some(layouts) = aggregate.layouts.as_ref().filter(|_| checked) else {
+        return String::new();
+    };
+    let fields: Vec<usize> = (0..aggregate.fields.len())
+        .filter(|at| !aggregate.union && aggregate.fields[*at].bits.is_none())
+        .filter(|at| !aggregate.fields[*at].is_padding())
+        .collect();
+    let name = &aggregate.naming.rust;
+    let offsets = fields
+        .iter()
+        .map(|at| format!("::core::mem::offset_of!({name}, {})", member_name(aggregate, *at)));
+    let mut out = format!(
+        "const _: () = rt::assert_layout(\n    ::core::mem::size_of::<{name}>(),\n    \
+         ::core::mem::align_of::<{name}>(),\n    &[",
+    );
+    list(&mut out, offsets, 8);
+    out.push_str("],\n    &[\n");
+    for layout in &layouts.distinct {
+        let _ = write!(out, "        (&[");
+        let numbers = fields.iter().map(|at| layout.fields[*at].offset.to_string());
+        list(&mut out, numbers, 12);
+        let _ = writeln!(out, "], {}, {}),", layout.size, layout.align);
     }
-    let blocks = groups.into_iter().map(|(predicate, index)| {
-        let cfg = predicate.map(|predicate| quote!(#[cfg(#predicate)]));
-        let checks = layout_checks(aggregate, name, &layouts.distinct[index]);
-        quote!(#cfg const _: () = { #checks };)
-    });
-    quote!(#(#blocks)*)
+    out.push_str("    ],\n    &[");
+    if layouts.distinct.len() > 1 {
+        list(&mut out, layouts.by_target.iter().map(u8::to_string), 8);
+    }
+    out.push_str("],\n);\n\n");
+    out
 }
 
-fn layout_checks(aggregate: &Aggregate, name: &Ident, layout: &Layout) -> TokenStream {
-    let (size, align) = (number(layout.size), number(layout.align));
-    let mut out = quote! {
-        assert!(::core::mem::size_of::<#name>() == #size);
-        assert!(::core::mem::align_of::<#name>() == #align);
-    };
-    if aggregate.union {
-        return out;
-    }
-    for (at, (field, place)) in aggregate.fields.iter().zip(&layout.fields).enumerate() {
-        if field.bits.is_some() || field.is_padding() {
-            continue;
+/// Writes items with commas between them, in lines of at most 100 columns that begin at `indent`.
+pub(super) fn list(out: &mut String, items: impl Iterator<Item = String>, indent: usize) {
+    let mut column = out.len() - out.rfind('\n').map_or(0, |at| at + 1);
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            out.push(',');
+            column += 1;
         }
-        let (member, offset) = (member_name(aggregate, at), number(place.offset));
-        out.extend(quote!(assert!(::core::mem::offset_of!(#name, #member) == #offset);));
+        if column + item.len() + 2 > 98 {
+            let _ = write!(out, "\n{:indent$}{item}", "");
+            column = indent + item.len();
+        } else {
+            let space = if index > 0 { " " } else { "" };
+            let _ = write!(out, "{space}{item}");
+            column += item.len() + space.len();
+        }
     }
-    out
 }

@@ -29,16 +29,30 @@ use crate::model::names::{rust_identifier, schema_word};
 use crate::model::{Model, Schema, SchemaId, TypeId};
 use plan::{Forms, Plan};
 
+/// What the emitter is told beside the model.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Imported schemas that another crate has generated, by name: the module that holds its modules,
+    /// `::linux_types::schemas`.
+    pub extern_schemas: BTreeMap<String, String>,
+}
+
 /// One module for each emitted schema, and the file that declares them.
 #[must_use]
 pub fn emit(model: &Model) -> Files {
+    emit_with(model, &Options::default())
+}
+
+/// [`emit`], for a crate that builds on other crates' schemas.
+#[must_use]
+pub fn emit_with(model: &Model, options: &Options) -> Files {
     let forms = Forms::new(model);
     let mut files = Files::new();
     for (id, schema) in model.emitted() {
         let path = format!("rust/{}.rs", schema_word(&schema.name));
         files.insert(path, module(model, &forms, id).into_bytes());
     }
-    files.insert("rust/inspect.rs".to_owned(), declarations(model).into_bytes());
+    files.insert("rust/inspect.rs".to_owned(), declarations(model, options).into_bytes());
     files
 }
 
@@ -77,9 +91,15 @@ const LINTS: &str = "#[allow(\n    dead_code,\n    missing_docs,\n    non_camel_
     unused_qualifications,\n    clippy::all,\n    clippy::pedantic,\n    clippy::nursery,\n    \
     clippy::restriction\n)]\n";
 
-fn declarations(model: &Model) -> String {
+fn declarations(model: &Model, options: &Options) -> String {
     let mut out = String::new();
     preamble(&mut out, "the schemas below");
+    for schema in model.schemas.iter().filter(|schema| schema.imported) {
+        if let Some(path) = options.extern_schemas.get(&schema.name) {
+            let name = module_name(schema);
+            let _ = write!(out, "#[allow(unused_imports)]\npub use {path}::{name};\n\n");
+        }
+    }
     for (_, schema) in model.emitted() {
         for line in doc_lines(&schema.docs) {
             let _ = writeln!(out, "///{line}");
@@ -95,6 +115,8 @@ fn declarations(model: &Model) -> String {
 enum Job {
     /// Formatted already.
     Text(String),
+    /// Writes text that holds nothing to format.
+    Write(fn(&Plan<'_>) -> String),
     /// Makes the tokens of some items.
     Items(fn(&Plan<'_>) -> TokenStream),
     /// A struct, union or record.
@@ -125,7 +147,8 @@ fn module(model: &Model, forms: &Forms, id: SchemaId) -> String {
         Job::Items(entry::entry),
         Job::Items(entry::rows),
         Job::Items(views::layouts),
-        Job::Text(blob::blobs(&plan)),
+        Job::Write(views::shapes),
+        Job::Write(blob::blobs),
     ]);
     let parts = in_parallel(&jobs, |job| render(&plan, job));
     let mut out = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
@@ -148,6 +171,7 @@ fn prologue(_: &Plan<'_>) -> TokenStream {
 fn render(plan: &Plan<'_>, job: &Job) -> String {
     let tokens = match job {
         Job::Text(text) => return text.clone(),
+        Job::Write(write) => return write(plan),
         Job::Items(items) => items(plan),
         Job::Type(TypeId::Aggregate(id)) | Job::Inline(id) => {
             let mut tokens = aggregates::aggregate(plan, *id);
@@ -157,11 +181,15 @@ fn render(plan: &Plan<'_>, job: &Job) -> String {
         Job::Type(TypeId::Enum(id)) => enums::enumeration(plan, *id),
         Job::Type(TypeId::Flags(id)) => enums::flags(plan, *id),
     };
-    match syn::parse2::<syn::File>(tokens.clone()) {
+    let mut text = match syn::parse2::<syn::File>(tokens) {
         Ok(file) => prettyplease::unparse(&file),
-        // Tokens that are no items are a defect of this emitter; the compiler that reads the file shows where.
-        Err(error) => format!("compile_error!({:?});\n{tokens}\n", error.to_string()),
+        // Tokens that are no items are a defect of this emitter: whoever compiles the file is told.
+        Err(error) => format!("compile_error!({:?});\n", error.to_string()),
+    };
+    if let Job::Type(TypeId::Aggregate(id)) | Job::Inline(id) = job {
+        text.push_str(&aggregates::assertion(plan, *id));
     }
+    text
 }
 
 /// `work` for each job, in the order of the jobs: neighbours together, on all processors.

@@ -1,12 +1,15 @@
 //! Decoders of structs: a view with an accessor for each field, the shape by which a table's layouts are
 //! bound, and the layouts themselves.
 
+use std::fmt::Write as _;
+
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
+use super::aggregates::list;
 use super::bytes::first_bit;
 use super::docs;
-use super::plan::{Hoisted, Plan, by_value};
+use super::plan::{Hoisted, Plan};
 use super::types::{decoded_type, ident, number};
 use crate::model::names::camel_case;
 use crate::model::{
@@ -51,8 +54,6 @@ pub(super) fn view(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
 pub(super) fn layouts(plan: &Plan<'_>) -> TokenStream {
     let (layouts, shapes) = (plan.fixed("Layouts"), plan.fixed("SHAPES"));
     let count = number(plan.slot_count);
-    let shape_count = number(plan.order.len() as u64);
-    let references = plan.order.iter().map(|(id, _)| shape(plan, *id));
     quote! {
         /// Where the fields of every struct lie: in one table (`Table::bind`), or on one target.
         #[derive(Clone, Copy, Debug)]
@@ -63,7 +64,6 @@ pub(super) fn layouts(plan: &Plan<'_>) -> TokenStream {
                 Self(rt::Layouts::of(target, &#shapes))
             }
         }
-        static #shapes: [&rt::Shape; #shape_count] = [#(&#references),*];
     }
 }
 
@@ -121,7 +121,6 @@ impl View<'_, '_> {
         let arms = self.arms(index, &slot);
         quote! {
             #docs
-            #[inline]
             pub fn #name(self) -> #ty {
                 #value
             }
@@ -531,33 +530,41 @@ fn operator_name(operator: BinaryOperator) -> proc_macro2::Ident {
     })
 }
 
-/// What a decoder knows about a struct before it sees a table.
-fn shape(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
+/// What a decoder knows about each struct before it sees a table: tables of names and numbers.
+pub(super) fn shapes(plan: &Plan<'_>) -> String {
+    let name = plan.fixed("SHAPES");
+    let mut out = format!("static {name}: [&rt::Shape; {}] = [\n", plan.order.len());
+    for (id, _) in &plan.order {
+        shape(plan, *id, &mut out);
+    }
+    out.push_str("];\n\n");
+    out
+}
+
+fn shape(plan: &Plan<'_>, id: AggregateId, out: &mut String) {
     let aggregate = &plan.model[id];
     let hoisted = plan.hoisted(id);
-    let name = &aggregate.naming.name;
-    let fields = hoisted.iter().map(|it| shape_field(plan, aggregate, it.field));
     let (c_name, parent) = match parent(plan, id) {
-        Some((name, base, slot)) => (name, quote!(Some((#base, #slot)))),
-        None => (aggregate.naming.c.clone(), quote!(None)),
+        Some((name, base, slot)) => (name, format!("Some(({base}, {slot}))")),
+        None => (aggregate.naming.c.clone(), "None".to_owned()),
     };
+    let name = &aggregate.naming.name;
     let optional = aggregate.naming.lifetime.since > 1;
-    let (layouts, by_target) = known_layouts(plan, aggregate, &hoisted);
-    quote! {
-        rt::Shape {
-            name: #name,
-            c_name: #c_name,
-            parent: #parent,
-            optional: #optional,
-            fields: &[#(#fields),*],
-            layouts: &[#layouts],
-            by_target: &[#(#by_target),*],
-        }
-    }
+    let _ = write!(
+        out,
+        "    &rt::Shape {{\n        name: {name:?},\n        c_name: {c_name:?},\n        \
+         parent: {parent},\n        optional: {optional},\n        fields: &[",
+    );
+    list(out, hoisted.iter().map(|it| shape_field(plan, aggregate, it.field)), 12);
+    out.push_str("],\n        layouts: &[");
+    let by_target = known_layouts(plan, aggregate, &hoisted, out);
+    out.push_str("],\n        by_target: &[");
+    list(out, by_target.into_iter().map(|index| index.to_string()), 12);
+    out.push_str("],\n    },\n");
 }
 
 /// For an inline aggregate: the field's name, and the slots of the aggregate around it and of the field.
-fn parent(plan: &Plan<'_>, id: AggregateId) -> Option<(String, TokenStream, TokenStream)> {
+fn parent(plan: &Plan<'_>, id: AggregateId) -> Option<(String, u32, u32)> {
     let (mut outer, index) = plan.model[id].parent?;
     let field = &plan.model[outer].fields[index];
     let own = (outer, index);
@@ -567,81 +574,55 @@ fn parent(plan: &Plan<'_>, id: AggregateId) -> Option<(String, TokenStream, Toke
     let base = plan.base(outer)?;
     let slot = plan.hoisted(outer).iter().position(|it| it.path.last() == Some(&own))?;
     let name = field.naming.as_ref()?.c.clone();
-    let slot = base + 1 + slot as u32;
-    Some((name, number(base), number(slot)))
+    Some((name, base, base + 1 + slot as u32))
 }
 
-fn shape_field(plan: &Plan<'_>, aggregate: &Aggregate, field: &Field) -> TokenStream {
+fn shape_field(plan: &Plan<'_>, aggregate: &Aggregate, field: &Field) -> String {
     let name = field.naming.as_ref().map_or("", |naming| &naming.c);
     let kind = match field.bits {
-        Some(bits) => {
-            let bits = number(bits);
-            quote!(rt::Kind::Bits(#bits))
-        }
+        Some(bits) => format!("rt::Kind::Bits({bits})"),
         None => kind(plan, &field.ty),
     };
-    match is_optional(aggregate, field) {
-        true => quote!(rt::Field::optional(#name, #kind)),
-        false => quote!(rt::Field::new(#name, #kind)),
-    }
+    let function = if is_optional(aggregate, field) { "optional" } else { "new" };
+    format!("rt::Field::{function}({name:?}, {kind})")
 }
 
-fn kind(plan: &Plan<'_>, ty: &Type) -> TokenStream {
-    let sized = |scalar: Scalar| match scalar.width() {
-        Width::Fixed(size) => number(size),
-        Width::Word => number(0),
+fn kind(plan: &Plan<'_>, ty: &Type) -> String {
+    let integer = |scalar: Scalar| match scalar.width() {
+        Width::Fixed(size) => format!("rt::Kind::Int({size})"),
+        Width::Word => "rt::Kind::Int(0)".to_owned(),
     };
     match ty {
-        Type::Scalar(Scalar::F32) => quote!(rt::Kind::Float(4)),
-        Type::Scalar(Scalar::F64) => quote!(rt::Kind::Float(8)),
-        Type::Scalar(scalar) | Type::Atomic(scalar) => {
-            let size = sized(*scalar);
-            quote!(rt::Kind::Int(#size))
-        }
-        Type::Pointer(_) => quote!(rt::Kind::Pointer),
-        Type::Text(size) | Type::Bytes(size) => {
-            let size = number(*size);
-            quote!(rt::Kind::Bytes(#size))
-        }
-        Type::String => quote!(rt::Kind::Int(4)),
-        Type::Opaque => quote!(rt::Kind::Bytes(0)),
-        Type::Aggregate(id) => {
-            let base = number(plan.base(*id).unwrap_or(0));
-            quote!(rt::Kind::Struct(#base))
-        }
+        Type::Scalar(Scalar::F32) => "rt::Kind::Float(4)".to_owned(),
+        Type::Scalar(Scalar::F64) => "rt::Kind::Float(8)".to_owned(),
+        Type::Scalar(scalar) | Type::Atomic(scalar) => integer(*scalar),
+        Type::Pointer(_) => "rt::Kind::Pointer".to_owned(),
+        Type::Text(size) | Type::Bytes(size) => format!("rt::Kind::Bytes({size})"),
+        Type::String => "rt::Kind::Int(4)".to_owned(),
+        Type::Opaque => "rt::Kind::Bytes(0)".to_owned(),
+        Type::Aggregate(id) => format!("rt::Kind::Struct({})", plan.base(*id).unwrap_or(0)),
         Type::Enum(id) => match plan.model[*id].repr {
-            EnumRepr::Scalar(scalar) => {
-                let size = sized(scalar);
-                quote!(rt::Kind::Int(#size))
-            }
-            EnumRepr::C(_) => quote!(rt::Kind::Int(0)),
+            EnumRepr::Scalar(scalar) => integer(scalar),
+            EnumRepr::C(_) => "rt::Kind::Int(0)".to_owned(),
         },
-        Type::Flags(id) => {
-            let size = sized(plan.model[*id].repr);
-            quote!(rt::Kind::Int(#size))
+        Type::Flags(id) => integer(plan.model[*id].repr),
+        Type::Array(element, Length::Fixed(length)) => {
+            format!("rt::Kind::Array(&{}, {length})", kind(plan, element))
         }
-        Type::Array(element, length) => {
-            let element = kind(plan, element);
-            let length = match length {
-                Length::Fixed(length) => number(*length),
-                Length::Captured => number(0),
-            };
-            quote!(rt::Kind::Array(&#element, #length))
-        }
-        Type::Flexible(element) => {
-            let element = kind(plan, element);
-            quote!(rt::Kind::Array(&#element, 0))
+        Type::Array(element, Length::Captured) | Type::Flexible(element) => {
+            format!("rt::Kind::Array(&{}, 0)", kind(plan, element))
         }
     }
 }
 
-/// The distinct layouts, and which target has which.
+/// Writes the distinct layouts, and returns which target has which.
 fn known_layouts(
     plan: &Plan<'_>,
     aggregate: &Aggregate,
     hoisted: &[Hoisted<'_>],
-) -> (TokenStream, Vec<TokenStream>) {
-    let Some(layouts) = &aggregate.layouts else { return (TokenStream::new(), Vec::new()) };
+    out: &mut String,
+) -> Vec<usize> {
+    let Some(layouts) = &aggregate.layouts else { return Vec::new() };
     let mut distinct: Vec<(u64, Vec<(u64, u64)>)> = Vec::new();
     let mut by_target = Vec::new();
     for target in Target::all() {
@@ -656,16 +637,12 @@ fn known_layouts(
     if distinct.len() == 1 {
         by_target.clear();
     }
-    let known = distinct.into_iter().map(|(size, places)| {
-        let size = number(size);
-        let places = places.into_iter().map(|(at, bits)| {
-            let (at, bits) = (number(at), number(bits));
-            quote!((#at, #bits))
-        });
-        quote!(rt::Known(#size, &[#(#places),*]))
-    });
-    let by_target = by_target.into_iter().map(|index| number(index as u64)).collect();
-    (quote!(#(#known),*), by_target)
+    for (size, places) in distinct {
+        let _ = write!(out, "\n            rt::Known({size}, &[");
+        list(out, places.into_iter().map(|place| format!("{place:?}")), 16);
+        out.push_str("]),");
+    }
+    by_target
 }
 
 fn place(plan: &Plan<'_>, hoisted: &Hoisted<'_>, target: Target) -> (u64, u64) {
@@ -676,6 +653,5 @@ fn place(plan: &Plan<'_>, hoisted: &Hoisted<'_>, target: Target) -> (u64, u64) {
         .as_ref()
         .map_or(0, |layouts| layouts.on(target).fields[*index].size);
     let bits = hoisted.field.bits.map_or(size * 8, u64::from);
-    let _ = by_value;
     (at, bits)
 }

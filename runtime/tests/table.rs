@@ -1,0 +1,149 @@
+//! Run-time tables: what is registered is there, what is gone stays gone, and what does not fit is an error.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use inspect_format::table::Table;
+use inspect_runtime::__private::{FieldWriter, Word};
+use inspect_runtime::{
+    Class, EntryFormat, Handle, Region, RegisterError, RuntimeTable, StaleHandle,
+};
+
+#[derive(Clone, Copy, Debug)]
+struct Format {
+    core: Region,
+    twin: u64,
+    text: &'static str,
+}
+
+impl EntryFormat for Format {
+    const SCHEMA: &'static str = "test.runtime";
+    const VERSION: u32 = 1;
+    const SIZE: u32 = 80;
+    const HISTORY: &'static [u64] = &[0x1234];
+    type Words = [Word; 9];
+
+    fn region(&self) -> &Region {
+        &self.core
+    }
+
+    fn write_fields(&self, out: &mut FieldWriter<'_>) -> Result<(), RegisterError> {
+        out.put(64, self.twin.to_ne_bytes());
+        out.put_text(72, self.text)
+    }
+
+    fn schema_section() -> &'static [u8] {
+        &[]
+    }
+
+    fn types_section() -> (&'static [u32], &'static [u8]) {
+        (&[], &[])
+    }
+}
+
+struct Log;
+
+impl Class for Log {
+    type Format = Format;
+    type Target = u64;
+    const NAME: &'static str = "log";
+    const NUMBER: u32 = 77;
+    const PROPERTIES: u64 = 1;
+    const TYPE_ID: u32 = 0;
+}
+
+fn entry(address: u64, length: u64) -> Format {
+    Format { core: Region::new::<Log>(address, length), twin: address ^ length, text: "" }
+}
+
+fn image<const N: usize, const NAMES: usize>(table: &RuntimeTable<Format, N, NAMES>) -> Vec<u8> {
+    let mut bytes = vec![0xaa; table.image_size()];
+    let size = table.copy_to(&mut bytes).expect("as many bytes as it asked for");
+    bytes.truncate(size);
+    bytes
+}
+
+#[test]
+fn rows_and_names_are_in_the_image() {
+    let table: RuntimeTable<Format, 4, 32> = RuntimeTable::new();
+    let first = Format { text: "note", ..entry(0x1000, 16) };
+    table.register_as("first", first).unwrap();
+    table.register(Format { core: entry(1, 2).core.instance(9).id(5), ..first }).unwrap();
+    let bytes = image(&table);
+    let parsed = Table::parse(&bytes).unwrap();
+    let rows: Vec<_> = parsed.rows().collect();
+    assert_eq!(rows.len(), 2);
+    assert_eq!((rows[0].name(), rows[1].name()), (Ok("first"), Ok("")));
+    assert_eq!((rows[0].class(), rows[0].properties(), rows[0].address()), (77, 1, 0x1000));
+    assert_eq!((rows[1].instance(), rows[1].id()), (9, 5 | 1 << 31));
+    assert_eq!(rows[0].string_field(72, 1), Some(Ok("note")));
+    assert_eq!(rows[0].u64_field(64, 1), Some(0x1010));
+    assert!(parsed.is_runtime() && parsed.header().fingerprint == 0x1234);
+}
+
+#[test]
+fn a_handle_names_one_generation() {
+    let table: RuntimeTable<Format, 1> = RuntimeTable::new();
+    let old = table.register(entry(1, 1)).unwrap();
+    table.unregister(old).unwrap();
+    let new = table.register(entry(2, 1)).unwrap();
+    assert_ne!(old, new);
+    assert_eq!(table.unregister(old), Err(StaleHandle));
+    assert_eq!(table.iter().map(|entry| entry.core.address).collect::<Vec<_>>(), [2]);
+    assert_eq!(table.iter().map(|entry| entry.handle).collect::<Vec<_>>(), [new]);
+}
+
+#[test]
+fn what_does_not_fit_is_an_error_and_leaves_nothing() {
+    let none: RuntimeTable<Format, 0, 0> = RuntimeTable::new();
+    assert_eq!(none.register(entry(1, 1)), Err(RegisterError::Full));
+    assert_eq!(Table::parse(&image(&none)).unwrap().row_count(), 0);
+
+    let table: RuntimeTable<Format, 2, 8> = RuntimeTable::new();
+    let full = table.register_as("far too long", entry(1, 1));
+    assert_eq!(full, Err(RegisterError::NamesFull));
+    assert_eq!(table.register_as("a\0b", entry(1, 1)), Err(RegisterError::Name));
+    let explicit = Format { core: entry(1, 1).core.id(1 << 31), ..entry(1, 1) };
+    assert_eq!(table.register(explicit), Err(RegisterError::Id));
+    assert_eq!(table.register(entry(u64::MAX, 2)), Err(RegisterError::Wraps));
+    assert_eq!(table.iter().count(), 0);
+    table.register(entry(usize::MAX as u64, 1)).unwrap();
+    table.register_as("1234567", entry(0, 0)).expect_err("seven bytes and two NULs are nine");
+    table.register_as("123456", entry(0, 0)).unwrap();
+    assert_eq!(table.register(entry(1, 1)), Err(RegisterError::Full));
+    assert!(table.copy_to(&mut [0; 100]).is_err());
+}
+
+/// Every row that a reader sees is one that a writer published: its twin matches.
+#[test]
+fn readers_see_whole_rows_only() {
+    static TABLE: RuntimeTable<Format, 4> = RuntimeTable::new();
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let seen = std::thread::scope(|scope| {
+        for writer in 0..2_u64 {
+            scope.spawn(move || {
+                let mut held: Vec<Handle> = Vec::new();
+                let mut number = writer << 32;
+                while !STOP.load(Ordering::Relaxed) {
+                    number += 1;
+                    held.extend(TABLE.register(entry(number, number.rotate_left(7) >> 9)));
+                    if held.len() > 1 || number % 3 == 0 {
+                        held.drain(..).for_each(|handle| TABLE.unregister(handle).unwrap());
+                    }
+                }
+            });
+        }
+        let mut seen = 0;
+        let mut bytes = vec![0; TABLE.image_size()];
+        while seen < 20_000 {
+            let size = TABLE.copy_to(&mut bytes).unwrap();
+            for row in Table::parse(&bytes[..size]).unwrap().rows() {
+                assert_eq!(row.u64_field(64, 1), Some(row.address() ^ row.length()));
+                seen += 1;
+            }
+            std::thread::yield_now();
+        }
+        STOP.store(true, Ordering::Relaxed);
+        seen
+    });
+    assert!(seen >= 20_000);
+}
