@@ -1,4 +1,5 @@
-//! The program from end to end: exit statuses, what is written and what is not, and inputs that mean no good.
+//! The program from end to end: exit statuses, what is written and what is not, and inputs that
+//! mean no good.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -316,7 +317,8 @@ fn bad_input_is_a_diagnostic_within_bounds() {
     }
 }
 
-/// Runs on everything in a directory and expects a diagnostic in time, within the memory, and no output.
+/// Runs on everything in a directory and expects a diagnostic in time, within the memory, and no
+/// output.
 #[track_caller]
 fn rejected(name: &str, directory: &Path, code: &str) {
     // Two seconds are promised of an optimised build.
@@ -357,7 +359,7 @@ fn bad_directories_are_diagnostics() {
 
     let root = workspace();
     let secret = root.path().join("schema/one.inspect");
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     // The superuser reads it all the same.
     if fs::read(&secret).is_err() {
         rejected("unreadable file", root.path(), "E0001");

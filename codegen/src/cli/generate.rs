@@ -1,4 +1,5 @@
-//! `inspect-gen generate`: from schemas to files, or with `--check` to the list of files that differ.
+//! `inspect-gen generate`: from schemas to files, or with `--check` to the list of files that
+//! differ.
 
 use super::args::Generate;
 use super::output::{self, Terminal};
@@ -43,5 +44,7 @@ fn generate(arguments: &Generate, terminal: Terminal) -> Result<Status, Status> 
     if let Some(path) = &arguments.depfile {
         build::write_file(path, &build::depfile(&outputs, &watched)).map_err(cannot_write)?;
     }
+    // The process ends now: taking a large model apart piece by piece would only take time.
+    std::mem::forget((model, sources));
     Ok(Status::Done)
 }

@@ -13,6 +13,17 @@ pub(super) struct Context<'a> {
     pub(super) model: &'a Model,
     pub(super) sources: &'a SourceMap,
     pub(super) schema: SchemaId,
+    /// Where the lines of the schema's file begin: a document asks for tens of thousands of places.
+    line_starts: Vec<usize>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(model: &'a Model, sources: &'a SourceMap, schema: SchemaId) -> Self {
+        let text = &sources.file(model[schema].origin.file).text;
+        let behind_newlines = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        let line_starts = std::iter::once(0).chain(behind_newlines).collect();
+        Self { model, sources, schema, line_starts }
+    }
 }
 
 /// The whole document but for its layouts.
@@ -49,7 +60,7 @@ fn file_name(cx: &Context<'_>, span: Span) -> String {
 }
 
 fn place(cx: &Context<'_>, span: Span) -> view::Place {
-    let (line, column) = cx.sources.line_column(span);
+    let (line, column) = line_column(cx, span);
     view::Place { file: file_name(cx, span), line, column }
 }
 
@@ -68,6 +79,17 @@ fn naming(cx: &Context<'_>, naming: &model::Naming) -> view::Naming {
             .map(|(version, note)| view::Deprecated { version: *version, note: note.clone() }),
         removed: lifetime.removed,
     }
+}
+
+fn line_column(cx: &Context<'_>, span: Span) -> (usize, usize) {
+    if span.file != cx.model[cx.schema].origin.file {
+        return cx.sources.line_column(span);
+    }
+    let start = span.start as usize;
+    let line = cx.line_starts.partition_point(|begin| *begin <= start);
+    let line_start = cx.line_starts[line - 1];
+    let before = cx.sources.file(span.file).text.get(line_start..start).unwrap_or("");
+    (line, before.chars().count() + 1)
 }
 
 /// A number as JSON if every reader keeps it exactly, else in decimal.
