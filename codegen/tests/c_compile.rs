@@ -1,5 +1,5 @@
-//! The C output in the hands of real compilers: every file alone, in every mode that users have, with every
-//! warning as an error, and every layout held against every target's compiler.
+//! The C output in the hands of real compilers: every file alone, in every mode that users have,
+//! with every warning as an error, and every layout held against every target's compiler.
 
 #[path = "c/support.rs"]
 #[allow(dead_code, reason = "shared with the other tests of the C output")]
@@ -88,7 +88,8 @@ fn sources_compile_with_the_headers_they_name() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// The layouts are the compiler's own: the assertions hold on every target, with GCC and with Clang.
+/// The layouts are the compiler's own: the assertions hold on every target, with GCC and with
+/// Clang.
 #[test]
 fn every_target_agrees_on_every_layout() {
     let files = generate(&support::all_schemas());
@@ -228,8 +229,8 @@ fn the_same_schemas_give_the_same_bytes() {
     assert!(generate(&sources) == generate(&all), "the order of the arguments shows");
 }
 
-/// Six records of begin, class, name, address, length, file, line and end, 128 bytes each, in a writable
-/// section; none where annotations are switched off; none of a variable of another type.
+/// Six records of begin, class, name, address, length, file, line and end, 128 bytes each, in a
+/// writable section; none where annotations are switched off; none of a variable of another type.
 #[test]
 fn annotations_compile_in_every_mode() {
     let files = generate(&support::all_schemas());

@@ -1,4 +1,5 @@
-//! Tables and structs written in C on every machine, read in C on this one and in Rust; and damaged ones.
+//! Tables and structs written in C on every machine, read in C on this one and in Rust; and damaged
+//! ones.
 
 #[path = "c/support.rs"]
 #[allow(dead_code, reason = "shared with the other tests of the C output")]

@@ -376,7 +376,7 @@ fn bad_directories_are_diagnostics() {
 
     let root = workspace();
     let secret = root.path().join("schema/one.inspect");
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     // The superuser reads it all the same.
     if fs::read(&secret).is_err() {
         rejected("unreadable file", root.path(), "E0001");

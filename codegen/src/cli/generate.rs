@@ -44,5 +44,7 @@ fn generate(arguments: &Generate, terminal: Terminal) -> Result<Status, Status> 
         let outputs: Vec<_> = files.keys().map(|name| arguments.output.join(name)).collect();
         build::write_file(path, &build::depfile(&outputs, &watched)).map_err(cannot_write)?;
     }
+    // The process ends now: taking a large model apart piece by piece would only take time.
+    std::mem::forget((model, files, sources));
     Ok(Status::Done)
 }

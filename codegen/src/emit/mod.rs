@@ -88,7 +88,19 @@ pub fn emit(model: &Model, sources: &SourceMap, outputs: &[Output], options: &Op
     let mut outputs = outputs.to_vec();
     outputs.sort_unstable();
     outputs.dedup();
-    outputs.iter().flat_map(emit_one).collect()
+    // Emitters know nothing of each other: they run side by side, and the files are joined by name.
+    let emit_one = &emit_one;
+    std::thread::scope(|scope| {
+        let running: Vec<_> =
+            outputs.iter().map(|output| scope.spawn(move || emit_one(output))).collect();
+        running
+            .into_iter()
+            .flat_map(|emitter| match emitter.join() {
+                Ok(files) => files,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    })
 }
 
 fn emit_rust(model: &Model, options: &Options) -> Files {

@@ -1,8 +1,8 @@
 //! The functions of a decoder: one for each field, and what goes with it.
 //!
-//! An accessor is text that is complete here; the template prints one behind another. A view vouches for the
-//! bytes of its struct, so that reading a field cannot fail; what lies behind an index or inside another
-//! struct is checked where it is asked for.
+//! An accessor is text that is complete here; the template prints one behind another. A view
+//! vouches for the bytes of its struct, so that reading a field cannot fail; what lies behind an
+//! index or inside another struct is checked where it is asked for.
 
 use std::fmt::Write as _;
 
@@ -12,8 +12,8 @@ use super::types::{self, aggregate_word, function_prefix};
 use super::{docs, structs};
 use crate::model::names::schema_word;
 use crate::model::{
-    Aggregate, AggregateId, ByteOrder, EntryField, EnumRepr, Field, FieldPath, Formula, Length,
-    Model, Scalar, Schema, SchemaId, Type, TypeId, Value, Width,
+    AggregateId, ByteOrder, EntryField, EnumRepr, Field, FieldPath, Formula, Length, Model, Scalar,
+    Schema, SchemaId, Type, TypeId, Value, Width,
 };
 use crate::operator::BinaryOperator;
 
@@ -123,9 +123,9 @@ pub(super) fn all(
     home: SchemaId,
     shapes: &Shapes<'_>,
     names: &mut Names,
-) -> Vec<Function> {
+) -> String {
     let field_count: usize = shapes.all.iter().map(|shape| shape.fields.len()).sum();
-    let mut out = Vec::with_capacity(field_count * 2 + shapes.all.len());
+    let mut out = String::with_capacity(field_count * 200 + shapes.all.len() * 400);
     let getters = vec![String::new(); field_count];
     let mut writer = Writer { model, links, home, shapes, names, getters, out: &mut out };
     for ty in &model[home].types {
@@ -144,7 +144,8 @@ struct Writer<'a> {
     names: &'a mut Names,
     /// The names of the accessors, by the position of their field.
     getters: Vec<String>,
-    out: &'a mut Vec<Function>,
+    /// A schema has as many functions as fields, so they are text at once.
+    out: &'a mut String,
 }
 
 impl Writer<'_> {
@@ -176,13 +177,12 @@ impl Writer<'_> {
     }
 
     fn push(&mut self, comment: &str, signature: String, body: String, float: bool) {
-        let mut head = String::new();
-        if float {
-            head.push_str("#ifndef __KERNEL__\n");
+        let (head, tail) = if float { ("#ifndef __KERNEL__\n", "#endif\n") } else { ("", "") };
+        for part in
+            ["\n", head, comment, "INSPECT_INLINE ", &signature, "\n{\n", &body, "}\n", tail]
+        {
+            self.out.push_str(part);
         }
-        head.push_str(comment);
-        let tail = if float { "\n#endif" } else { "" };
-        self.out.push(Function { head, signature, body, tail });
     }
 
     fn open(&mut self, shape: &Shape<'_>) {
@@ -191,7 +191,7 @@ impl Writer<'_> {
         let word = schema_word(&self.model[self.home].name);
         let comment = format!(
             "/** {name}() - a view of the bytes of {}; 0, or an enum inspect_error_kind */\n",
-            described(aggregate)
+            aggregate_word(aggregate)
         );
         let signature = format!(
             "int {name}(struct {} *view, const struct {word}_layouts *layouts,\n\t\tconst void *data, \
@@ -306,8 +306,8 @@ impl Writer<'_> {
         self.push(&comment(&name, docs), signature, body, false);
     }
 
-    /// The type of the view of an aggregate, and the expressions for its layouts and for its size; `None`
-    /// where this decoder cannot include the other schema's.
+    /// The type of the view of an aggregate, and the expressions for its layouts and for its size;
+    /// `None` where this decoder cannot include the other schema's.
     fn inner(&self, id: AggregateId) -> Option<(String, String, String)> {
         let prefix = function_prefix(self.model, id);
         let view = self.names.view(&prefix);
@@ -463,7 +463,8 @@ impl Writer<'_> {
                 format!("inspect_number({})", types::integer(i128::from(value), false))
             }
             Formula::Field(path) => self.formula_field(shape, path, prelude)?,
-            // Its value is known where the producer was compiled, and in the table's schema section.
+            // Its value is known where the producer was compiled, and in the table's schema
+            // section.
             Formula::Constant(_) => return None,
             Formula::Negate(inner) => {
                 let inner = self.formula(shape, inner, prelude)?;
@@ -612,10 +613,6 @@ struct Prelude {
 
 fn comment(name: &str, docs: &str) -> String {
     if docs.is_empty() { String::new() } else { docs::titled("", &format!("{name}()"), docs) }
-}
-
-fn described(aggregate: &Aggregate) -> String {
-    aggregate_word(aggregate)
 }
 
 fn operator_letter(operator: BinaryOperator) -> char {

@@ -1,5 +1,5 @@
-//! What only the producer's compiler knows, as expressions that it evaluates: sizes and offsets of captured
-//! structs, values of captured constants and enum members.
+//! What only the producer's compiler knows, as expressions that it evaluates: sizes and offsets of
+//! captured structs, values of captured constants and enum members.
 //!
 //! Expressions stand in the initialisers of `<schema>.inspect.c`, so each is a constant one.
 
@@ -217,7 +217,8 @@ fn by_target(model: &Model, patch: &Patch) -> String {
     out
 }
 
-/// How the compiler names the type of a captured aggregate; `None` for an anonymous one, which has no name.
+/// How the compiler names the type of a captured aggregate; `None` for an anonymous one, which has
+/// no name.
 fn type_name(model: &Model, id: AggregateId) -> Option<String> {
     let aggregate = &model[id];
     let Some((parent, index)) = aggregate.parent else {

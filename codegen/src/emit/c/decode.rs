@@ -1,7 +1,8 @@
 //! The view of `<schema>.decode.h`: reads rows and structs of any producer from bytes.
 //!
-//! Where the fields of a struct lie is data, one flat list of places for a schema: filled from a table's type
-//! information, or from the layouts of a target. An accessor reads one place and knows the width.
+//! Where the fields of a struct lie is data, one flat list of places for a schema: filled from a
+//! table's type information, or from the layouts of a target. An accessor reads one place and knows
+//! the width.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -31,14 +32,15 @@ pub(super) struct DecodeView {
     /// `linux_types`: schemas whose structs this one's hold.
     includes: Vec<String>,
     row: Vec<Function>,
-    /// In the order of the layouts: the named ones sorted by name, then inline ones behind their parents.
+    /// In the order of the layouts: the named ones sorted by name, then inline ones behind their
+    /// parents.
     structs: Vec<StructView>,
     named_count: usize,
     field_count: usize,
     groups: Vec<Group>,
     group_of: Vec<String>,
-    /// Accessors, structs in dependency order.
-    functions: Vec<Function>,
+    /// Accessors, structs in dependency order, as text.
+    functions: String,
 }
 
 /// A struct as a decoder sees it.

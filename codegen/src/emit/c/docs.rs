@@ -69,7 +69,8 @@ pub(super) fn member(name: &str, text: &str, indent: &str) -> String {
     out
 }
 
-/// Text that cannot end the comment it stands in, nor open one inside it (`-Wcomment`), nor join lines.
+/// Text that cannot end the comment it stands in, nor open one inside it (`-Wcomment`), nor join
+/// lines.
 pub(super) fn sanitize(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.lines() {

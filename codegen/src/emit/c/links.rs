@@ -1,8 +1,8 @@
 //! Which generated file includes which.
 //!
-//! Headers follow what their structs hold by value, and the checker keeps those free of circles. Decoders
-//! also hand out views of captured structs, which may hold one another across schemas in a circle: such
-//! a field is handed out as bytes, and no file includes the other.
+//! Headers follow what their structs hold by value, and the checker keeps those free of circles.
+//! Decoders also hand out views of captured structs, which may hold one another across schemas in a
+//! circle: such a field is handed out as bytes, and no file includes the other.
 
 use std::collections::BTreeSet;
 

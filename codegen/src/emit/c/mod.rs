@@ -1,8 +1,9 @@
-//! The C output: `inspect.h`, `inspect_decode.h` and `inspect_runtime.c` as they are, and for each schema
-//! a header, a decoder and a source file.
+//! The C output: `inspect.h`, `inspect_decode.h` and `inspect_runtime.c` as they are, and for each
+//! schema a header, a decoder and a source file.
 //!
-//! A view holds final names, declarations and numbers; the templates in `templates/c` only loop. Everything
-//! compiles as C99 to C23 and C++17 under `-Wall -Wextra -Wpedantic`, and inside a Linux kernel module.
+//! A view holds final names, declarations and numbers; the templates in `templates/c` only loop.
+//! Everything compiles as C99 to C23 and C++17 under `-Wall -Wextra -Wpedantic`, and inside a Linux
+//! kernel module.
 
 mod accessors;
 mod capture;
@@ -50,8 +51,8 @@ pub fn emit(model: &Model) -> Files {
     files
 }
 
-/// The emitted schemas, and `inspect.core` where one of them holds its records by value: a run that was not
-/// given it consults it only, and no other run would write its header.
+/// The emitted schemas, and `inspect.core` where one of them holds its records by value: a run that
+/// was not given it consults it only, and no other run would write its header.
 fn needed(model: &Model, links: &links::Links) -> Vec<SchemaId> {
     let mut schemas: Vec<SchemaId> = model.emitted().map(|(id, _)| id).collect();
     if let Some(core) = model.schema("inspect.core") {

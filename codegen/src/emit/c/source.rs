@@ -1,4 +1,5 @@
-//! The view of `<schema>.inspect.c`: the blobs that a program carries once, with what its compiler captures.
+//! The view of `<schema>.inspect.c`: the blobs that a program carries once, with what its compiler
+//! captures.
 
 use askama::Template;
 

@@ -1,7 +1,8 @@
-//! Structs, unions and records as C declares them, with the assertions that hold the compiler to the layout.
+//! Structs, unions and records as C declares them, with the assertions that hold the compiler to
+//! the layout.
 //!
-//! An inline aggregate with a field name is declared before its parent under its derived name, since C++ has
-//! no types inside anonymous ones; only truly anonymous ones are nested.
+//! An inline aggregate with a field name is declared before its parent under its derived name,
+//! since C++ has no types inside anonymous ones; only truly anonymous ones are nested.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -196,7 +197,8 @@ fn collect_names(model: &Model, aggregate: &Aggregate, out: &mut HashSet<String>
     }
 }
 
-/// What a comment says of a field beside its documentation: byte order, unit, what is checked and counted.
+/// What a comment says of a field beside its documentation: byte order, unit, what is checked and
+/// counted.
 fn about(field: &Field, docs: &str) -> String {
     let mut out = docs.to_owned();
     let mut note = |line: String| {

@@ -105,7 +105,8 @@ pub(super) fn is_foreign_typedef(aggregate: &Aggregate) -> bool {
     aggregate.c_typedef && matches!(aggregate.kind, AggregateKind::ExternC { .. })
 }
 
-/// How an aggregate is named where it is used: with its keyword, unless another header made it a typedef.
+/// How an aggregate is named where it is used: with its keyword, unless another header made it a
+/// typedef.
 pub(super) fn aggregate_word(aggregate: &Aggregate) -> String {
     if is_foreign_typedef(aggregate) {
         aggregate.naming.c.clone()
@@ -216,12 +217,13 @@ fn byte_size(ty: &Type) -> usize {
         Type::Bytes(size) | Type::Text(size) | Type::Array(_, Length::Fixed(size)) => *size,
         _ => 0,
     };
-    // A longer value does not pass the checker; the bound keeps a wrong model from exhausting memory.
+    // A longer value does not pass the checker; the bound keeps a wrong model from exhausting
+    // memory.
     usize::try_from(size).unwrap_or(0).min(1 << 20)
 }
 
-/// The name that functions about an aggregate begin with: an `extern` struct keeps its C name, which would
-/// reach into the name space of its header, so the schema's word goes before it.
+/// The name that functions about an aggregate begin with: an `extern` struct keeps its C name,
+/// which would reach into the name space of its header, so the schema's word goes before it.
 pub(super) fn function_prefix(model: &Model, id: AggregateId) -> String {
     let aggregate = &model[id];
     let mut root = aggregate;
