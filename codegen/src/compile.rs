@@ -14,15 +14,17 @@ pub const CORE_SCHEMA: &str = include_str!("../../schema/core.inspect");
 /// The name of [`CORE_SCHEMA`] in messages.
 const CORE_FILE: &str = "<inspect.core>";
 
-/// Parses and checks a compilation. The embedded core schema is added to `sources` where the compilation does
-/// not define it, so that a finding may point at it. There is a model if, and only if, no finding is an error.
+/// Parses and checks a compilation. The embedded core schema is added to `sources` where the
+/// compilation does not define it, so that a finding may point at it. There is a model if, and only
+/// if, no finding is an error.
 #[must_use]
 pub fn compile(sources: &mut SourceMap, options: &Options) -> (Option<Model>, Vec<Diagnostic>) {
     compile_loaded(sources, Diagnostics::new(), options)
 }
 
-/// As [`compile`], after a search that may have found something to say. Where a file could not be read, the
-/// others are parsed and not checked: what the missing file defines would be reported as unknown.
+/// As [`compile`], after a search that may have found something to say. Where a file could not be
+/// read, the others are parsed and not checked: what the missing file defines would be reported as
+/// unknown.
 #[must_use]
 pub fn compile_loaded(
     sources: &mut SourceMap,
@@ -49,8 +51,8 @@ fn defines_core(file: &ast::File) -> bool {
     header.name.iter().map(|segment| segment.text.as_str()).eq(check::CORE.split('.'))
 }
 
-/// Adds the core schema and parses it alone: the other files have been parsed. Its tree refers to the place that
-/// it has in `sources`, so it is parsed at the same place behind empty files.
+/// Adds the core schema and parses it alone: the other files have been parsed. Its tree refers to
+/// the place that it has in `sources`, so it is parsed at the same place behind empty files.
 fn parse_core(sources: &mut SourceMap) -> Option<ast::File> {
     let mut alone = SourceMap::new();
     for _ in sources.files() {

@@ -1,11 +1,13 @@
-//! Which module imports what, compared with `architecture.edges`, the table of `docs/architecture.md` as data.
+//! Which module imports what, compared with `architecture.edges`, the table of
+//! `docs/architecture.md` as data.
 //!
-//! Every path in every source file is visited: `use` items, types, expressions, macros. An edge leads from a
-//! module to another module of its crate, to another crate, or to a part of `std` that reaches outside the
-//! process. An edge that is not in the table fails, and so does a line of the table that nothing uses: a new
-//! edge is a visible diff of one line.
+//! Every path in every source file is visited: `use` items, types, expressions, macros. An edge
+//! leads from a module to another module of its crate, to another crate, or to a part of `std` that
+//! reaches outside the process. An edge that is not in the table fails, and so does a line of the
+//! table that nothing uses: a new edge is a visible diff of one line.
 //!
-//! `UPDATE_EDGES=1 cargo test --test architecture` writes the table anew, for its diff to be reviewed.
+//! `UPDATE_EDGES=1 cargo test --test architecture` writes the table anew, for its diff to be
+//! reviewed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -129,7 +131,8 @@ fn rust_files(directory: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// `src/emit/json/mod.rs` and `src/emit/json.rs` are `[emit, json]`; `lib.rs` and `main.rs` are the root.
+/// `src/emit/json/mod.rs` and `src/emit/json.rs` are `[emit, json]`; `lib.rs` and `main.rs` are the
+/// root.
 fn module_path(source: &Path, file: &Path) -> Vec<String> {
     let relative = file.strip_prefix(source).unwrap().with_extension("");
     let mut parts: Vec<String> =

@@ -1,5 +1,5 @@
-//! `Build` as a build script uses it. What it prints for Cargo is looked at by running it as a program: the
-//! quickstart example does.
+//! `Build` as a build script uses it. What it prints for Cargo is looked at by running it as a
+//! program: the quickstart example does.
 
 use std::fs;
 use std::path::Path;

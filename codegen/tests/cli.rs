@@ -1,4 +1,5 @@
-//! The program from end to end: exit statuses, what is written and what is not, and inputs that mean no good.
+//! The program from end to end: exit statuses, what is written and what is not, and inputs that
+//! mean no good.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -335,7 +336,8 @@ fn bad_input_is_a_diagnostic_within_bounds() {
     }
 }
 
-/// Runs on everything in a directory and expects a diagnostic in time, within the memory, and no output.
+/// Runs on everything in a directory and expects a diagnostic in time, within the memory, and no
+/// output.
 #[track_caller]
 fn rejected(name: &str, directory: &Path, code: &str) {
     // Two seconds are promised of an optimised build.

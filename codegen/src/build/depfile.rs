@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// The content of a dependency file. Each dependency is a target of its own, too, so that a build goes on when a
-/// schema has been removed.
+/// The content of a dependency file. Each dependency is a target of its own, too, so that a build
+/// goes on when a schema has been removed.
 #[must_use]
 pub fn depfile(outputs: &[PathBuf], dependencies: &BTreeSet<PathBuf>) -> Vec<u8> {
     let mut text = Vec::new();
@@ -28,8 +28,8 @@ pub fn depfile(outputs: &[PathBuf], dependencies: &BTreeSet<PathBuf>) -> Vec<u8>
     text
 }
 
-/// Spaces, `#` and `:` take a backslash, backslashes before them are doubled, and `$` is doubled. A newline
-/// cannot be written in a rule; it becomes `?`, which Make matches against any character.
+/// Spaces, `#` and `:` take a backslash, backslashes before them are doubled, and `$` is doubled. A
+/// newline cannot be written in a rule; it becomes `?`, which Make matches against any character.
 fn escape(text: &mut Vec<u8>, path: &Path) {
     let mut backslashes = 0;
     for &byte in path.as_os_str().as_encoded_bytes() {

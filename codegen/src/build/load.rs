@@ -1,7 +1,8 @@
 //! Reads the files of a compilation: given files, directories searched for `*.inspect`, imports.
 //!
-//! The result does not depend on the order in which paths are given: files are sorted by path, and a file that
-//! is reached twice is read once. Whatever cannot be read becomes a diagnostic, and the search goes on.
+//! The result does not depend on the order in which paths are given: files are sorted by path, and
+//! a file that is reached twice is read once. Whatever cannot be read becomes a diagnostic, and the
+//! search goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,8 +15,8 @@ use crate::source::SourceMap;
 /// The extension of a schema file.
 pub const EXTENSION: &str = "inspect";
 
-/// The most bytes that a schema file may have. Spans count in 32 bits, and no schema that a person wrote comes
-/// near.
+/// The most bytes that a schema file may have. Spans count in 32 bits, and no schema that a person
+/// wrote comes near.
 pub const MAX_FILE_SIZE: u64 = 64 << 20;
 
 /// What a search found.
@@ -27,7 +28,8 @@ pub struct Loaded {
     pub paths: Vec<PathBuf>,
     /// What could not be read.
     pub diagnostics: Diagnostics,
-    /// Every file and directory that the result depends on, sorted: those that a build has to watch.
+    /// Every file and directory that the result depends on, sorted: those that a build has to
+    /// watch.
     pub watched: BTreeSet<PathBuf>,
 }
 
@@ -75,7 +77,8 @@ pub fn read_text(path: &Path, name: &str) -> Result<String, Box<Diagnostic>> {
     if size > MAX_FILE_SIZE {
         return Err(Box::new(too_large(name)));
     }
-    // A pipe or a device has no size beforehand, and a file may grow: the limit holds for what is read.
+    // A pipe or a device has no size beforehand, and a file may grow: the limit holds for what is
+    // read.
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     file.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     text_of(bytes, name)
@@ -176,8 +179,8 @@ impl Search {
         }
     }
 
-    /// Searches a directory; `above` holds the real paths of those around it. Returns whether it had not been
-    /// searched before.
+    /// Searches a directory; `above` holds the real paths of those around it. Returns whether it
+    /// had not been searched before.
     fn directory(&mut self, path: &Path, imported: bool, above: &mut Vec<PathBuf>) -> bool {
         self.watched.insert(path.to_owned());
         let listing = fs::canonicalize(path).and_then(|real| {
@@ -214,8 +217,8 @@ impl Search {
         true
     }
 
-    /// Something in a directory. Names with a leading dot belong to other programs; of the rest only
-    /// directories and regular files named `*.inspect` count.
+    /// Something in a directory. Names with a leading dot belong to other programs; of the rest
+    /// only directories and regular files named `*.inspect` count.
     fn entry(&mut self, entry: &fs::DirEntry, imported: bool, above: &mut Vec<PathBuf>) {
         if entry.file_name().as_encoded_bytes().first() == Some(&b'.') {
             return;

@@ -1,5 +1,5 @@
-//! Files in, files out: what the program and build scripts share. Apart from `cli`, the only module that reads
-//! or writes anything.
+//! Files in, files out: what the program and build scripts share. Apart from `cli`, the only module
+//! that reads or writes anything.
 
 mod depfile;
 mod load;

@@ -20,9 +20,9 @@ use crate::source::SourceMap;
 /// }
 /// ```
 ///
-/// The crate then brings the generated modules in with `mod schemas { inspect_runtime::include_schemas!(); }`.
-/// No process is started and nothing outside the given paths is read; Cargo is told exactly which files and
-/// directories the result depends on.
+/// The crate then brings the generated modules in with `mod schemas {
+/// inspect_runtime::include_schemas!(); }`. No process is started and nothing outside the given
+/// paths is read; Cargo is told exactly which files and directories the result depends on.
 #[derive(Clone, Debug)]
 pub struct Build {
     schemas: Vec<PathBuf>,
@@ -63,8 +63,9 @@ impl Build {
         self
     }
 
-    /// Refers to a schema that another crate has generated, by the path of the module that includes it there:
-    /// `.extern_schema("linux.types", "::linux_types::schemas")`. The schema must be among the imports.
+    /// Refers to a schema that another crate has generated, by the path of the module that includes
+    /// it there: `.extern_schema("linux.types", "::linux_types::schemas")`. The schema must be
+    /// among the imports.
     #[must_use]
     pub fn extern_schema(mut self, schema: impl Into<String>, path: impl Into<String>) -> Self {
         self.extern_schemas.insert(schema.into(), path.into());
@@ -78,7 +79,8 @@ impl Build {
         self
     }
 
-    /// A target by its name or its triple; may repeat. Where it is not called, the one that Cargo builds for.
+    /// A target by its name or its triple; may repeat. Where it is not called, the one that Cargo
+    /// builds for.
     #[must_use]
     pub fn target(mut self, name: impl Into<String>) -> Self {
         self.targets.push(name.into());
@@ -99,8 +101,8 @@ impl Build {
         self
     }
 
-    /// Compiles and writes. Findings are printed on standard error, where Cargo shows them if the script fails;
-    /// warnings become warnings of the build.
+    /// Compiles and writes. Findings are printed on standard error, where Cargo shows them if the
+    /// script fails; warnings become warnings of the build.
     ///
     /// # Errors
     ///
@@ -150,9 +152,9 @@ impl Build {
         Ok(Generated { files, warnings: found })
     }
 
-    /// The given targets, or the one that Cargo builds for. A machine that has no C layouts of its own here is
-    /// no reason to fail: generated Rust speaks about every target, and what is written per target is written
-    /// for all.
+    /// The given targets, or the one that Cargo builds for. A machine that has no C layouts of its
+    /// own here is no reason to fail: generated Rust speaks about every target, and what is written
+    /// per target is written for all.
     fn wanted_targets(&self) -> Result<Vec<Target>, Vec<Diagnostic>> {
         if self.targets.is_empty() {
             let cargo = std::env::var("TARGET").ok();
@@ -223,8 +225,8 @@ fn announce(found: &[Diagnostic], sources: &SourceMap) {
     }
 }
 
-/// Why [`Build::run`] failed. Its `Display` form is the whole story; its `Debug` form, which `main` prints, is
-/// short, since findings have been printed already.
+/// Why [`Build::run`] failed. Its `Display` form is the whole story; its `Debug` form, which `main`
+/// prints, is short, since findings have been printed already.
 pub struct BuildError(Problem);
 
 enum Problem {

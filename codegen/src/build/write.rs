@@ -1,9 +1,9 @@
 //! Writes outputs: all of them or none, and only what changes.
 //!
-//! Every new content is written beside its place first; when all are there, they are renamed into place. A file
-//! whose content would not change is not touched, so that a build sees no change where there is none. Nothing
-//! is ever deleted: a file of a schema that has gone stays until its owner removes it, since two runs may
-//! share a directory and neither knows the other's files.
+//! Every new content is written beside its place first; when all are there, they are renamed into
+//! place. A file whose content would not change is not touched, so that a build sees no change
+//! where there is none. Nothing is ever deleted: a file of a schema that has gone stays until its
+//! owner removes it, since two runs may share a directory and neither knows the other's files.
 
 use std::ffi::OsString;
 use std::fs;
@@ -74,8 +74,8 @@ fn differs(path: &Path, content: &[u8]) -> Result<bool, WriteError> {
     }
 }
 
-/// Files that are written beside their place and not yet renamed. Dropped before `commit` has renamed them,
-/// they are removed again.
+/// Files that are written beside their place and not yet renamed. Dropped before `commit` has
+/// renamed them, they are removed again.
 #[derive(Default)]
 struct Staged {
     files: Vec<(PathBuf, PathBuf)>,

@@ -1,4 +1,5 @@
-//! The command line as data: help texts, completions and man pages are made from the same definitions.
+//! The command line as data: help texts, completions and man pages are made from the same
+//! definitions.
 
 use std::path::PathBuf;
 
@@ -7,7 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::emit::Output;
 use crate::model::Target;
 
-/// Compiles `.inspect` schemas: Rust and C producers, decoders, JSON, BTF, tables and documentation.
+/// Compiles `.inspect` schemas: Rust and C producers, decoders, JSON, BTF, tables and
+/// documentation.
 #[derive(Debug, Parser)]
 #[command(
     name = "inspect-gen",

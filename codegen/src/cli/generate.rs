@@ -1,4 +1,5 @@
-//! `inspect-gen generate`: from schemas to files, or with `--check` to the list of files that differ.
+//! `inspect-gen generate`: from schemas to files, or with `--check` to the list of files that
+//! differ.
 
 use super::args::Generate;
 use super::output::{self, Terminal};

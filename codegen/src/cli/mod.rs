@@ -1,5 +1,6 @@
-//! The program: arguments in, an exit status out. Each command stands in a file of its own and uses the library
-//! as a build script would; here is what they share: compiling, reporting, and talking to a terminal.
+//! The program: arguments in, an exit status out. Each command stands in a file of its own and uses
+//! the library as a build script would; here is what they share: compiling, reporting, and talking
+//! to a terminal.
 
 mod args;
 mod explain;
@@ -52,7 +53,8 @@ fn run_with(arguments: Vec<OsString>) -> Status {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version are asked for and go to standard output; what cannot be printed has no reader.
+            // Help and version are asked for and go to standard output; what cannot be printed has
+            // no reader.
             let _ = error.print();
             return if error.use_stderr() { Status::Failed } else { Status::Done };
         }
@@ -69,8 +71,9 @@ fn run_with(arguments: Vec<OsString>) -> Status {
     }
 }
 
-/// `inspect-gen SCHEMA... -o OUT` is short for `inspect-gen generate SCHEMA... -o OUT`: where the first word is
-/// no command, `generate` is put before it. A word that is no path either was meant to be a command.
+/// `inspect-gen SCHEMA... -o OUT` is short for `inspect-gen generate SCHEMA... -o OUT`: where the
+/// first word is no command, `generate` is put before it. A word that is no path either was meant
+/// to be a command.
 fn with_command(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, String> {
     let mut first = 1;
     while let Some(argument) = arguments.get(first).and_then(|argument| argument.to_str()) {
@@ -106,7 +109,8 @@ struct Compiled {
     watched: std::collections::BTreeSet<std::path::PathBuf>,
 }
 
-/// Reads, parses and checks, and reports what was found. `Err` holds the status that the run ends with.
+/// Reads, parses and checks, and reports what was found. `Err` holds the status that the run ends
+/// with.
 fn compile(
     inputs: &Inputs,
     targets: &[Target],

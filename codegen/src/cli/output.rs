@@ -1,5 +1,5 @@
-//! What the program prints, and where: results on standard output, findings for people on standard error. A
-//! reader that goes away (`| head`) ends the printing, not the run with a message.
+//! What the program prints, and where: results on standard output, findings for people on standard
+//! error. A reader that goes away (`| head`) ends the printing, not the run with a message.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -48,7 +48,8 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
-    /// For a command whose result goes to standard output: findings go to standard error in every form.
+    /// For a command whose result goes to standard output: findings go to standard error in every
+    /// form.
     pub(super) fn beside_results(self) -> Self {
         Self { results_on_stdout: true, ..self }
     }
@@ -73,7 +74,8 @@ impl Reporter {
 }
 
 impl Reporter {
-    /// The first findings in full and how many more there are: a mangled file can have a hundred thousand.
+    /// The first findings in full and how many more there are: a mangled file can have a hundred
+    /// thousand.
     fn for_people(self, sources: &SourceMap, found: &[Diagnostic]) -> String {
         let shown = &found[..found.len().min(MAX_SHOWN)];
         let mut text = render::human(sources, shown, self.color);

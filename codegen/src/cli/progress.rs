@@ -1,5 +1,5 @@
-//! A line on the terminal that says what a long run is doing. It appears after a second and is wiped before
-//! anything else is printed.
+//! A line on the terminal that says what a long run is doing. It appears after a second and is
+//! wiped before anything else is printed.
 
 use std::io::{self, Write as _};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

@@ -1,9 +1,10 @@
-//! Documentation: one Markdown page for each schema, with what a reader of a dump wants to look up: classes and
-//! their numbers, property bits, rows, layouts, constants, consumers, and what each version brought.
+//! Documentation: one Markdown page for each schema, with what a reader of a dump wants to look up:
+//! classes and their numbers, property bits, rows, layouts, constants, consumers, and what each
+//! version brought.
 //!
-//! A layout is shown once for each set of targets that agree on it, on all targets: the page is the same
-//! wherever it is made. Names and documentation come from the schema; documentation is Markdown already and
-//! is copied as it is, everything else is escaped where it enters a table.
+//! A layout is shown once for each set of targets that agree on it, on all targets: the page is the
+//! same wherever it is made. Names and documentation come from the schema; documentation is
+//! Markdown already and is copied as it is, everything else is escaped where it enters a table.
 
 use std::fmt::Write as _;
 
@@ -481,7 +482,8 @@ impl Page<'_> {
     }
 }
 
-/// An aggregate's fields with those of anonymous aggregates behind each: the order of a view's parts.
+/// An aggregate's fields with those of anonymous aggregates behind each: the order of a view's
+/// parts.
 fn flattened(model: &Model, id: AggregateId) -> Vec<&Field> {
     let mut fields = Vec::new();
     for field in &model[id].fields {

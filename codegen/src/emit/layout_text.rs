@@ -1,5 +1,5 @@
-//! What `inspect-gen layout` prints for people: every struct with offsets, sizes, holes and cache lines, once
-//! for each set of targets that agree on it.
+//! What `inspect-gen layout` prints for people: every struct with offsets, sizes, holes and cache
+//! lines, once for each set of targets that agree on it.
 
 use std::fmt::Write as _;
 
@@ -7,8 +7,9 @@ use crate::emit::layout_view::{CACHE_LINE, LayoutView, Part, PartKind};
 use crate::emit::spell;
 use crate::model::{AggregateId, AggregateKind, Model, SchemaId, Target};
 
-/// The layouts of the emitted schemas on the given targets. With `wanted`, only of the types of this name:
-/// `log_record`, `linux.mm::log_record`, `pgdat.lock` for an inline one, `region` for an entry.
+/// The layouts of the emitted schemas on the given targets. With `wanted`, only of the types of
+/// this name: `log_record`, `linux.mm::log_record`, `pgdat.lock` for an inline one, `region` for an
+/// entry.
 ///
 /// The text is empty where no type has the wanted name.
 #[must_use]
@@ -43,8 +44,8 @@ enum Subject {
     Entry,
 }
 
-/// What has a layout, schema by schema: structs in the order of their definition, inline ones behind the one
-/// that holds them, the entry last.
+/// What has a layout, schema by schema: structs in the order of their definition, inline ones
+/// behind the one that holds them, the entry last.
 fn subjects(model: &Model) -> impl Iterator<Item = (SchemaId, String, Subject)> + '_ {
     let order = |id: &AggregateId| (model[*id].naming.origin, *id);
     model.emitted().flat_map(move |(schema, item)| {

@@ -1,8 +1,8 @@
-//! The layout of one aggregate on one target as a list of parts from its first byte to its last: fields,
-//! written padding, holes. JSON, the documentation and `layout` print it.
+//! The layout of one aggregate on one target as a list of parts from its first byte to its last:
+//! fields, written padding, holes. JSON, the documentation and `layout` print it.
 //!
-//! The numbers are those of the model. Nothing is laid out here: offsets of nested aggregates are added up,
-//! and what lies between two neighbours is called a hole.
+//! The numbers are those of the model. Nothing is laid out here: offsets of nested aggregates are
+//! added up, and what lies between two neighbours is called a hole.
 
 use crate::emit::spell;
 use crate::model::{AggregateId, Field, Model, SchemaId, Target, Type};
@@ -24,7 +24,8 @@ pub struct LayoutView {
     pub size: u64,
     /// Bytes.
     pub align: u32,
-    /// From the first byte to the last; the members of an anonymous aggregate follow it, one level deeper.
+    /// From the first byte to the last; the members of an anonymous aggregate follow it, one level
+    /// deeper.
     pub parts: Vec<Part>,
     /// Bytes of holes, tail padding included; whole bytes only.
     pub hole_bytes: u64,
@@ -45,8 +46,8 @@ pub struct Part {
     pub offset: u64,
     /// Bytes. For a bit-field, of its declared type.
     pub size: u64,
-    /// A bit-field's first bit from the start of the outermost aggregate and its width. For a hole that is not
-    /// whole bytes, its bits.
+    /// A bit-field's first bit from the start of the outermost aggregate and its width. For a hole
+    /// that is not whole bytes, its bits.
     pub bits: Option<(u64, u32)>,
 }
 
@@ -64,8 +65,8 @@ pub enum PartKind {
 }
 
 impl LayoutView {
-    /// The view of an aggregate; `None` where only the producer's compiler knows the layout, and for an
-    /// anonymous aggregate, which is part of the one around it.
+    /// The view of an aggregate; `None` where only the producer's compiler knows the layout, and
+    /// for an anonymous aggregate, which is part of the one around it.
     #[must_use]
     pub fn new(model: &Model, id: AggregateId, target: Target) -> Option<Self> {
         let aggregate = &model[id];
@@ -82,8 +83,8 @@ impl LayoutView {
         })
     }
 
-    /// The row of a schema's table: the core entry, what the schema appends, and what lies between. It is the
-    /// same on every target.
+    /// The row of a schema's table: the core entry, what the schema appends, and what lies between.
+    /// It is the same on every target.
     #[must_use]
     pub fn entry(model: &Model, id: SchemaId) -> Self {
         let schema = &model[id];
@@ -182,8 +183,8 @@ fn collect(model: &Model, id: AggregateId, target: Target, origin: Origin, parts
     push_hole(parts, origin, end_bit, layout.size * 8);
 }
 
-/// Says what lies between `from` and `to`, both in bits: the bits up to the next byte, then whole bytes, then
-/// the bits that remain.
+/// Says what lies between `from` and `to`, both in bits: the bits up to the next byte, then whole
+/// bytes, then the bits that remain.
 fn push_hole(parts: &mut Vec<Part>, origin: Origin, from: u64, to: u64) {
     let mut push = |from: u64, to: u64| {
         if from >= to {

@@ -1,7 +1,7 @@
 //! The emitters: a checked model in, files out.
 //!
-//! Each is a pure function of the model and decides everything in a plan or a view before it prints. None reads
-//! or writes a file, and none looks at another's output.
+//! Each is a pure function of the model and decides everything in a plan or a view before it
+//! prints. None reads or writes a file, and none looks at another's output.
 
 use std::collections::BTreeMap;
 
@@ -69,8 +69,8 @@ impl Output {
 /// What the emitters are told beside the model.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Schemas that are generated elsewhere, and the path of the Rust module that holds their modules:
-    /// `linux.types` in `::linux_types::schemas`.
+    /// Schemas that are generated elsewhere, and the path of the Rust module that holds their
+    /// modules: `linux.types` in `::linux_types::schemas`.
     pub extern_schemas: BTreeMap<String, String>,
 }
 

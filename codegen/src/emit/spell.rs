@@ -1,4 +1,5 @@
-//! The model's types, formulas and values as the language writes them, for the outputs that people read.
+//! The model's types, formulas and values as the language writes them, for the outputs that people
+//! read.
 
 use crate::model::{
     Aggregate, AggregateId, AggregateKind, CORE_PROPERTIES, ClassId, Formula, Length, Model,
@@ -6,8 +7,8 @@ use crate::model::{
 };
 use crate::operator::BinaryOperator;
 
-/// A type as a schema writes it. Names of other schemas are qualified; an inline aggregate is only named by
-/// its kind, since its fields are listed elsewhere.
+/// A type as a schema writes it. Names of other schemas are qualified; an inline aggregate is only
+/// named by its kind, since its fields are listed elsewhere.
 pub(crate) fn type_text(model: &Model, from: SchemaId, ty: &Type) -> String {
     let recurse = |ty: &Type| type_text(model, from, ty);
     match ty {
@@ -52,9 +53,9 @@ pub(crate) fn keyword(aggregate: &Aggregate) -> &'static str {
     }
 }
 
-/// The path of an aggregate in its schema: the name of a named one; for an inline one the path of the
-/// aggregate around it and the field's name, `parent.field`. `None` for an anonymous one, whose fields
-/// belong to the aggregate around it, as in C.
+/// The path of an aggregate in its schema: the name of a named one; for an inline one the path of
+/// the aggregate around it and the field's name, `parent.field`. `None` for an anonymous one, whose
+/// fields belong to the aggregate around it, as in C.
 pub(crate) fn aggregate_path(model: &Model, id: AggregateId) -> Option<String> {
     let aggregate = &model[id];
     let Some((parent, index)) = aggregate.parent else {

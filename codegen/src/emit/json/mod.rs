@@ -1,8 +1,8 @@
-//! JSON: the checked model of each schema with the layout of every struct on every target, for programs that
-//! are not ours.
+//! JSON: the checked model of each schema with the layout of every struct on every target, for
+//! programs that are not ours.
 //!
-//! `view` holds the documents as types, `build` fills them from the model, serde prints them. A layout does not
-//! depend on `--target`: the documents are the same wherever they are made.
+//! `view` holds the documents as types, `build` fills them from the model, serde prints them. A
+//! layout does not depend on `--target`: the documents are the same wherever they are made.
 
 mod build;
 mod view;
@@ -27,11 +27,11 @@ pub fn emit(model: &Model, sources: &SourceMap) -> Files {
         .collect()
 }
 
-/// The layouts of every struct of the emitted schemas on one target, by name: what
-/// `inspect-gen layout --json --target T` prints.
+/// The layouts of every struct of the emitted schemas on one target, by name: what `inspect-gen
+/// layout --json --target T` prints.
 ///
-/// A name is that of the schema (`log_record`), and `parent.field` for an inline struct or union. Where two
-/// schemas of the run have a struct of one name, both are qualified (`linux.mm::zone`).
+/// A name is that of the schema (`log_record`), and `parent.field` for an inline struct or union.
+/// Where two schemas of the run have a struct of one name, both are qualified (`linux.mm::zone`).
 #[must_use]
 pub fn layout_json(model: &Model, target: Target) -> serde_json::Value {
     let mut by_name: BTreeMap<String, Vec<(SchemaId, StructLayout)>> = BTreeMap::new();
@@ -53,8 +53,8 @@ pub fn layout_json(model: &Model, target: Target) -> serde_json::Value {
     serde_json::to_value(TargetLayouts { structs }).unwrap_or_default()
 }
 
-/// The layouts of a schema's structs on one target, by name. Captured ones are absent: only the producer's
-/// compiler knows them.
+/// The layouts of a schema's structs on one target, by name. Captured ones are absent: only the
+/// producer's compiler knows them.
 fn struct_layouts(
     model: &Model,
     schema: SchemaId,

@@ -12,8 +12,8 @@ pub(super) struct Document {
     pub(super) schema: String,
     pub(super) version: u32,
     pub(super) latest: u32,
-    /// A relative path as it was given; of an absolute one the last part, since the rest says something about
-    /// one machine only.
+    /// A relative path as it was given; of an absolute one the last part, since the rest says
+    /// something about one machine only.
     pub(super) file: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) docs: String,
@@ -126,7 +126,8 @@ pub(super) enum TypeForm {
     Opaque,
     Aggregate {
         schema: String,
-        /// Absent for an anonymous one: its fields stand in `fields` of the field that has this type.
+        /// Absent for an anonymous one: its fields stand in `fields` of the field that has this
+        /// type.
         #[serde(skip_serializing_if = "Option::is_none")]
         name: Option<String>,
     },
