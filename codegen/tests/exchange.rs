@@ -125,3 +125,25 @@ fn every_form_goes_both_ways() {
         assert_eq!(printed, without_consumers(FORMS_TEXT), "C on {} to Rust", cross.target);
     }
 }
+
+const CACHED: &str = include_str!("../../schema/daemon.inspect");
+const CACHED_TEXT: &str = include_str!("exchange/cached.txt");
+
+#[test]
+fn a_schema_of_the_repository_goes_both_ways() {
+    let workshop = Workshop::new(&[CACHED], include_str!("exchange/cached.rs"));
+    let [table, structs] = workshop.files("rust");
+    workshop.rust(&["write", &table, &structs]);
+    assert_eq!(workshop.rust(&["read", &table, &structs]), CACHED_TEXT, "Rust to Rust");
+    if has("gcc") {
+        let printed = workshop.from_rust_to_c("exchange/cached_read.c", &[]);
+        assert_eq!(printed, CACHED_TEXT, "Rust to C");
+    }
+    // Rows that C registers refer to no texts but their names.
+    let unlabelled =
+        CACHED_TEXT.replace("label=the log", "label=").replace("label=peers", "label=");
+    for cross in runnable() {
+        let printed = workshop.from_c_to_rust(cross, "exchange/cached_write.c", "cached_state");
+        assert_eq!(printed, unlabelled, "C on {} to Rust", cross.target);
+    }
+}
