@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use inspect_format::hash;
+
 use super::attributes::{Place, find};
 use super::constants::Range;
 use super::layout::{Extent, type_extent};
@@ -139,7 +141,7 @@ impl<'a> Checker<'a> {
         {
             return number as u32;
         }
-        class_number(&self.schemas[schema].name, &item.name.text)
+        hash::class_number(&self.schemas[schema].name, &item.name.text)
     }
 
     fn check_class_numbers(&mut self) {
@@ -602,11 +604,4 @@ const PAIR_KEYS: [&str; 4] = ["end", "count", "file", "line"];
 
 pub(super) fn setting<'b>(settings: &'b [ast::Setting], key: &str) -> Option<&'b ast::Setting> {
     settings.iter().find(|setting| setting.key.text == key)
-}
-
-/// The number of a class: the low 31 bits of FNV-1a over schema, NUL and class.
-fn class_number(schema: &str, class: &str) -> u32 {
-    let bytes = schema.bytes().chain([0]).chain(class.bytes());
-    bytes.fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-        & 0x7fff_ffff
 }
