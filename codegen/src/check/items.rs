@@ -294,9 +294,22 @@ impl<'a> Checker<'a> {
             }
             known.extend(members.iter().map(|member| member.name.text.as_str()));
         }
-        let diagnostic = unknown_name("property", word, &known);
+        let mut diagnostic = unknown_name("property", word, &known);
+        if diagnostic.suggestion.is_none() && self.schemas[schema].properties.is_none() {
+            diagnostic = diagnostic
+                .help(format!("a schema declares its own: `properties facts {{ {} }}`", word.text));
+        }
         self.push(diagnostic);
         None
+    }
+
+    /// Whether a word is a property of the schema or of the format.
+    pub(super) fn is_property(&self, schema: SchemaIndex, word: &str) -> bool {
+        [Some(schema), self.core].into_iter().flatten().any(|owner| {
+            let members = self.schemas[owner].properties.map(|item| &item.kind);
+            matches!(members, Some(ast::ItemKind::Properties { members })
+                if members.iter().any(|member| member.name.text == word))
+        })
     }
 
     fn build_entry(&mut self, schema: SchemaIndex) -> Entry {
