@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::quote;
 
 use super::plan::{Form, Piece, Plan};
 use super::types::{groups, ident, number};
@@ -29,9 +29,19 @@ pub(super) fn member_name(aggregate: &Aggregate, index: usize) -> Ident {
             let padding = aggregate.fields[index].is_padding();
             let kind = |field: &&Field| field.naming.is_none() && field.is_padding() == padding;
             let before = aggregate.fields[..index].iter().filter(kind).count();
-            if padding { format_ident!("_pad{before}") } else { format_ident!("anonymous{before}") }
+            let word = if padding { "_pad" } else { "anonymous" };
+            unclaimed(aggregate, format!("{word}{before}"))
         }
     }
+}
+
+/// A name for a member that the schema does not name, out of the way of those that it does.
+fn unclaimed(aggregate: &Aggregate, mut name: String) -> Ident {
+    let named = aggregate.fields.iter().filter_map(|field| field.naming.as_ref());
+    while named.clone().any(|naming| naming.rust == name) {
+        name.push('_');
+    }
+    ident(&name)
 }
 
 fn repr(packed: bool, align: Option<u32>) -> TokenStream {
@@ -65,12 +75,12 @@ fn structure(
                 zeros.extend(zero);
             }
             Piece::Gap(size) => {
-                let (gap, size) = (format_ident!("_gap{index}"), number(*size));
+                let (gap, size) = (unclaimed(aggregate, format!("_gap{index}")), number(*size));
                 fields.extend(quote!(#[doc(hidden)] pub #gap: [u8; #size],));
                 zeros.extend(quote!(#gap: [0; #size],));
             }
             Piece::Bits { size, fields: range, little, big } => {
-                let (bits, size) = (format_ident!("_bits{index}"), number(*size));
+                let (bits, size) = (unclaimed(aggregate, format!("_bits{index}")), number(*size));
                 fields.extend(quote!(#[doc(hidden)] pub #bits: [u8; #size],));
                 zeros.extend(quote!(#bits: [0; #size],));
                 let places = range.clone().zip(little.iter().zip(big));
