@@ -59,6 +59,13 @@ pub(super) struct Scope<'a> {
     used: HashMap<(NameSpace, &'a str), (SchemaIndex, Found, &'a ast::Name)>,
 }
 
+impl<'a> Scope<'a> {
+    /// The names of the schema's own types, in no order.
+    pub(super) fn own_types(&self) -> impl Iterator<Item = &'a str> {
+        self.own.keys().filter(|(space, _)| *space == NameSpace::Type).map(|(_, name)| *name)
+    }
+}
+
 /// Words that name a type in the language and therefore no item.
 pub(super) fn is_type_word(word: &str) -> bool {
     const OTHERS: [&str; 9] =
