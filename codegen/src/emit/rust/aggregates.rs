@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::quote;
 
 use super::plan::{Form, Piece, Plan};
 use super::types::{groups, ident, number};
@@ -29,9 +29,21 @@ pub(super) fn member_name(aggregate: &Aggregate, index: usize) -> Ident {
             let padding = aggregate.fields[index].is_padding();
             let kind = |field: &&Field| field.naming.is_none() && field.is_padding() == padding;
             let before = aggregate.fields[..index].iter().filter(kind).count();
-            if padding { format_ident!("_pad{before}") } else { format_ident!("anonymous{before}") }
+            free_name(aggregate, &format!("{}{before}", if padding { "_pad" } else { "anonymous" }))
         }
     }
+}
+
+/// A name for a member that the schema does not name, out of the way of those that it does.
+fn free_name(aggregate: &Aggregate, name: &str) -> Ident {
+    let mut name = name.to_owned();
+    let taken = |name: &str| {
+        aggregate.fields.iter().filter_map(|it| it.naming.as_ref()).any(|it| it.rust == name)
+    };
+    while taken(&name) {
+        name.push('_');
+    }
+    ident(&name)
 }
 
 fn repr(packed: bool, align: Option<u32>) -> TokenStream {
@@ -65,12 +77,12 @@ fn structure(
                 zeros.extend(zero);
             }
             Piece::Gap(size) => {
-                let (gap, size) = (format_ident!("_gap{index}"), number(*size));
+                let (gap, size) = (free_name(aggregate, &format!("_gap{index}")), number(*size));
                 fields.extend(quote!(#[doc(hidden)] pub #gap: [u8; #size],));
                 zeros.extend(quote!(#gap: [0; #size],));
             }
             Piece::Bits { size, fields: range, little, big } => {
-                let (bits, size) = (format_ident!("_bits{index}"), number(*size));
+                let (bits, size) = (free_name(aggregate, &format!("_bits{index}")), number(*size));
                 fields.extend(quote!(#[doc(hidden)] pub #bits: [u8; #size],));
                 zeros.extend(quote!(#bits: [0; #size],));
                 let places = range.clone().zip(little.iter().zip(big));
@@ -237,6 +249,7 @@ fn union(plan: &Plan<'_>, id: AggregateId, packed: bool, align: Option<u32>) -> 
         fields.extend(quote!(#docs pub #name: #ty,));
     }
     let size = size_expression(plan, id);
+    let bytes = free_name(aggregate, "_bytes");
     let derives = plan.forms.is_copy(id).then(|| quote!(#[derive(Clone, Copy)]));
     let text = format!("{} {{ .. }}", aggregate.naming.rust);
     let (size, size_item) = size;
@@ -247,12 +260,12 @@ fn union(plan: &Plan<'_>, id: AggregateId, packed: bool, align: Option<u32>) -> 
         pub union #name {
             #fields
             #[doc(hidden)]
-            pub _bytes: [u8; #size],
+            pub #bytes: [u8; #size],
         }
         impl #name {
             #size_item
             /// All bytes zero.
-            pub const ZERO: Self = Self { _bytes: [0; #size] };
+            pub const ZERO: Self = Self { #bytes: [0; #size] };
         }
         impl ::core::fmt::Debug for #name {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
