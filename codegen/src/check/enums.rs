@@ -212,7 +212,7 @@ impl<'a> Checker<'a> {
             let message = "a member of an enum has one value";
             self.push(
                 Diagnostic::new(Code::E0402, last.span, message)
-                    .help("ranges of bits belong into `flags`"),
+                    .help("ranges of bits belong in `flags`"),
             );
         }
         match self.value(schema, &written.first, range, "a member's value")? {
@@ -355,7 +355,7 @@ impl<'a> Checker<'a> {
             } else {
                 self.member_c_name(schema, &item.name.text, &member.name.text)
             };
-            let rust = names::rust_identifier(&names::camel_case(&member.name.text));
+            let rust = names::rust_member(&names::camel_case(&member.name.text));
             let naming = self.member_naming(schema, member, (c, rust));
             built.push(EnumMember { naming, value });
         }
@@ -397,7 +397,7 @@ impl<'a> Checker<'a> {
                 continue;
             }
             let c = self.member_c_name(schema, owner, &member.name.text);
-            let rust = names::rust_identifier(&names::upper_case(&member.name.text));
+            let rust = names::rust_member(&names::upper_case(&member.name.text));
             let naming = self.member_naming(schema, member, (c, rust));
             built.push(FlagMember { naming, first, last });
         }

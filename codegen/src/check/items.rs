@@ -113,7 +113,7 @@ impl<'a> Checker<'a> {
     fn item_naming(&mut self, schema: SchemaIndex, item: &'a ast::Item, infix: &str) -> Naming {
         let prefix = names::schema_word(&self.schemas[schema].name);
         let c = names::c_identifier(&format!("{prefix}_{infix}{}", item.name.text));
-        let rust = names::rust_identifier(&names::camel_case(&item.name.text));
+        let rust = names::rust_type(&item.name.text);
         self.naming(schema, &item.name, &item.docs, &item.attributes, (c, rust))
     }
 
@@ -184,7 +184,7 @@ impl<'a> Checker<'a> {
         let rust_constant = naming.rust.clone();
         let renamed = find(&item.attributes, "rust_name").is_some();
         if !renamed {
-            naming.rust = names::rust_identifier(&names::camel_case(&item.name.text));
+            naming.rust = names::rust_type(&item.name.text);
         }
         let number = self.class_number(id);
         let target = self.resolve_type(schema, Where::Class, target, None)?;
@@ -315,10 +315,14 @@ impl<'a> Checker<'a> {
     fn build_entry(&mut self, schema: SchemaIndex) -> Entry {
         let Some(item) = self.schemas[schema].entry else {
             let prefix = names::schema_word(&self.schemas[schema].name);
+            // A schema's own `entry` comes first: the core entry has no name but this one.
+            let mut own = self.schemas[schema].scope.own_types();
+            let taken = own.any(|name| names::camel_case(name) == "Entry");
+            let end = if taken { "_" } else { "" };
             let naming = Naming {
                 name: "entry".to_owned(),
-                c: format!("{prefix}_entry"),
-                rust: "Entry".to_owned(),
+                c: format!("{prefix}_entry{end}"),
+                rust: format!("Entry{end}"),
                 docs: String::new(),
                 origin: self.schemas[schema].header.span,
                 lifetime: forever(),
@@ -435,10 +439,7 @@ impl<'a> Checker<'a> {
                 self.error(Code::E0807, field.span, message);
                 None
             })?;
-        let derived = (
-            names::c_identifier(&name.text),
-            names::rust_identifier(&names::snake_case(&name.text)),
-        );
+        let derived = (names::c_identifier(&name.text), names::rust_entry_field(&name.text));
         Some(EntryField {
             naming: self.naming(schema, name, &field.docs, &field.attributes, derived),
             ty,

@@ -59,6 +59,13 @@ pub(super) struct Scope<'a> {
     used: HashMap<(NameSpace, &'a str), (SchemaIndex, Found, &'a ast::Name)>,
 }
 
+impl<'a> Scope<'a> {
+    /// The names of the schema's own types, in no order.
+    pub(super) fn own_types(&self) -> impl Iterator<Item = &'a str> {
+        self.own.keys().filter(|(space, _)| *space == NameSpace::Type).map(|(_, name)| *name)
+    }
+}
+
 /// Words that name a type in the language and therefore no item.
 pub(super) fn is_type_word(word: &str) -> bool {
     const OTHERS: [&str; 9] =
@@ -335,7 +342,7 @@ impl<'a> Checker<'a> {
             known.extend(Scalar::ALL.iter().map(|scalar| scalar.word()));
         }
         known.sort_unstable();
-        let diagnostic = match foreign_scalar(&name.text).filter(|_| space == NameSpace::Type) {
+        let diagnostic = match foreign_word(space, &name.text) {
             Some(word) => unknown_name(space.word(), name, &[]).suggest(
                 format!("write `{word}`"),
                 name.span,
@@ -390,9 +397,12 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// The language's word for a scalar as C, the kernel and Rust call it. By spelling alone, `uint32` would
-/// be nearest to `uint`.
-fn foreign_scalar(word: &str) -> Option<&'static str> {
+/// The language's word for what C, the kernel and Rust call otherwise. By spelling alone, `uint32` would be
+/// nearest to `uint`.
+fn foreign_word(space: NameSpace, word: &str) -> Option<&'static str> {
+    if space != NameSpace::Type {
+        return None;
+    }
     Some(match word {
         "uint8_t" | "uint8" | "__u8" | "byte" => "u8",
         "uint16_t" | "uint16" | "__u16" => "u16",

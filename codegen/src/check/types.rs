@@ -126,7 +126,7 @@ impl<'a> Checker<'a> {
             let prefix = names::schema_word(&self.schemas[schema].name);
             names::c_identifier(&format!("{prefix}_{}", item.name.text))
         };
-        let rust = names::rust_identifier(&names::camel_case(&item.name.text));
+        let rust = names::rust_type(&item.name.text);
         let mut naming = self.naming(schema, &item.name, &item.docs, &item.attributes, (c, rust));
         if let Some(typedef) = self.name_attribute(&item.attributes, "c_type") {
             naming.c = typedef;
@@ -249,7 +249,7 @@ impl<'a> Checker<'a> {
     fn misplaced(&mut self, span: Span, word: &str, belongs: &str) -> Option<Type> {
         self.push(
             Diagnostic::new(Code::E0302, span, format!("`{word}` cannot stand here"))
-                .help(format!("it belongs into {belongs}")),
+                .help(format!("it belongs in {belongs}")),
         );
         None
     }

@@ -66,11 +66,36 @@ pub fn schema_word(name: &str) -> String {
     name.replace('.', "_")
 }
 
-/// A name that Rust takes as an identifier in every edition from 2018 to 2024, and that no method of a view
-/// or a row is called.
+/// A name that Rust takes as an identifier in every edition from 2018 to 2024.
 #[must_use]
 pub fn rust_identifier(name: &str) -> String {
     avoid(name, RUST_KEYWORDS)
+}
+
+/// The name of a type in Rust. Those of the prelude that generated code uses itself get a `_` as keywords do: a
+/// struct `Option` would take the place of the real one in its module, and in every `use module::*`.
+#[must_use]
+pub fn rust_type(name: &str) -> String {
+    avoid(&rust_identifier(&camel_case(name)), RUST_PRELUDE)
+}
+
+/// Whether generated modules use the name of this type themselves.
+#[must_use]
+pub fn is_rust_prelude(name: &str) -> bool {
+    RUST_PRELUDE.binary_search(&name).is_ok()
+}
+
+/// The name of a constant of a type, where each type has a `ZERO`: that of a member of an enum, as a type is
+/// spelt, or of a set of flags, in capitals.
+#[must_use]
+pub fn rust_member(name: &str) -> String {
+    avoid(&rust_identifier(name), &["ZERO"])
+}
+
+/// The name of a field of an entry, beside the methods that every entry and every row has.
+#[must_use]
+pub fn rust_entry_field(name: &str) -> String {
+    avoid(&rust_identifier(&snake_case(name)), ENTRY_METHODS)
 }
 
 /// A name that C99 to C23, C++17 and the preprocessors of GCC and Clang leave alone.
@@ -92,7 +117,15 @@ const RUST_KEYWORDS: &[&str] = &[
     "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
-/// Sorted. Keywords of C23 and C++17 with the alternative tokens, GNU spellings included.
+/// Sorted. Names of the prelude that stand by themselves in generated code.
+const RUST_PRELUDE: &[&str] =
+    &["Err", "ExactSizeIterator", "Iterator", "None", "Ok", "Option", "Result", "Some"];
+
+/// Sorted. Methods of a generated entry or row whose names no word of the format takes.
+const ENTRY_METHODS: &[&str] = &["core", "new", "of", "raw", "region"];
+
+/// Sorted. Keywords of C23 and C++17 with the alternative tokens, and the types that
+/// generated headers are written with: in C++ a member so called would change what the next one means.
 const C_KEYWORDS: &[&str] = &[
     "NULL",
     "alignas",
@@ -142,6 +175,11 @@ const C_KEYWORDS: &[&str] = &[
     "if",
     "inline",
     "int",
+    "int16_t",
+    "int32_t",
+    "int64_t",
+    "int8_t",
+    "intptr_t",
     "long",
     "mutable",
     "namespace",
@@ -155,6 +193,7 @@ const C_KEYWORDS: &[&str] = &[
     "or_eq",
     "private",
     "protected",
+    "ptrdiff_t",
     "public",
     "register",
     "reinterpret_cast",
@@ -163,7 +202,9 @@ const C_KEYWORDS: &[&str] = &[
     "return",
     "short",
     "signed",
+    "size_t",
     "sizeof",
+    "ssize_t",
     "static",
     "static_assert",
     "static_cast",
@@ -180,6 +221,11 @@ const C_KEYWORDS: &[&str] = &[
     "typename",
     "typeof",
     "typeof_unqual",
+    "uint16_t",
+    "uint32_t",
+    "uint64_t",
+    "uint8_t",
+    "uintptr_t",
     "union",
     "unsigned",
     "using",
@@ -222,10 +268,14 @@ mod tests {
 
     #[test]
     fn reserved_words_are_sorted_and_avoided() {
-        for list in [RUST_KEYWORDS, C_KEYWORDS, C_MACROS] {
+        for list in [RUST_KEYWORDS, RUST_PRELUDE, ENTRY_METHODS, C_KEYWORDS, C_MACROS] {
             assert!(list.is_sorted(), "binary search needs a sorted list");
         }
         assert_eq!(rust_identifier("self"), "self_");
+        assert_eq!(rust_type("option"), "Option_");
+        assert_eq!(rust_member("ZERO"), "ZERO_");
+        assert_eq!(rust_entry_field("New"), "new_");
+        assert_eq!(c_identifier("uint32_t"), "uint32_t_");
         assert_eq!(c_identifier("linux"), "linux_");
         assert_eq!(c_identifier("template"), "template_");
         assert_eq!(c_identifier("length"), "length");

@@ -320,8 +320,8 @@ impl Writer<'_> {
             return None;
         }
         let word = schema_word(&self.model[schema].name);
-        let size = format!("view->layouts->{word}.layouts[{prefix}_LAYOUT].size");
-        Some((view, format!("&view->layouts->{word}"), size))
+        let size = format!("view->layouts->of_{word}.layouts[{prefix}_LAYOUT].size");
+        Some((view, format!("&view->layouts->of_{word}"), size))
     }
 
     fn aggregate(&mut self, field: &Accessor<'_>, id: AggregateId, docs: &str) {

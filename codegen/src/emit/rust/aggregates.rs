@@ -29,18 +29,16 @@ pub(super) fn member_name(aggregate: &Aggregate, index: usize) -> Ident {
             let padding = aggregate.fields[index].is_padding();
             let kind = |field: &&Field| field.naming.is_none() && field.is_padding() == padding;
             let before = aggregate.fields[..index].iter().filter(kind).count();
-            free_name(aggregate, &format!("{}{before}", if padding { "_pad" } else { "anonymous" }))
+            let word = if padding { "_pad" } else { "anonymous" };
+            unclaimed(aggregate, format!("{word}{before}"))
         }
     }
 }
 
 /// A name for a member that the schema does not name, out of the way of those that it does.
-fn free_name(aggregate: &Aggregate, name: &str) -> Ident {
-    let mut name = name.to_owned();
-    let taken = |name: &str| {
-        aggregate.fields.iter().filter_map(|it| it.naming.as_ref()).any(|it| it.rust == name)
-    };
-    while taken(&name) {
+fn unclaimed(aggregate: &Aggregate, mut name: String) -> Ident {
+    let named = aggregate.fields.iter().filter_map(|field| field.naming.as_ref());
+    while named.clone().any(|naming| naming.rust == name) {
         name.push('_');
     }
     ident(&name)
@@ -77,12 +75,12 @@ fn structure(
                 zeros.extend(zero);
             }
             Piece::Gap(size) => {
-                let (gap, size) = (free_name(aggregate, &format!("_gap{index}")), number(*size));
+                let (gap, size) = (unclaimed(aggregate, format!("_gap{index}")), number(*size));
                 fields.extend(quote!(#[doc(hidden)] pub #gap: [u8; #size],));
                 zeros.extend(quote!(#gap: [0; #size],));
             }
             Piece::Bits { size, fields: range, little, big } => {
-                let (bits, size) = (free_name(aggregate, &format!("_bits{index}")), number(*size));
+                let (bits, size) = (unclaimed(aggregate, format!("_bits{index}")), number(*size));
                 fields.extend(quote!(#[doc(hidden)] pub #bits: [u8; #size],));
                 zeros.extend(quote!(#bits: [0; #size],));
                 let places = range.clone().zip(little.iter().zip(big));
@@ -256,7 +254,7 @@ fn union(plan: &Plan<'_>, id: AggregateId, packed: bool, align: Option<u32>) -> 
         fields.extend(quote!(#docs pub #name: #ty,));
     }
     let size = size_expression(plan, id);
-    let bytes = free_name(aggregate, "_bytes");
+    let bytes = unclaimed(aggregate, "_bytes".to_owned());
     let derives = plan.forms.is_copy(id).then(|| quote!(#[derive(Clone, Copy)]));
     let text = format!("{} {{ .. }}", aggregate.naming.rust);
     let (size, size_item) = size;

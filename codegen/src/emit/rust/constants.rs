@@ -51,7 +51,8 @@ pub(super) fn properties(plan: &Plan<'_>) -> TokenStream {
     }
 }
 
-/// `class::LOG`, its number, and `class::Log`, its type.
+/// `class::LOG`, its number, and `class::Log`, its type. The type has braces so that it is no value: a class
+/// `a` would give both the constant and the type the name `A`.
 pub(super) fn classes(plan: &Plan<'_>) -> TokenStream {
     if plan.schema.classes.is_empty() {
         return TokenStream::new();
@@ -71,7 +72,7 @@ pub(super) fn classes(plan: &Plan<'_>) -> TokenStream {
             pub const #constant: u32 = #number_;
             #docs
             #[derive(Clone, Copy, Debug)]
-            pub struct #name;
+            pub struct #name {}
             impl rt::Class for #name {
                 type Format = super::#entry;
                 type Target = #target;

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::quote;
 
 use super::aggregates::list;
 use super::bytes::first_bit;
@@ -361,7 +361,7 @@ impl View<'_, '_> {
                 None => {}
             }
         }
-        let name = format_ident!("{}_arm", naming.rust);
+        let name = self.method(format!("{}_arm", naming.rust));
         let doc = format!(" The arm of `{}` that its tag says is valid.", naming.name);
         Some(quote! {
             #[doc = #doc]
@@ -375,6 +375,18 @@ impl View<'_, '_> {
         })
     }
 
+    /// A name for a method, out of the way of the fields'.
+    fn method(&self, mut name: String) -> proc_macro2::Ident {
+        let taken = |name: &str| {
+            let mut fields = self.hoisted.iter().filter_map(|it| it.field.naming.as_ref());
+            fields.any(|naming| naming.rust == name)
+        };
+        while taken(&name) {
+            name.push('_');
+        }
+        ident(&name)
+    }
+
     /// The method that holds fields with a fixed value against it.
     fn check(&self) -> Option<TokenStream> {
         let checks: Vec<TokenStream> = self
@@ -386,15 +398,7 @@ impl View<'_, '_> {
         if checks.is_empty() {
             return None;
         }
-        let mut name = "check".to_owned();
-        while self
-            .hoisted
-            .iter()
-            .any(|it| it.field.naming.as_ref().is_some_and(|it| it.rust == name))
-        {
-            name.push('_');
-        }
-        let name = ident(&name);
+        let name = self.method("check".to_owned());
         Some(quote! {
             /// An error where a field does not hold the value that it always has.
             pub fn #name(self) -> Result<(), rt::Mismatch> {

@@ -216,6 +216,9 @@ fn help(text: &str, found: &Found<'_>, expected: &[Rule]) -> Option<&'static str
     if in_fields && is_name && text[..found.start].trim_end().ends_with(char::is_alphanumeric) {
         return Some("a name comes first, then `:` and its type");
     }
+    if expects_item(expected) && found.text == "union" {
+        return Some("a union stands in a struct: `struct name { body: union { .. } }`");
+    }
     if expects_item(expected) {
         return Some(
             "items begin with `schema`, `use`, `const`, `extern`, `properties`, `enum`, `flags`, \
