@@ -62,7 +62,7 @@ impl Workshop {
     }
 
     /// Rust writes, C reads: what C printed.
-    fn from_rust_to_c(&self, consumer: &str, arguments: &[&str]) -> String {
+    fn rust_to_c(&self, consumer: &str, arguments: &[&str]) -> String {
         let [table, structs] = self.files("rust");
         self.rust(&["write", &table, &structs]);
         let sanitized =
@@ -74,7 +74,7 @@ impl Workshop {
     }
 
     /// C writes on a machine, Rust reads: what Rust printed.
-    fn from_c_to_rust(&self, cross: &Cross, producer: &str, schema: &str) -> String {
+    fn c_to_rust(&self, cross: &Cross, producer: &str, schema: &str) -> String {
         let mut flags = vec!["-std=c99", "-O2", "-static"];
         flags.extend(cross.flags);
         let source = format!("{schema}.inspect.c");
@@ -117,11 +117,11 @@ fn every_form_goes_both_ways() {
     let printed = workshop.rust(&["read", &table, &structs]);
     assert_eq!(printed, without_consumers(&uncaptured), "Rust to Rust");
     if has("gcc") {
-        let printed = workshop.from_rust_to_c("c/consume.c", &["uncaptured"]);
+        let printed = workshop.rust_to_c("c/consume.c", &["uncaptured"]);
         assert_eq!(printed, uncaptured, "Rust to C");
     }
     for cross in runnable() {
-        let printed = workshop.from_c_to_rust(cross, "c/produce.c", "tests_forms");
+        let printed = workshop.c_to_rust(cross, "c/produce.c", "tests_forms");
         assert_eq!(printed, without_consumers(FORMS_TEXT), "C on {} to Rust", cross.target);
     }
 }
@@ -136,14 +136,14 @@ fn a_schema_of_the_repository_goes_both_ways() {
     workshop.rust(&["write", &table, &structs]);
     assert_eq!(workshop.rust(&["read", &table, &structs]), CACHED_TEXT, "Rust to Rust");
     if has("gcc") {
-        let printed = workshop.from_rust_to_c("exchange/cached_read.c", &[]);
+        let printed = workshop.rust_to_c("exchange/cached_read.c", &[]);
         assert_eq!(printed, CACHED_TEXT, "Rust to C");
     }
     // Rows that C registers refer to no texts but their names.
     let unlabelled =
         CACHED_TEXT.replace("label=the log", "label=").replace("label=peers", "label=");
     for cross in runnable() {
-        let printed = workshop.from_c_to_rust(cross, "exchange/cached_write.c", "cached_state");
+        let printed = workshop.c_to_rust(cross, "exchange/cached_write.c", "cached_state");
         assert_eq!(printed, unlabelled, "C on {} to Rust", cross.target);
     }
 }

@@ -106,10 +106,11 @@ pub fn kinds<'a>(
 /// what the others refer to.
 fn written(model: &Model, builds_on: impl Fn(SchemaId, SchemaId) -> bool) -> Vec<SchemaId> {
     let mut schemas: Vec<SchemaId> = model.emitted().map(|(id, _)| id).collect();
-    if let Some(core) = model.schema("inspect.core") {
-        if !schemas.contains(&core) && schemas.iter().any(|&id| builds_on(id, core)) {
-            schemas.push(core);
-        }
+    if let Some(core) = model.schema("inspect.core")
+        && !schemas.contains(&core)
+        && schemas.iter().any(|&id| builds_on(id, core))
+    {
+        schemas.push(core);
     }
     schemas
 }

@@ -592,10 +592,7 @@ impl Printer<'_> {
             (":", _) => colons > 1,
             ("," | ";" | ")" | "]" | "." | "::" | ".." | "<" | ">", _) => false,
             ("}", _) => !self.opens_use_list(index),
-            ("(" | "[", _) => {
-                !matches!(before.kind, Kind::Word | Kind::Close) && !before.is(">")
-                    || before.is("]") && false
-            }
+            ("(" | "[", _) => !matches!(before.kind, Kind::Word | Kind::Close) && !before.is(">"),
             ("{", _) => !before.is("::"),
             _ => true,
         }

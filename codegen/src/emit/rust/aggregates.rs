@@ -233,7 +233,14 @@ fn zeros_without_tail(zeros: &TokenStream, tail: &Ident) -> TokenStream {
 fn union(plan: &Plan<'_>, id: AggregateId, packed: bool, align: Option<u32>) -> TokenStream {
     let aggregate = &plan.model[id];
     let name = ident(&aggregate.naming.rust);
-    let docs_ = docs(&aggregate.naming.docs);
+    // Bytes that the arm written last does not cover hold nothing, so that no method could read them soundly.
+    let how = "Made by naming one arm. Reading an arm takes `unsafe`: nothing says which one was written, and\n\
+        bytes that it does not cover hold no value. The view of the struct around it reads every arm of what\n\
+        was dumped without `unsafe`.";
+    let docs_ = match aggregate.naming.docs.as_str() {
+        "" => docs(how),
+        own => docs(&format!("{}\n\n{how}", own.trim_end())),
+    };
     let repr = repr(packed, align);
     let mut fields = TokenStream::new();
     for (at, field) in aggregate.fields.iter().enumerate() {
