@@ -218,7 +218,7 @@ fn touch(headers: &[&str]) -> String {
     for function in functions.iter().filter(|function| function.name.ends_with("_open")) {
         let view = function.parameters[0].trim_start_matches("struct ").trim_end_matches(" *view");
         let layouts = if function.parameters[1].contains("tests_kinds") {
-            "&layouts->tests_kinds"
+            "&layouts->of_tests_kinds"
         } else {
             "layouts"
         };

@@ -55,8 +55,8 @@ fn expressions_follow_the_usual_precedence_in_128_bits() {
          const LATER: u32 = zone::high;
          enum zone: u32 { low, high = 6, next }
          const K: u32 = zone::next;
-         flags f: u16 { a = 0, b = 4..7 }
-         const L: u16 = f::b;",
+         flags bits: u16 { a = 0, b = 4..7 }
+         const L: u16 = bits::b;",
     );
     for (name, value) in [
         ("A", 15),
@@ -276,7 +276,7 @@ fn type_words_are_fields_and_keywords_are_names() {
         "schema t version 1;
          struct schema { u32: u32, struct: u8, union: u8, self: u16, class: u64 }
          class entry: schema;
-         const version: u8 = 1;",
+         const flags: u8 = 1;",
     );
     let rust: Vec<&str> = aggregate(&model, "schema")
         .fields
