@@ -109,7 +109,7 @@ fn write(table: &str, structs: &str) {
             .owner(4711)
             .node(-3)
             .label("")
-            .core(8)
+            .core_(8)
             .shade(k::Shade::Dark)
             .title(Text::new("title"))
             .stamp(stamp)
@@ -196,7 +196,7 @@ fn print_row(row: s::Row_<'_>) {
     let any = u8::from(row.length() > 0);
     println!("row {} class={:08x} length>0={any} dump={dump}", row.name(), row.class());
     println!("owner={}\nnode={}\nlabel={}", row.owner(), row.node(), row.label());
-    println!("core={}\nshade={}\ntitle={}", row.core(), row.shade().0, row.title());
+    println!("core={}\nshade={}\ntitle={}", row.core_(), row.shade().0, row.title());
     println!("stamp={}\npairs={}", row.stamp().len(), row.pairs()[2]);
     println!("outside={}", row.pairs().get(3).unwrap_or(&0));
     println!("ratio={}\nok={}\nsum={}", row.ratio(), u8::from(row.ok()), row.sum()[0]);
