@@ -292,8 +292,11 @@ impl<'a> Checker<'a> {
             }
             known.extend(members.iter().map(|member| member.name.text.as_str()));
         }
-        let diagnostic = unknown_name("property", word, &known);
-        self.push(diagnostic);
+        // Facts that a later version names say nothing about this one.
+        if !known.contains(&word.text.as_str()) {
+            let diagnostic = unknown_name("property", word, &known);
+            self.push(diagnostic);
+        }
         None
     }
 
