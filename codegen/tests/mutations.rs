@@ -107,3 +107,17 @@ fn damaged_schemas_are_refused_or_compiled() {
     }
     assert!(compiled > rounds / 20, "damage that leaves {compiled} of {rounds} is too rough");
 }
+
+/// Each suggestion compares with every known name, so thousands of slips must not each get one.
+#[test]
+fn many_unknown_names_are_reported_in_little_time() {
+    let constants = (0..5_000).map(|index| format!("const C{index}: u32 = D{index};\n"));
+    let text = format!("schema t version 1;\n{}", constants.collect::<String>());
+    let mut sources = SourceMap::new();
+    sources.add("t.inspect", text, false);
+    let (files, _) = syntax::parse(&sources);
+    let started = std::time::Instant::now();
+    let (_, found) = check(&sources, &files, &Options::default());
+    assert_eq!(found.len(), 5_000);
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+}

@@ -358,6 +358,11 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_plain(&self, schema: SchemaIndex, space: NameSpace, name: &ast::Name) -> Diagnostic {
+        /// Errors after which nothing is suggested: each suggestion compares with every known name.
+        const SUGGESTING: usize = 100;
+        if self.diagnostics.len() > SUGGESTING {
+            return unknown_name(space.word(), name, &[]);
+        }
         let scope = &self.schemas[schema].scope;
         let own = scope.own.keys().chain(scope.used.keys());
         let mut known: Vec<&str> =
