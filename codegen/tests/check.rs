@@ -180,6 +180,25 @@ fn as_of_emits_what_the_version_was() {
     assert_eq!(shape(&then), shape(&written));
 }
 
+/// A consumer and a class take what comes later into their lists; as of an older version they lack it.
+#[test]
+fn as_of_leaves_out_rules_about_what_is_younger() {
+    let text = "schema t version 2;
+        struct s { x: u32 }
+        properties p { kept = 0, #[since(2)] hidden = 1 }
+        class old: s { properties: kept | hidden }
+        #[since(2)] class young: s;
+        consumer c { allow: [class old, class young], deny: [hidden], order: [class young] }";
+    let options = Options { as_of: vec![(None, 1)], ..Options::default() };
+    let (then, found) = try_model(text, &options);
+    assert_eq!(found, [] as [String; 0]);
+    let then = then.expect("a model");
+    let schema = &then[then.schema("t").expect("the schema")];
+    let consumer = &schema.consumers[0];
+    assert_eq!((consumer.allow.len(), consumer.deny.len(), consumer.order.len()), (1, 0, 0));
+    assert_eq!(then[schema.classes[0]].properties, 1);
+}
+
 #[test]
 fn an_entry_that_grows_in_the_middle_is_refused() {
     let (model, found) = try_model(GROWN, &Options::default());

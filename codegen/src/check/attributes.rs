@@ -440,7 +440,7 @@ pub(super) fn find<'b>(attributes: &'b [ast::Attribute], word: &str) -> Option<&
     attributes.iter().find(|attribute| attribute.name.text == word)
 }
 
-fn literal_argument(attribute: &ast::Attribute) -> Option<i128> {
+pub(super) fn literal_argument(attribute: &ast::Attribute) -> Option<i128> {
     let argument = attribute.arguments.first()?;
     match ungroup(&argument.value).kind {
         ast::ExprKind::Int(value) if argument.key.is_none() => Some(value),

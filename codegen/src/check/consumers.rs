@@ -199,12 +199,19 @@ impl<'a> Checker<'a> {
                 Some(id)
             }
             Ok(_) => None,
+            // What a consumer may see of a later version it could not see in this one.
+            Err(_) if self.is_later_class(schema, path) => None,
             Err(mut diagnostic) => {
                 diagnostic.code = Code::E0805;
                 self.push(*diagnostic);
                 None
             }
         }
+    }
+
+    fn is_later_class(&self, schema: SchemaIndex, path: &ast::Path) -> bool {
+        let later = |name: &ast::Name| self.schemas[schema].scope.has_later_class(&name.text);
+        path.members.is_empty() && path.dotted.len() == 1 && path.dotted.iter().all(later)
     }
 
     fn limit(&mut self, schema: SchemaIndex, settings: &'a [ast::Setting]) -> Limit {

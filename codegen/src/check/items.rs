@@ -294,6 +294,10 @@ impl<'a> Checker<'a> {
             }
             known.extend(members.iter().map(|member| member.name.text.as_str()));
         }
+        // Facts that a later version names say nothing about this one.
+        if known.contains(&word.text.as_str()) {
+            return None;
+        }
         let mut diagnostic = unknown_name("property", word, &known);
         if diagnostic.suggestion.is_none() && self.schemas[schema].properties.is_none() {
             diagnostic = diagnostic

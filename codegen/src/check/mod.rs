@@ -1,12 +1,13 @@
 //! From syntax trees to the model: names, types, constants, layouts, versions, all checked.
 //!
-//! The stages run in this order, each in its own file: `scope` declares what exists in the requested versions,
+//! The stages run in this order, each in its own file: `scope` declares what exists in the requested versions, `ages` keeps the old from the younger,
 //! `attributes` reads what stands in `#[..]`, `constants` computes numbers, `enums` gives members their values,
 //! `types` and `fields` resolve what aggregates hold, `graph` orders types and finds cycles, `layout` places fields, `references` resolves
 //! what fields say of each other (counts, tags, lists), `items` and `consumers` build what is not a type,
 //! `clashes` compares names in the outputs. All of them report into one list; a model is handed on only if that
 //! list holds no error.
 
+mod ages;
 mod attributes;
 mod clashes;
 mod constants;
@@ -55,6 +56,7 @@ pub fn check(
     let mut checker = Checker::new(sources, files);
     checker.declare_versions(options);
     checker.declare();
+    checker.check_ages();
     checker.evaluate_constants();
     checker.check_enums();
     checker.resolve_aggregates();

@@ -4,8 +4,9 @@
 //! A schema has five name spaces (types, constants, classes, consumers, spaces). A name is looked up among the
 //! schema's own, then among what `use` brought in, then in `inspect.core`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use super::attributes::{find, literal_argument};
 use super::constants::ConstantState;
 use super::{
     AggregateDecl, Checker, ClassDecl, ConstantDecl, EnumDecl, FlagsDecl, SchemaDecl, SchemaIndex,
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::diag::{Code, Diagnostic, nearest};
 use crate::model::{AggregateId, ClassId, ConstantId, EnumId, FlagsId, Scalar};
+use crate::source::Span;
 use crate::syntax::ast;
 
 /// The name spaces of a schema.
@@ -56,10 +58,26 @@ pub(super) enum Found {
 #[derive(Debug, Default)]
 pub(super) struct Scope<'a> {
     own: HashMap<(NameSpace, &'a str), (Found, &'a ast::Name)>,
+    /// Since when those exist that have not always been there.
+    ages: HashMap<(NameSpace, &'a str), i128>,
+    /// Classes that the emitted version does not have yet.
+    later_classes: HashSet<&'a str>,
     used: HashMap<(NameSpace, &'a str), (SchemaIndex, Found, &'a ast::Name)>,
 }
 
 impl<'a> Scope<'a> {
+    /// Where one of the schema's own names that has not always been there is declared, and since when.
+    pub(super) fn age(&self, space: NameSpace, name: &str) -> Option<(Span, i128)> {
+        let since = *self.ages.get(&(space, name))?;
+        let (_, declared) = self.own.get(&(space, name))?;
+        Some((declared.span, since))
+    }
+
+    /// Whether a later version than the emitted one has a class of this name.
+    pub(super) fn has_later_class(&self, name: &str) -> bool {
+        self.later_classes.contains(name)
+    }
+
     /// The names of the schema's own types, in no order.
     pub(super) fn own_types(&self) -> impl Iterator<Item = &'a str> {
         self.own.keys().filter(|(space, _)| *space == NameSpace::Type).map(|(_, name)| *name)
@@ -113,6 +131,9 @@ impl<'a> Checker<'a> {
         let file = self.schemas[schema].file;
         for item in &file.items {
             if !self.exists(schema, &item.attributes) {
+                if let ast::ItemKind::Class { .. } = item.kind {
+                    self.schemas[schema].scope.later_classes.insert(&item.name.text);
+                }
                 continue;
             }
             let (space, found) = match &item.kind {
@@ -152,6 +173,9 @@ impl<'a> Checker<'a> {
                 }
             };
             self.check_item_name(&item.name);
+            if let Some(since) = find(&item.attributes, "since").and_then(literal_argument) {
+                self.schemas[schema].scope.ages.insert((space, &item.name.text), since);
+            }
             self.declare_name(schema, space, found, &item.name);
         }
     }
@@ -334,6 +358,11 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_plain(&self, schema: SchemaIndex, space: NameSpace, name: &ast::Name) -> Diagnostic {
+        /// Errors after which nothing is suggested: each suggestion compares with every known name.
+        const SUGGESTING: usize = 100;
+        if self.diagnostics.len() > SUGGESTING {
+            return unknown_name(space.word(), name, &[]);
+        }
         let scope = &self.schemas[schema].scope;
         let own = scope.own.keys().chain(scope.used.keys());
         let mut known: Vec<&str> =
