@@ -278,6 +278,36 @@ fn find<'t>(model: &Model, types: &'t blobs::Types, name: &str) -> (&'t Aggregat
 }
 
 /// Layouts that are the same everywhere are numbers; those of C's own types are not.
+/// A reader has the members' names in C and nothing else.
+#[test]
+fn tags_call_fields_as_their_members_are_called() {
+    let model = model_of(
+        "schema test.tags version 1;
+        struct task { #[c_name(\"sib\")] sibling: *task }
+        struct ring {
+            #[c_name(\"n\")] count: u16,
+            default: u16,
+            place: struct { union { #[c_name(\"low\")] first: u16, all: u32 } },
+            #[count(count + 1 - (default - place.first))] #[ring(next = count)] slots: [u8; 8],
+            #[list(task.sibling)] tasks: *task,
+            body: struct { #[tag(default)] body: union { #[when(1)] a: u8, #[otherwise] b: u8 } },
+        }",
+    );
+    let (id, _) = model.emitted().next().expect("a schema");
+    let types = blobs::known_types(&model, id);
+    let bytes = blobs::bytes(&model, &types.blob, Target::all().next().unwrap()).unwrap();
+    let btf = Btf::parse(&bytes).expect("a blob");
+    let texts: Vec<_> = btf.decl_tags().map(|tag| tag.text).collect();
+    for expected in [
+        "inspect:count=n + 1 - (default_ - place.low)",
+        "inspect:ring=n",
+        "inspect:list=test_tags_task.sib",
+        "inspect:tag=default_",
+    ] {
+        assert!(texts.contains(&expected), "{expected} is not in {texts:?}");
+    }
+}
+
 #[test]
 fn only_what_differs_is_a_patch() {
     let model = model_of(SHAPES);

@@ -186,7 +186,7 @@ fn usage_and_outputs_that_cannot_be_written_end_with_2() {
     for arguments in [["--help"], ["--version"]] {
         assert!(expect(0, &arguments, root.path()).stderr.is_empty());
     }
-    for command in ["generate", "check", "layout", "explain", "completions", "man"] {
+    for command in ["generate", "check", "fmt", "layout", "explain", "completions", "man"] {
         let output = expect(0, &[command, "--help"], root.path());
         assert!(text(&output.stdout).contains("Example"), "{command} shows an example");
     }
@@ -231,7 +231,26 @@ fn explain_completions_and_man_print() {
     }
     assert!(text(&expect(0, &["man"], root.path()).stdout).contains(".TH"));
     expect(0, &["man", "-o", "pages"], root.path());
-    assert_eq!(tree(&root.path().join("pages")).len(), 7);
+    assert_eq!(tree(&root.path().join("pages")).len(), 8);
+}
+
+#[test]
+fn fmt_is_idempotent_and_leaves_broken_files_alone() {
+    let root = workspace();
+    let file = root.path().join("schema/one.inspect");
+    fs::write(&file, "schema demo.one version 1;struct  point{x:i32 /* across */,y:i32}").unwrap();
+    let output = expect(1, &["fmt", "--check", "schema"], root.path());
+    assert_eq!(text(&output.stdout), "would change schema/one.inspect\n");
+    expect(0, &["fmt", "schema"], root.path());
+    let formatted = fs::read_to_string(&file).unwrap();
+    assert!(
+        formatted.contains("struct point {\n") && formatted.contains("/* across */"),
+        "{formatted}"
+    );
+    assert!(expect(0, &["fmt", "--check", "schema"], root.path()).stdout.is_empty());
+    fs::write(&file, "schema demo.one version 1;\nstruct {").unwrap();
+    expect(1, &["fmt", "schema"], root.path());
+    assert_eq!(fs::read_to_string(&file).unwrap(), "schema demo.one version 1;\nstruct {");
 }
 
 #[test]

@@ -107,7 +107,7 @@ struct test.outputs::mixed on x86_64, aarch64
        8       8    b          u64
       16       8  place        struct
       24       0  text         [char]
-    size 24, align 8, 4 bytes in holes, 1 cache line
+    size 24, align 8, 4 bytes and 4 bits in holes, 1 cache line
 struct test.outputs::mixed on i686
        0       2  kind         kind
      2:0      3b  low          u32 : 3
@@ -118,7 +118,7 @@ struct test.outputs::mixed on i686
        4       8    b          u64
       12       8  place        struct
       20       0  text         [char]
-    size 20, align 4, no holes, 1 cache line
+    size 20, align 4, 4 bits in holes, 1 cache line
 ";
     assert_eq!(text, expected);
     assert_eq!(layout_text(&model, &targets, Some("mixd")), "");

@@ -1,10 +1,11 @@
-//! A schema on top of another: in one crate, and in two.
+//! A schema on top of another: in one crate, in two, and on top of the core that every compilation has.
 
 mod rust_support;
 
 use std::collections::BTreeMap;
 
-use inspect_gen::emit::rust::{Options, emit, emit_with};
+use inspect_gen::emit::Options;
+use inspect_gen::emit::rust::{emit, emit_with};
 use rust_support::{compiler, model, model_importing, run, succeed, write};
 
 const BASE: &str = "
@@ -89,4 +90,50 @@ fn a_schema_on_top_of_another_crates() {
     succeed(&output.expect("rustc runs"), "the program");
     let output = std::process::Command::new(binary).output().expect("the program runs");
     assert_eq!(String::from_utf8_lossy(&output.stdout), PRINTED.repeat(2));
+}
+
+/// Ways to name a type of `inspect.core`, each the only one of its schema.
+const ON_CORE: [&str; 8] = [
+    "use inspect.core::pair; struct holder { number: u8, first: pair }",
+    "struct holder { many: [inspect.core::root; 2], order: inspect.core::byte_order }",
+    "struct holder { union { raw: u32, inner: struct { flags: inspect.core::table_flags } } }",
+    "struct holder { next: *inspect.core::root }",
+    "use inspect.core::{pair, space}; record fixed { pair: pair, space: space, _: [u16; 3] }",
+    "class root_of: inspect.core::root;",
+    "use inspect.core::{extent}; class extents: [extent];",
+    "use inspect.core::phase; entry row { #[since(2)] phase: phase }",
+];
+
+#[test]
+fn a_schema_on_top_of_the_core() {
+    for text in ON_CORE {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = emit(&model(&[&format!("schema on.core version 2;\n{text}\n")]));
+        assert!(files.contains_key("rust/inspect_core.rs"), "{text}: {:?}", files.keys());
+        write(folder.path(), &files);
+        let library = "#![no_std]\n#![forbid(unsafe_code)]\npub mod schemas {\n    \
+            inspect_runtime::include_schemas!(\"rust/inspect.rs\");\n}\n";
+        std::fs::write(folder.path().join("lib.rs"), library).expect("a library");
+        let output = compiler("rustc", "2021")
+            .args(["--crate-type", "lib", "--emit", "metadata", "--out-dir"])
+            .arg(folder.path())
+            .arg(folder.path().join("lib.rs"))
+            .output();
+        succeed(&output.expect("rustc runs"), text);
+    }
+}
+
+/// The core's module is there where it is named, and only once where another crate has it.
+#[test]
+fn the_core_is_generated_where_it_is_named_and_not_elsewhere() {
+    let without = emit(&model(&["schema alone version 1; struct holder { number: u8 }"]));
+    assert!(!without.contains_key("rust/inspect_core.rs"), "{:?}", without.keys());
+    let path = "::other::schemas".to_owned();
+    let extern_schemas = BTreeMap::from([("inspect.core".to_owned(), path)]);
+    let named = model(&["schema on.core version 1; class pair_of: inspect.core::pair;"]);
+    let elsewhere = emit_with(&named, &Options { extern_schemas });
+    assert!(!elsewhere.contains_key("rust/inspect_core.rs"), "{:?}", elsewhere.keys());
+    let declared = String::from_utf8_lossy(&elsewhere["rust/inspect.rs"]).into_owned();
+    assert!(declared.contains("pub use ::other::schemas::inspect_core;"), "{declared}");
+    assert!(!declared.contains("mod inspect_core"), "{declared}");
 }

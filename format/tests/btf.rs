@@ -275,3 +275,36 @@ fn impossible_blobs_are_named() {
         assert_eq!((error.kind, error.offset), (kind, 24), "byte {at}");
     }
 }
+
+#[test]
+fn types_are_found_by_id_and_by_name_wherever_they_stand() {
+    // Fewer types than marks, exactly as many, and counts that do not divide evenly.
+    for count in [1, 2, 62, 63, 64, 126, 127, 128, 1000] {
+        let mut builder = Builder::new();
+        for index in 0..count {
+            let id = builder.reserve();
+            let name = format!("s{index}");
+            builder.define_composite(id, &name, false, false, number(0), &[]);
+        }
+        let blob = bytes(&builder.finish(), Order::Little, 8, false);
+        let btf = Btf::parse(&blob).expect("a blob");
+        // The builder adds the type that tells how wide a pointer is.
+        let all = count + 1;
+        assert_eq!(btf.type_count(), all);
+        for id in 1..=count {
+            let ty = btf.type_by_id(id).expect("the type");
+            assert_eq!((ty.id(), ty.name()), (id, format!("s{}", id - 1).as_str()));
+            assert_eq!(btf.types_from(id).count() as u32, all - id + 1);
+        }
+        for id in [0, all + 1, u32::MAX] {
+            assert!(btf.type_by_id(id).is_none());
+        }
+        for near in [0, 1, count / 2, all, all + 1] {
+            for index in [0, count / 3, count - 1] {
+                let found = btf.composite_near(&format!("s{index}"), near).map(|ty| ty.id());
+                assert_eq!(found, Some(index + 1), "near {near}");
+            }
+            assert!(btf.composite_near("s", near).is_none());
+        }
+    }
+}

@@ -159,7 +159,7 @@ mod tests {
         let (x, y) = (root.path().join("a/x"), root.path().join("y"));
         let before = fs::metadata(&x).unwrap().modified().unwrap();
         fs::write(&y, "3").unwrap();
-        assert_eq!(changes(root.path(), files()).unwrap(), [y.clone()]);
+        assert_eq!(changes(root.path(), files()).unwrap(), std::slice::from_ref(&y));
         assert_eq!(write(root.path(), files()).unwrap(), [x.clone(), y.clone()]);
         assert_eq!(fs::read(&y).unwrap(), b"2");
         assert_eq!(fs::metadata(&x).unwrap().modified().unwrap(), before);

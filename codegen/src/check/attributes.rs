@@ -45,6 +45,11 @@ impl Place {
 
     /// In words, for messages.
     fn words(self) -> String {
+        self.list().join(", ")
+    }
+
+    /// Each place in words.
+    fn list(self) -> Vec<&'static str> {
         const WORDS: [&str; 19] = [
             "constants",
             "`properties`",
@@ -66,13 +71,8 @@ impl Place {
             "members of flags",
             "members of `properties`",
         ];
-        let words: Vec<&str> = WORDS
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| self.0 >> i & 1 == 1)
-            .map(|(_, w)| *w)
-            .collect();
-        words.join(", ")
+        let words = WORDS.iter().enumerate();
+        words.filter(|(i, _)| self.0 >> i & 1 == 1).map(|(_, word)| *word).collect()
     }
 }
 
@@ -112,6 +112,11 @@ pub(super) const TABLE: [(&str, Place, std::ops::RangeInclusive<usize>, &str); 2
     ("if", Place::EXTERN_FIELD, 1..=1, "#[if(\"CONFIG_SMP\")]"),
     ("sensitive", FIELDS, 0..=0, "#[sensitive]"),
 ];
+
+/// Every attribute and the places where it may stand, in the words of messages.
+pub fn attribute_places() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+    TABLE.iter().map(|(word, places, ..)| (*word, places.list()))
+}
 
 impl<'a> Checker<'a> {
     /// Reports attributes that are unknown, misplaced, repeated or given the wrong number of arguments.

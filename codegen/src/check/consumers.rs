@@ -168,6 +168,18 @@ impl<'a> Checker<'a> {
                 Some(Rule::Entry { class, name, instance })
             }
             ast::ListElementKind::Word(path) => {
+                let name = self.sources.snippet(path.span).to_owned();
+                if !self.is_property(schema, &name)
+                    && let Ok(Found::Class(_)) = self.find(schema, NameSpace::Class, path)
+                {
+                    let message = format!("`{name}` is a class; a word alone is a property");
+                    self.push(Diagnostic::new(Code::E0805, path.span, message).suggest(
+                        format!("write `class {name}`"),
+                        path.span,
+                        format!("class {name}"),
+                    ));
+                    return None;
+                }
                 Some(Rule::Properties(self.property_mask(schema, path)?))
             }
             ast::ListElementKind::Limit { word, .. } => {

@@ -212,7 +212,7 @@ impl<'a> Checker<'a> {
             let message = "a member of an enum has one value";
             self.push(
                 Diagnostic::new(Code::E0402, last.span, message)
-                    .help("ranges of bits belong into `flags`"),
+                    .help("ranges of bits belong in `flags`"),
             );
         }
         match self.value(schema, &written.first, range, "a member's value")? {

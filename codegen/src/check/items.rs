@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use inspect_format::hash;
+
 use super::attributes::{Place, find};
 use super::constants::Range;
 use super::layout::{Extent, type_extent};
@@ -139,7 +141,7 @@ impl<'a> Checker<'a> {
         {
             return number as u32;
         }
-        class_number(&self.schemas[schema].name, &item.name.text)
+        hash::class_number(&self.schemas[schema].name, &item.name.text)
     }
 
     fn check_class_numbers(&mut self) {
@@ -292,12 +294,26 @@ impl<'a> Checker<'a> {
             }
             known.extend(members.iter().map(|member| member.name.text.as_str()));
         }
-        // Facts that a later version names say nothing about this one.
-        if !known.contains(&word.text.as_str()) {
-            let diagnostic = unknown_name("property", word, &known);
-            self.push(diagnostic);
+        if known.contains(&word.text.as_str()) {
+            // Facts that a later version names say nothing about this one.
+            return None;
         }
+        let mut diagnostic = unknown_name("property", word, &known);
+        if diagnostic.suggestion.is_none() && self.schemas[schema].properties.is_none() {
+            diagnostic = diagnostic
+                .help(format!("a schema declares its own: `properties facts {{ {} }}`", word.text));
+        }
+        self.push(diagnostic);
         None
+    }
+
+    /// Whether a word is a property of the schema or of the format.
+    pub(super) fn is_property(&self, schema: SchemaIndex, word: &str) -> bool {
+        [Some(schema), self.core].into_iter().flatten().any(|owner| {
+            let members = self.schemas[owner].properties.map(|item| &item.kind);
+            matches!(members, Some(ast::ItemKind::Properties { members })
+                if members.iter().any(|member| member.name.text == word))
+        })
     }
 
     fn build_entry(&mut self, schema: SchemaIndex) -> Entry {
@@ -593,11 +609,4 @@ const PAIR_KEYS: [&str; 4] = ["end", "count", "file", "line"];
 
 pub(super) fn setting<'b>(settings: &'b [ast::Setting], key: &str) -> Option<&'b ast::Setting> {
     settings.iter().find(|setting| setting.key.text == key)
-}
-
-/// The number of a class: the low 31 bits of FNV-1a over schema, NUL and class.
-fn class_number(schema: &str, class: &str) -> u32 {
-    let bytes = schema.bytes().chain([0]).chain(class.bytes());
-    bytes.fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-        & 0x7fff_ffff
 }

@@ -30,6 +30,7 @@ use crate::model::{
 };
 use crate::source::{SourceMap, Span};
 use crate::syntax::ast;
+pub use attributes::attribute_places;
 use constants::ConstantState;
 use scope::Scope;
 

@@ -371,7 +371,14 @@ impl<'a> Checker<'a> {
             known.extend(Scalar::ALL.iter().map(|scalar| scalar.word()));
         }
         known.sort_unstable();
-        let diagnostic = unknown_name(space.word(), name, &known);
+        let diagnostic = match foreign_word(space, &name.text) {
+            Some(word) => unknown_name(space.word(), name, &[]).suggest(
+                format!("write `{word}`"),
+                name.span,
+                word,
+            ),
+            None => unknown_name(space.word(), name, &known),
+        };
         let elsewhere = self.schemas.iter().enumerate().find(|(index, other)| {
             *index != schema && other.scope.own.contains_key(&(space, name.text.as_str()))
         });
@@ -417,4 +424,36 @@ impl<'a> Checker<'a> {
             self.schemas[schema].dependencies.insert(owner);
         }
     }
+}
+
+/// The language's word for what C, the kernel and Rust call otherwise. By spelling alone, `uint32` would be
+/// nearest to `uint`.
+fn foreign_word(space: NameSpace, word: &str) -> Option<&'static str> {
+    if space != NameSpace::Type {
+        return None;
+    }
+    Some(match word {
+        "uint8_t" | "uint8" | "__u8" | "byte" => "u8",
+        "uint16_t" | "uint16" | "__u16" => "u16",
+        "uint32_t" | "uint32" | "__u32" => "u32",
+        "uint64_t" | "uint64" | "__u64" => "u64",
+        "int8_t" | "int8" | "__s8" | "s8" => "i8",
+        "int16_t" | "int16" | "__s16" | "s16" => "i16",
+        "int32_t" | "int32" | "__s32" | "s32" => "i32",
+        "int64_t" | "int64" | "__s64" | "s64" => "i64",
+        "__be16" => "be16",
+        "__be32" => "be32",
+        "__be64" => "be64",
+        "__le16" => "le16",
+        "__le32" => "le32",
+        "__le64" => "le64",
+        "float" => "f32",
+        "double" => "f64",
+        "_Bool" | "boolean" => "bool",
+        "size_t" | "usize" => "size",
+        "uintptr_t" => "uintptr",
+        "isize" | "ssize_t" | "ptrdiff_t" | "intptr_t" => "ssize",
+        "unsigned" => "uint",
+        _ => return None,
+    })
 }

@@ -249,7 +249,7 @@ impl<'a> Checker<'a> {
     fn misplaced(&mut self, span: Span, word: &str, belongs: &str) -> Option<Type> {
         self.push(
             Diagnostic::new(Code::E0302, span, format!("`{word}` cannot stand here"))
-                .help(format!("it belongs into {belongs}")),
+                .help(format!("it belongs in {belongs}")),
         );
         None
     }

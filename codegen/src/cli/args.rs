@@ -42,6 +42,8 @@ pub(super) enum Command {
     Generate(Generate),
     /// Report everything that is wrong with schemas; write nothing.
     Check(Check),
+    /// Rewrite schemas in the canonical layout; comments stay.
+    Fmt(Fmt),
     /// Show offsets, sizes, holes and cache lines.
     Layout(Layout),
     /// Explain a diagnostic; without a code, list all of them.
@@ -54,8 +56,8 @@ pub(super) enum Command {
 
 impl Command {
     /// The words that are commands.
-    pub(super) const NAMES: [&'static str; 6] =
-        ["generate", "check", "layout", "explain", "completions", "man"];
+    pub(super) const NAMES: [&'static str; 7] =
+        ["generate", "check", "fmt", "layout", "explain", "completions", "man"];
 }
 
 /// What every command that compiles takes.
@@ -119,6 +121,23 @@ pub(super) struct Targets {
 pub(super) struct Check {
     #[command(flatten)]
     pub(super) inputs: Inputs,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    inspect-gen fmt schema/\n  \
+    inspect-gen fmt --check schema/           in CI: exit 1 if a file would change\n  \
+    inspect-gen fmt - < old > new             standard input to standard output")]
+pub(super) struct Fmt {
+    /// Schema files, or directories that are searched for `*.inspect` files; `-` is standard input.
+    #[arg(required = true, value_name = "SCHEMA")]
+    pub(super) schemas: Vec<PathBuf>,
+    /// Write nothing; list the files that would change, and exit with 1 if there is any.
+    #[arg(long)]
+    pub(super) check: bool,
+    /// The form of diagnostics: `human` on standard error, `json` and `github` on standard output.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub(super) message_format: MessageFormat,
 }
 
 #[derive(Args, Debug)]

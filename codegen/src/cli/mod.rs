@@ -4,6 +4,7 @@
 
 mod args;
 mod explain;
+mod fmt;
 mod generate;
 mod layout;
 mod output;
@@ -62,6 +63,7 @@ fn run_with(arguments: Vec<OsString>) -> Status {
     match arguments.command {
         Command::Generate(arguments) => generate::run(&arguments, terminal),
         Command::Check(arguments) => check(&arguments, terminal),
+        Command::Fmt(arguments) => fmt::run(&arguments, terminal),
         Command::Layout(arguments) => layout::run(&arguments, terminal),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),
@@ -196,7 +198,7 @@ mod tests {
             ("inspect-gen -o out src/", "inspect-gen generate -o out src/"),
             ("inspect-gen --color never ./x -o y", "inspect-gen --color never generate ./x -o y"),
             ("inspect-gen check a.inspect", "inspect-gen check a.inspect"),
-            ("inspect-gen --color=never man", "inspect-gen --color=never man"),
+            ("inspect-gen --color=never fmt x", "inspect-gen --color=never fmt x"),
             ("inspect-gen --help", "inspect-gen --help"),
         ] {
             assert_eq!(with_command(words(given)).unwrap(), words(meant));

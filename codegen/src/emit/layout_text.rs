@@ -117,13 +117,24 @@ fn print(out: &mut String, name: &str, view: &LayoutView, targets: &str) {
         "    size {}, align {}, {}, {}",
         view.size,
         view.align,
-        if view.hole_bytes == 0 {
-            "no holes".to_owned()
-        } else {
-            format!("{} in holes", spell::plural(view.hole_bytes, "byte"))
-        },
+        holes(view),
         spell::plural(view.cache_lines(), "cache line"),
     );
+}
+
+/// How much nothing there is, unused bits beside bit-fields included.
+fn holes(view: &LayoutView) -> String {
+    let parts = view.parts.iter().filter(|part| part.kind == PartKind::Hole);
+    let bits = parts.filter_map(|part| part.bits).map(|(_, width)| u64::from(width)).sum();
+    match (view.hole_bytes, bits) {
+        (0, 0) => "no holes".to_owned(),
+        (bytes, 0) => format!("{} in holes", spell::plural(bytes, "byte")),
+        (0, bits) => format!("{} in holes", spell::plural(bits, "bit")),
+        (bytes, bits) => {
+            let bytes = spell::plural(bytes, "byte");
+            format!("{bytes} and {} in holes", spell::plural(bits, "bit"))
+        }
+    }
 }
 
 /// How a part is called, indented by the anonymous aggregates around it.

@@ -220,7 +220,7 @@ fn push_hole(parts: &mut Vec<Part>, origin: Origin, from: u64, to: u64) {
         if from >= to {
             return;
         }
-        let whole = from % 8 == 0 && to % 8 == 0;
+        let whole = from.is_multiple_of(8) && to.is_multiple_of(8);
         parts.push(Part {
             kind: PartKind::Hole,
             depth: origin.depth,

@@ -19,7 +19,7 @@ pub mod table;
 
 pub use layout_view::{CACHE_LINE, LayoutView, Part, PartKind, layout_groups};
 
-use crate::model::Model;
+use crate::model::{Model, SchemaId};
 use crate::source::SourceMap;
 
 /// Files by their path below the output directory, parts joined by `/`.
@@ -92,7 +92,7 @@ pub fn kinds<'a>(
     outputs.sort_unstable();
     outputs.dedup();
     outputs.into_iter().map(move |output| match output {
-        Output::Rust => emit_rust(model, options),
+        Output::Rust => rust::emit_with(model, options),
         Output::C => c::emit(model),
         Output::Json => json::emit(model, sources),
         Output::Btf => btf::emit(model),
@@ -101,10 +101,16 @@ pub fn kinds<'a>(
     })
 }
 
-fn emit_rust(model: &Model, options: &Options) -> Files {
-    let mut files = rust::emit(model);
-    if let Some(declarations) = files.get_mut("rust/inspect.rs") {
-        declarations.extend(rust::extern_modules(model, &options.extern_schemas).into_bytes());
+/// The schemas that an output has files for: the emitted ones, and `inspect.core` where one of them builds on it,
+/// as `builds_on` says. A run that was not given the core schema only consults it, and no other run would write
+/// what the others refer to.
+fn written(model: &Model, builds_on: impl Fn(SchemaId, SchemaId) -> bool) -> Vec<SchemaId> {
+    let mut schemas: Vec<SchemaId> = model.emitted().map(|(id, _)| id).collect();
+    if let Some(core) = model.schema("inspect.core")
+        && !schemas.contains(&core)
+        && schemas.iter().any(|&id| builds_on(id, core))
+    {
+        schemas.push(core);
     }
-    files
+    schemas
 }

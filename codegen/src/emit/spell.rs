@@ -2,8 +2,8 @@
 //! read.
 
 use crate::model::{
-    Aggregate, AggregateId, AggregateKind, CORE_PROPERTIES, ClassId, Formula, Length, Model,
-    Pointee, SchemaId, Type, Value,
+    Aggregate, AggregateId, AggregateKind, CORE_PROPERTIES, ClassId, FieldPath, Formula, Length,
+    Model, Pointee, SchemaId, Type, Value,
 };
 use crate::operator::BinaryOperator;
 
@@ -77,20 +77,35 @@ fn visible(model: &Model, id: AggregateId) -> AggregateId {
 
 /// A formula as a schema writes it.
 pub(crate) fn formula_text(model: &Model, formula: &Formula) -> String {
-    binary_text(model, formula, 0)
+    formula_text_with(model, formula, &|path| path.text.clone())
 }
 
-fn binary_text(model: &Model, formula: &Formula, around: u8) -> String {
+/// The same with other names for the fields.
+pub(crate) fn formula_text_with(
+    model: &Model,
+    formula: &Formula,
+    path_text: &dyn Fn(&FieldPath) -> String,
+) -> String {
+    binary_text(model, formula, path_text, 0)
+}
+
+fn binary_text(
+    model: &Model,
+    formula: &Formula,
+    path_text: &dyn Fn(&FieldPath) -> String,
+    around: u8,
+) -> String {
+    let binary_text = |formula: &Formula, around| binary_text(model, formula, path_text, around);
     match formula {
         Formula::Int(value) => value.to_string(),
-        Formula::Field(path) => path.text.clone(),
+        Formula::Field(path) => path_text(path),
         Formula::Constant(id) => model[*id].naming.name.clone(),
-        Formula::Negate(operand) => format!("-{}", binary_text(model, operand, u8::MAX)),
-        Formula::Not(operand) => format!("~{}", binary_text(model, operand, u8::MAX)),
+        Formula::Negate(operand) => format!("-{}", binary_text(operand, u8::MAX)),
+        Formula::Not(operand) => format!("~{}", binary_text(operand, u8::MAX)),
         Formula::Binary(operator, left, right) => {
             let strength = strength(*operator);
-            let left = binary_text(model, left, strength);
-            let right = binary_text(model, right, strength + 1);
+            let left = binary_text(left, strength);
+            let right = binary_text(right, strength + 1);
             let text = format!("{left} {} {right}", operator.symbol());
             if strength < around { format!("({text})") } else { text }
         }

@@ -1,6 +1,7 @@
 /*
- * Decodes what produce.c wrote, on whatever machine, and prints it: once with the layouts of the table, and
- * with those of the named target where one is given.
+ * Decodes what produce.c wrote, on whatever machine, and prints it: with the layouts of the table, or with those
+ * of the target whose number is given. "uncaptured" says that the table, like each that a Rust program writes,
+ * has no layouts of captured structs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -277,7 +278,10 @@ int main(int argc, char **argv)
 		       error.type != NULL ? error.type : "", error.field != NULL ? error.field : "");
 		return 1;
 	}
-	if (argc > 3) {
+	if (argc > 3 && strcmp(argv[3], "uncaptured") == 0) {
+		print_rows(&table);
+		print_structs(argv[2], false);
+	} else if (argc > 3) {
 		tests_forms_layouts_of(&layouts, (enum inspect_target)atoi(argv[3]));
 		print_structs(argv[2], false);
 	} else {

@@ -128,12 +128,18 @@ pub(crate) fn succeed(output: &Output, what: &str) {
 
 /// Compiles a program against generated files and runs it. Returns what it printed.
 pub(crate) fn run(folder: &Path, main: &str, arguments: &[&str]) -> String {
+    let binary = build(folder, main);
+    let output = Command::new(&binary).args(arguments).output().expect("the program runs");
+    succeed(&output, "the program");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Compiles a program against generated files.
+pub(crate) fn build(folder: &Path, main: &str) -> PathBuf {
     let source = folder.join("main.rs");
     std::fs::write(&source, main).expect("a program");
     let binary = folder.join("main");
     let output = compiler("rustc", "2021").arg("-o").arg(&binary).arg(&source).output();
     succeed(&output.expect("rustc runs"), "rustc");
-    let output = Command::new(&binary).args(arguments).output().expect("the program runs");
-    succeed(&output, "the program");
-    String::from_utf8(output.stdout).expect("text")
+    binary
 }

@@ -12,6 +12,9 @@ use crate::abi::Order;
 /// How many typedefs, qualifiers, arrays or anonymous members in a chain are believed.
 const CHAIN_LIMIT: u32 = 64;
 
+/// How many marks a reader keeps.
+const MARKS: usize = 64;
+
 /// A blob whose records have been checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Btf<'a> {
@@ -19,6 +22,8 @@ pub struct Btf<'a> {
     strings: &'a str,
     order: Order,
     count: u32,
+    /// Where in `types` every so many-th type begins: see [`Btf::type_by_id`].
+    marks: [u32; MARKS],
 }
 
 /// A finding about a blob.
@@ -151,10 +156,29 @@ impl<'a> Btf<'a> {
         let strings = core::str::from_utf8(strings).map_err(|fault| {
             error(strings_start + fault.valid_up_to() as u64, ErrorKind::NameEncoding)
         })?;
-        let mut btf = Self { types, strings, order, count: u32::MAX };
+        let mut btf = Self { types, strings, order, count: u32::MAX, marks: [0; MARKS] };
         btf.count = btf.check(types_start)?;
         btf.check_references(types_start)?;
+        btf.set_marks();
         Ok(btf)
+    }
+
+    /// Notes where every so many-th type begins.
+    fn set_marks(&mut self) {
+        let step = self.mark_step();
+        let mut types = self.types();
+        for mark in &mut self.marks {
+            // `check` has seen that offsets fit: the section is shorter than 4 GiB.
+            *mark = u32::try_from(types.at).unwrap_or(u32::MAX);
+            if types.nth(step - 1).is_none() {
+                break;
+            }
+        }
+    }
+
+    /// How many types there are from one mark to the next, at least 1.
+    fn mark_step(&self) -> usize {
+        (self.count as usize).div_ceil(MARKS).max(1)
     }
 
     /// The byte order of the blob.
@@ -175,17 +199,43 @@ impl<'a> Btf<'a> {
         Types { btf: *self, at: 0, next_id: 1 }
     }
 
-    /// The type with an id; `None` for `void` and for ids that do not exist. It takes a walk over
-    /// the types before it.
+    /// Every type from an id on; none where the id does not exist.
+    #[must_use]
+    pub fn types_from(&self, id: u32) -> Types<'a> {
+        let beyond = Types { btf: *self, at: self.types.len(), next_id: self.count };
+        let Some(index) = id.checked_sub(1).filter(|_| id <= self.count) else { return beyond };
+        let (index, step) = (index as usize, self.mark_step());
+        let mark = index / step;
+        // There are at most `MARKS` steps, and so many ids that they fit into 32 bits.
+        let at = self.marks.get(mark).map_or(self.types.len(), |at| *at as usize);
+        let mut types = Types { btf: *self, at, next_id: (mark * step) as u32 + 1 };
+        for _ in 0..index % step {
+            types.next();
+        }
+        types
+    }
+
+    /// The type with an id; `None` for `void` and for ids that do not exist. It takes a walk over a
+    /// small part of the types: the reader keeps marks instead of an index, which it had no place for.
     #[must_use]
     pub fn type_by_id(&self, id: u32) -> Option<Type<'a>> {
-        self.types().nth(usize::try_from(id.checked_sub(1)?).ok()?)
+        self.types_from(id).next()
     }
 
     /// The struct or union with a name.
     #[must_use]
     pub fn composite(&self, name: &str) -> Option<Type<'a>> {
-        self.types().find(|ty| ty.is_composite() && ty.name() == name)
+        self.composite_near(name, 1)
+    }
+
+    /// The struct or union with a name, looked for from an id on, then before it: whoever asks for
+    /// names in the order in which they stand passes the last one found, and finds the next at once.
+    #[must_use]
+    pub fn composite_near(&self, name: &str, id: u32) -> Option<Type<'a>> {
+        let wanted = |ty: &Type<'a>| ty.is_composite() && ty.name() == name;
+        let id = id.max(1);
+        let before = id as usize - 1;
+        self.types_from(id).find(wanted).or_else(|| self.types().take(before).find(wanted))
     }
 
     /// The first type of `kind` with a name.

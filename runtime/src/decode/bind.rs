@@ -3,6 +3,7 @@
 //! Structs are found by name, fields by name, and each is held against what the decoder expects of it. What
 //! is found lies inside its struct, so that a view has one length to check and its accessors none.
 
+use core::cell::Cell;
 use core::fmt;
 
 use inspect_format::btf::{Btf, Place, RawMember, Type, kind};
@@ -54,7 +55,7 @@ impl<const N: usize> Layouts<[Slot; N]> {
         }
         let btf = Btf::parse(types).map_err(|error| fail(BindErrorKind::Types(error)))?;
         let mut layouts = Self { order: table.order(), slots: [Slot::ABSENT; N] };
-        let binder = Binder { btf, word_size: table.word_size() };
+        let binder = Binder { btf, word_size: table.word_size(), last: Cell::new(1) };
         let mut base = 0;
         for shape in shapes {
             layouts.bind_shape(&binder, shape, base)?;
@@ -108,15 +109,19 @@ impl<const N: usize> Layouts<[Slot; N]> {
 struct Binder<'a> {
     btf: Btf<'a>,
     word_size: u8,
+    /// The last struct found by name: a producer's types mostly stand in the order of the reader's shapes.
+    last: Cell<u32>,
 }
 
 impl<'a> Binder<'a> {
     /// The struct, union or typedef of one with a name.
     fn named(&self, name: &str) -> Option<Type<'a>> {
-        self.btf.composite(name).or_else(|| {
+        let found = self.btf.composite_near(name, self.last.get()).or_else(|| {
             let typedef = self.btf.find(kind::TYPEDEF, name)?;
             self.btf.resolve(typedef.id()).ok()?
-        })
+        })?;
+        self.last.set(found.id());
+        Some(found)
     }
 
     /// The aggregate behind arrays.

@@ -55,7 +55,7 @@ pub struct Shape {
     pub c_name: &'static str,
     /// For an inline aggregate: the first slot of the aggregate around it, and the slot of its field.
     pub parent: Option<(u32, u32)>,
-    /// Younger than version 1: an old table may lack it.
+    /// A table may lack it: it is younger than version 1, or nobody but the producer's compiler knows its layout.
     pub optional: bool,
     /// In the order of their slots.
     pub fields: &'static [Field],

@@ -499,7 +499,7 @@ impl<'m> Members<'m> {
             *last_offset = offset.clone();
         }
         let member = self.list.len() as u32;
-        let texts = tags::field(model, field);
+        let texts = tags::field(model, id, field);
         self.tags.extend(texts.into_iter().map(|text| (member, text)));
         if let Some(formula) = &field.count {
             encoder.captured_constants(formula);

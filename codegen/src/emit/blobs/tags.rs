@@ -1,11 +1,15 @@
 //! What BTF cannot say about a field, as the texts of declaration tags: `inspect_format::btf` lists
 //! them.
 
-use crate::emit::spell::formula_text;
-use crate::model::{Arm, ArmValue, EntryField, Field, FlagMember, Model, Type, Value};
+use crate::emit::spell::formula_text_with;
+use crate::model::{
+    AggregateId, Arm, ArmValue, EntryField, Field, FieldPath, FlagMember, Model, Type, Value,
+};
 
-/// The tags of a struct's field.
-pub(super) fn field(model: &Model, field: &Field) -> Vec<String> {
+/// The tags of a field of the struct `holder`. They call other fields by the names that these have as
+/// members.
+pub(super) fn field(model: &Model, holder: AggregateId, field: &Field) -> Vec<String> {
+    let path_text = |path: &FieldPath| member_path(model, holder, path);
     let mut tags = Vec::new();
     let mut tag = |text: String| tags.push(format!("inspect:{text}"));
     if let Some(condition) = &field.condition {
@@ -15,10 +19,10 @@ pub(super) fn field(model: &Model, field: &Field) -> Vec<String> {
         tag(format!("since={}", naming.lifetime.since));
     }
     if let Some(formula) = &field.count {
-        tag(format!("count={}", formula_text(model, formula)));
+        tag(format!("count={}", formula_text_with(model, formula, &path_text)));
     }
     if let Some(path) = &field.tag {
-        tag(format!("tag={}", path.text));
+        tag(format!("tag={}", path_text(path)));
     }
     match &field.arm {
         Some(Arm::When(values)) => tag(format!("when={}", arm_values(model, values))),
@@ -26,16 +30,34 @@ pub(super) fn field(model: &Model, field: &Field) -> Vec<String> {
         None => {}
     }
     if let Some(list) = &field.list {
-        tag(format!("list={}.{}", model[list.element].naming.c, list.link.text));
+        let link = member_path(model, list.element, &list.link);
+        tag(format!("list={}.{link}", model[list.element].naming.c));
     }
     if let Some(path) = &field.ring {
-        tag(format!("ring={}", path.text));
+        tag(format!("ring={}", path_text(path)));
     }
     if let Some(value) = &field.expected {
         tag(format!("value={}", value_text(value)));
     }
     presentation(&mut tags, &field.ty, field.unit.as_deref(), field.display, field.sensitive);
     tags
+}
+
+/// A path, seen from a field of `holder`, by the C names of its members; anonymous ones have none.
+fn member_path(model: &Model, holder: AggregateId, path: &FieldPath) -> String {
+    let mut current = holder;
+    for _ in 0..path.up {
+        current = model[current].parent.map_or(current, |(parent, _)| parent);
+    }
+    let mut names = Vec::new();
+    for position in &path.fields {
+        let Some(field) = model[current].fields.get(*position) else { break };
+        names.extend(field.naming.as_ref().map(|naming| naming.c.as_str()));
+        if let Type::Aggregate(inner) = field.ty {
+            current = inner;
+        }
+    }
+    names.join(".")
 }
 
 /// The tags of a row's field.

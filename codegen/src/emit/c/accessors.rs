@@ -154,10 +154,10 @@ impl Writer<'_> {
         let Some(&index) = self.shapes.index.get(&id) else { return };
         let shape = &self.shapes.all[index];
         for leaf in &shape.fields {
-            if let Type::Aggregate(inner) = element(&leaf.field.ty) {
-                if self.model[*inner].parent.is_some() {
-                    self.tree(*inner);
-                }
+            if let Type::Aggregate(inner) = element(&leaf.field.ty)
+                && self.model[*inner].parent.is_some()
+            {
+                self.tree(*inner);
             }
         }
         self.open(shape);

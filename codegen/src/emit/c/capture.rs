@@ -111,10 +111,10 @@ pub(super) fn headers(model: &Model, words: &[Word]) -> Vec<String> {
             Word::Number(_) => {}
             Word::If { then, otherwise, .. } => stack.extend([&**otherwise, &**then]),
             Word::Patch { patch, .. } => {
-                if let Some(header) = header(model, patch) {
-                    if seen.insert(header) {
-                        out.push(header.to_owned());
-                    }
+                if let Some(header) = header(model, patch)
+                    && seen.insert(header)
+                {
+                    out.push(header.to_owned());
                 }
             }
         }

@@ -119,10 +119,10 @@ pub(super) fn includes(model: &Model, home: SchemaId) -> BTreeSet<SchemaId> {
     let mut out = BTreeSet::new();
     let schema = &model[home];
     for ty in &schema.types {
-        if let TypeId::Aggregate(id) = ty {
-            if is_declared(&model[*id].kind) {
-                held_by_value(model, *id, &mut out);
-            }
+        if let TypeId::Aggregate(id) = ty
+            && is_declared(&model[*id].kind)
+        {
+            held_by_value(model, *id, &mut out);
         }
     }
     for field in &schema.entry.fields {

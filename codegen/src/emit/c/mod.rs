@@ -18,8 +18,8 @@ mod types;
 use askama::Template;
 
 use super::Files;
+use crate::model::Model;
 use crate::model::names::schema_word;
-use crate::model::{Model, SchemaId};
 
 const FIXED: [(&str, &str); 3] = [
     ("c/inspect.h", include_str!("../../../c/inspect.h")),
@@ -33,7 +33,10 @@ pub fn emit(model: &Model) -> Files {
     let mut files: Files =
         FIXED.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
     let links = links::Links::of(model);
-    for schema in needed(model, &links) {
+    let schemas = super::written(model, |id, core| {
+        header::includes(model, id).contains(&core) || links.decoders(id).contains(&core)
+    });
+    for schema in schemas {
         let word = schema_word(&model[schema].name);
         // The decoder is as long as the rest together.
         let (decoder, header, source) = std::thread::scope(|scope| {
@@ -49,21 +52,6 @@ pub fn emit(model: &Model) -> Files {
         }
     }
     files
-}
-
-/// The emitted schemas, and `inspect.core` where one of them holds its records by value: a run that
-/// was not given it consults it only, and no other run would write its header.
-fn needed(model: &Model, links: &links::Links) -> Vec<SchemaId> {
-    let mut schemas: Vec<SchemaId> = model.emitted().map(|(id, _)| id).collect();
-    if let Some(core) = model.schema("inspect.core") {
-        let used = schemas.iter().any(|&id| {
-            header::includes(model, id).contains(&core) || links.decoders(id).contains(&core)
-        });
-        if used && !schemas.contains(&core) {
-            schemas.push(core);
-        }
-    }
-    schemas
 }
 
 fn print(view: &impl Template, capacity: usize) -> String {

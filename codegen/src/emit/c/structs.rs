@@ -208,10 +208,10 @@ fn about(field: &Field, docs: &str) -> String {
         }
         out.push_str(&line);
     };
-    if let Type::Scalar(scalar) | Type::Atomic(scalar) = &field.ty {
-        if scalar.fixed_order().is_some() {
-            note(format!("Holds {}: convert with inspect_{0}().", scalar.word()));
-        }
+    if let Type::Scalar(scalar) | Type::Atomic(scalar) = &field.ty
+        && scalar.fixed_order().is_some()
+    {
+        note(format!("Holds {}: convert with inspect_{0}().", scalar.word()));
     }
     if matches!(field.ty, Type::Atomic(_)) {
         note("Accessed atomically.".to_owned());

@@ -233,7 +233,14 @@ fn zeros_without_tail(zeros: &TokenStream, tail: &Ident) -> TokenStream {
 fn union(plan: &Plan<'_>, id: AggregateId, packed: bool, align: Option<u32>) -> TokenStream {
     let aggregate = &plan.model[id];
     let name = ident(&aggregate.naming.rust);
-    let docs_ = docs(&aggregate.naming.docs);
+    // Bytes that the arm written last does not cover hold nothing, so that no method could read them soundly.
+    let how = "Made by naming one arm. Reading an arm takes `unsafe`: nothing says which one was written, and\n\
+        bytes that it does not cover hold no value. The view of the struct around it reads every arm of what\n\
+        was dumped without `unsafe`.";
+    let docs_ = match aggregate.naming.docs.as_str() {
+        "" => docs(how),
+        own => docs(&format!("{}\n\n{how}", own.trim_end())),
+    };
     let repr = repr(packed, align);
     let mut fields = TokenStream::new();
     for (at, field) in aggregate.fields.iter().enumerate() {
@@ -247,6 +254,7 @@ fn union(plan: &Plan<'_>, id: AggregateId, packed: bool, align: Option<u32>) -> 
         fields.extend(quote!(#docs pub #name: #ty,));
     }
     let size = size_expression(plan, id);
+    let bytes = unclaimed(aggregate, "_bytes".to_owned());
     let derives = plan.forms.is_copy(id).then(|| quote!(#[derive(Clone, Copy)]));
     let text = format!("{} {{ .. }}", aggregate.naming.rust);
     let (size, size_item) = size;
@@ -257,12 +265,12 @@ fn union(plan: &Plan<'_>, id: AggregateId, packed: bool, align: Option<u32>) -> 
         pub union #name {
             #fields
             #[doc(hidden)]
-            pub _bytes: [u8; #size],
+            pub #bytes: [u8; #size],
         }
         impl #name {
             #size_item
             /// All bytes zero.
-            pub const ZERO: Self = Self { _bytes: [0; #size] };
+            pub const ZERO: Self = Self { #bytes: [0; #size] };
         }
         impl ::core::fmt::Debug for #name {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {

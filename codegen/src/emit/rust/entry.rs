@@ -1,6 +1,6 @@
 //! The row: what a producer registers, and what a reader finds.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
 use super::docs;
@@ -38,6 +38,7 @@ pub(super) fn entry(plan: &Plan<'_>) -> TokenStream {
         None => (ident("u64"), quote!(bits)),
     };
     let format = format(plan);
+    let [new, of, core, region] = ["new", "of", "core", "region"].map(|it| method(plan, it));
     quote! {
         #docs_
         #[derive(Clone, Copy, Debug)]
@@ -47,11 +48,11 @@ pub(super) fn entry(plan: &Plan<'_>) -> TokenStream {
         }
         impl #name {
             /// `length` bytes at `address`.
-            pub const fn new<C: rt::Class<Format = Self>>(address: u64, length: u64) -> Self {
+            pub const fn #new<C: rt::Class<Format = Self>>(address: u64, length: u64) -> Self {
                 Self { core: rt::Region::new::<C>(address, length), #defaults }
             }
             /// A variable.
-            pub fn of<C: rt::Class<Format = Self>>(target: &'static C::Target) -> Self {
+            pub fn #of<C: rt::Class<Format = Self>>(target: &'static C::Target) -> Self {
                 Self { core: rt::Region::of::<C>(target), #defaults }
             }
             /// With a name.
@@ -67,17 +68,26 @@ pub(super) fn entry(plan: &Plan<'_>) -> TokenStream {
                 Self { core: self.core.properties(#bits), ..self }
             }
             /// With everything else that the core of an entry holds.
-            pub const fn core(self, core: rt::Region) -> Self {
+            pub const fn #core(self, core: rt::Region) -> Self {
                 Self { core, ..self }
             }
             /// The core of the entry.
-            pub const fn region(self) -> rt::Region {
+            pub const fn #region(self) -> rt::Region {
                 self.core
             }
             #(#setters)*
         }
         #format
     }
+}
+
+/// A name for a method that every entry has, out of the way of the fields'.
+fn method(plan: &Plan<'_>, name: &str) -> Ident {
+    let mut name = name.to_owned();
+    while plan.schema.entry.fields.iter().any(|field| field.naming.rust == name) {
+        name.push('_');
+    }
+    ident(&name)
 }
 
 fn setter(plan: &Plan<'_>, field: &EntryField) -> TokenStream {
@@ -111,8 +121,9 @@ fn bytes_of(plan: &Plan<'_>, ty: &Type) -> TokenStream {
 fn fixed_size(plan: &Plan<'_>, ty: &Type) -> u64 {
     match ty {
         Type::Aggregate(id) => {
+            // Targets may align a record differently; its size is the same on all of them.
             let layouts = plan.model[*id].layouts.as_ref();
-            layouts.and_then(|all| all.common()).map_or(0, |layout| layout.size)
+            layouts.and_then(|all| all.distinct.first()).map_or(0, |layout| layout.size)
         }
         Type::Array(element, Length::Fixed(length)) => fixed_size(plan, element) * length,
         Type::Scalar(scalar) | Type::Atomic(scalar) => scalar_size(*scalar),
@@ -224,6 +235,7 @@ pub(super) fn rows(plan: &Plan<'_>) -> TokenStream {
     let (layouts, entry) = (plan.fixed("Layouts"), plan.entry_name());
     let shapes = plan.fixed("SHAPES");
     let fields = plan.schema.entry.fields.iter().map(|field| row_field(plan, field));
+    let raw = method(plan, "raw");
     let doc = format!(" A table of `{}`.", plan.schema.name);
     quote! {
         #[doc = #doc]
@@ -278,7 +290,7 @@ pub(super) fn rows(plan: &Plan<'_>) -> TokenStream {
                 self.0.name().unwrap_or("")
             }
             /// The row without its schema.
-            pub fn raw(self) -> rt::Row<'a> {
+            pub fn #raw(self) -> rt::Row<'a> {
                 self.0
             }
             #(#fields)*
@@ -317,6 +329,12 @@ fn row_value(
         Value::Int(value) => number(*value),
         _ => quote!(0),
     };
+    if let Some((scalar, length)) = numbers(&field.ty) {
+        let (ty, size, length) = (decoded_type(scalar), scalar_size(scalar), number(length));
+        let size = number(size);
+        let element = scalar_value(scalar, &quote!(0), &quote!(#offset + index * #size), since);
+        return (quote!([#ty; #length]), quote!(::core::array::from_fn(|index| #element)));
+    }
     match &field.ty {
         Type::Scalar(scalar) | Type::Atomic(scalar) => {
             let ty = decoded_type(*scalar);
@@ -362,6 +380,16 @@ fn row_value(
             let body = quote!(self.0.field::<#length>(#offset, #since).unwrap_or(#default));
             (quote!(&'a [u8; #length]), body)
         }
+    }
+}
+
+/// An array of numbers whose bytes depend on the producer's order, with its length.
+fn numbers(ty: &Type) -> Option<(Scalar, u64)> {
+    let Type::Array(element, Length::Fixed(length)) = ty else { return None };
+    match **element {
+        Type::Scalar(Scalar::U8 | Scalar::Char) => None,
+        Type::Scalar(scalar) => Some((scalar, *length)),
+        _ => None,
     }
 }
 

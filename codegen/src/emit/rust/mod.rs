@@ -16,7 +16,6 @@ mod plan;
 mod types;
 mod views;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,20 +23,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::emit::Files;
+use crate::emit::{Files, Options};
 use crate::model::names::{rust_identifier, schema_word};
-use crate::model::{Model, Schema, SchemaId, TypeId};
+use crate::model::{Model, Pointee, Schema, SchemaId, Type, TypeId};
 use plan::{Forms, Plan};
 
-/// What the emitter is told beside the model.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Imported schemas that another crate has generated, by name: the module that holds its modules,
-    /// `::linux_types::schemas`.
-    pub extern_schemas: BTreeMap<String, String>,
-}
-
-/// One module for each emitted schema, and the file that declares them.
+/// One module for each emitted schema, and the file that declares them; and the module of `inspect.core` where
+/// one of them names its types.
 #[must_use]
 pub fn emit(model: &Model) -> Files {
     emit_with(model, &Options::default())
@@ -48,26 +40,45 @@ pub fn emit(model: &Model) -> Files {
 pub fn emit_with(model: &Model, options: &Options) -> Files {
     let forms = Forms::new(model);
     let mut files = Files::new();
-    for (id, schema) in model.emitted() {
-        let path = format!("rust/{}.rs", schema_word(&schema.name));
+    let schemas = super::written(model, |id, core| {
+        !options.extern_schemas.contains_key(&model[core].name) && names(model, id, core)
+    });
+    for &id in &schemas {
+        let path = format!("rust/{}.rs", schema_word(&model[id].name));
         files.insert(path, module(model, &forms, id).into_bytes());
     }
-    files.insert("rust/inspect.rs".to_owned(), declarations(model, options).into_bytes());
+    let declarations = declarations(model, &schemas, options);
+    files.insert("rust/inspect.rs".to_owned(), declarations.into_bytes());
     files
 }
 
-/// Brings in the modules of schemas that another crate has generated, beside the ones declared in
-/// `rust/inspect.rs`: generated code finds them where it would find a module of this run. `paths` leads from a
-/// schema's name to the path of the module that holds the schema's module there.
-#[must_use]
-pub fn extern_modules(model: &Model, paths: &BTreeMap<String, String>) -> String {
-    let mut out = String::new();
-    for (schema, path) in paths {
-        let Some(id) = model.schema(schema) else { continue };
-        let module = module_name(&model[id]);
-        let _ = write!(out, "#[allow(unused_imports)]\npub use {path}::{module};\n\n");
+/// Whether the module of one schema names types of another: those behind pointers as well, for pointers know
+/// what they point at.
+fn names(model: &Model, home: SchemaId, other: SchemaId) -> bool {
+    let schema = &model[home];
+    let own = model.aggregates.iter().filter(|aggregate| aggregate.schema == home);
+    let fields = own.flat_map(|aggregate| &aggregate.fields).map(|field| &field.ty);
+    let columns = schema.entry.fields.iter().map(|field| &field.ty);
+    let targets = schema.classes.iter().map(|class| &model[*class].target);
+    fields.chain(columns).chain(targets).any(|ty| is_of(model, ty, other))
+}
+
+fn is_of(model: &Model, ty: &Type, schema: SchemaId) -> bool {
+    match ty {
+        Type::Array(element, _) | Type::Flexible(element) => is_of(model, element, schema),
+        Type::Pointer(pointee) => {
+            matches!(&**pointee, Pointee::Type(target) if is_of(model, target, schema))
+        }
+        Type::Aggregate(id) => model[*id].schema == schema,
+        Type::Enum(id) => model[*id].schema == schema,
+        Type::Flags(id) => model[*id].schema == schema,
+        Type::Scalar(_)
+        | Type::Atomic(_)
+        | Type::Text(_)
+        | Type::Bytes(_)
+        | Type::String
+        | Type::Opaque => false,
     }
-    out
 }
 
 /// The name of a schema's module.
@@ -91,7 +102,7 @@ const LINTS: &str = "#[allow(\n    dead_code,\n    missing_docs,\n    non_camel_
     unused_qualifications,\n    clippy::all,\n    clippy::pedantic,\n    clippy::nursery,\n    \
     clippy::restriction\n)]\n";
 
-fn declarations(model: &Model, options: &Options) -> String {
+fn declarations(model: &Model, schemas: &[SchemaId], options: &Options) -> String {
     let mut out = String::new();
     preamble(&mut out, "the schemas below");
     for schema in model.schemas.iter().filter(|schema| schema.imported) {
@@ -100,7 +111,7 @@ fn declarations(model: &Model, options: &Options) -> String {
             let _ = write!(out, "#[allow(unused_imports)]\npub use {path}::{name};\n\n");
         }
     }
-    for (_, schema) in model.emitted() {
+    for schema in schemas.iter().map(|id| &model[*id]) {
         for line in doc_lines(&schema.docs) {
             let _ = writeln!(out, "///{line}");
         }

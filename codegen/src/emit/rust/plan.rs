@@ -216,7 +216,7 @@ impl Simulation {
             let align = if aggregate.packed { 1 } else { rust_align(model, ty, target) };
             this.natural = this.natural.max(align);
             let natural = u64::next_multiple_of(end, u64::from(align));
-            if place.offset < natural || place.offset % u64::from(align) != 0 {
+            if place.offset < natural || !place.offset.is_multiple_of(u64::from(align)) {
                 return None;
             }
             if place.offset > natural {

@@ -9,7 +9,7 @@ use quote::quote;
 use super::aggregates::list;
 use super::bytes::first_bit;
 use super::docs;
-use super::plan::{Hoisted, Plan};
+use super::plan::{Form, Hoisted, Plan};
 use super::types::{decoded_type, ident, number};
 use crate::model::names::{camel_case, rust_identifier, snake_case};
 use crate::model::{
@@ -557,7 +557,9 @@ fn shape(plan: &Plan<'_>, id: AggregateId, out: &mut String) {
         None => (aggregate.naming.c.clone(), "None".to_owned()),
     };
     let name = &aggregate.naming.name;
-    let optional = aggregate.naming.lifetime.since > 1;
+    // A producer in another language captures nothing: its tables say nothing of captured structs.
+    let captured = *plan.forms.form(id) == Form::External;
+    let optional = captured || aggregate.naming.lifetime.since > 1;
     let _ = write!(
         out,
         "    &rt::Shape {{\n        name: {name:?},\n        c_name: {c_name:?},\n        \

@@ -26,7 +26,11 @@ pub(super) fn finding(
     };
     let span = Span::new(file, base + found.start, base + found.end);
     let mut finding = Diagnostic::new(Code::E0105, span, message);
-    if let Some(near) = nearest(found.text, keywords(expected)) {
+    let end = text[..found.start].trim_end().len();
+    if expected.contains(&Rule::semicolon) && end > 0 && ITEM_WORDS.contains(&found.text) {
+        let place = Span::new(file, base + end, base + end);
+        finding = finding.suggest("end the item before it", place, ";");
+    } else if let Some(near) = nearest(found.text, keywords(expected)) {
         finding = finding.suggest(format!("write `{near}`"), span, near);
     } else if let Some(help) = help(text, &found, expected) {
         finding = finding.help(help);
@@ -197,10 +201,23 @@ fn help(text: &str, found: &Found<'_>, expected: &[Rule]) -> Option<&'static str
     if found.text == "_" && expects(Rule::ident) {
         return Some("`_` alone is padding, and only a field can be that");
     }
+    let before = text[..found.start].trim_end();
+    if found.text == "[" && expects(Rule::comma) && before.ends_with(char::is_alphanumeric) {
+        return Some("an array is written `name: [T; N]`, a list in a setting `key: [..]`");
+    }
+    if expects(Rule::comma) && (before.ends_with(": class") || before.ends_with(": entry")) {
+        return Some("a list stands in brackets: `[class a, class b]`");
+    }
+    if found.text == "{" && text.starts_with("flags ") {
+        return Some("flags have a type: `flags name: u32 { .. }`");
+    }
     let in_fields = expects(Rule::colon) && !expects(Rule::comma);
     let is_name = found.text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     if in_fields && is_name && text[..found.start].trim_end().ends_with(char::is_alphanumeric) {
         return Some("a name comes first, then `:` and its type");
+    }
+    if expects_item(expected) && found.text == "union" {
+        return Some("a union stands in a struct: `struct name { body: union { .. } }`");
     }
     if expects_item(expected) {
         return Some(

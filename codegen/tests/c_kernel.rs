@@ -1,0 +1,81 @@
+//! The C output inside a real Linux kernel module: Debian's kernel headers, plain Kbuild, warnings are errors.
+//!
+//! Every schema takes part whose `extern` structs an out-of-tree module can see; the printk ring buffer is
+//! private to the kernel, so of that schema only the decoder is compiled.
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use inspect_gen::emit;
+
+/// The build directories of installed kernel headers.
+fn kernel_headers() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir("/usr/src").into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            // Debian splits off a `-common` tree that cannot build modules by itself.
+            name.starts_with("linux-headers-") && path.join("Module.symvers").exists()
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+const OBJECTS: [&str; 8] = [
+    "main",
+    "inspect_runtime",
+    "cached_state.inspect",
+    "linux_types.inspect",
+    "linux_mm.inspect",
+    "linux_sched.inspect",
+    "linux_time.inspect",
+    "linux_boot.inspect",
+];
+
+const MAIN: &str = r#"#include <linux/module.h>
+#include "cached_state.decode.h"
+#include "firmware.decode.h"
+#include "linux_boot.decode.h"
+#include "linux_mm.decode.h"
+#include "linux_printk.decode.h"
+#include "linux_sched.decode.h"
+#include "linux_time.decode.h"
+
+static int __init sample_init(void) { return 0; }
+static void __exit sample_exit(void) {}
+module_init(sample_init);
+module_exit(sample_exit);
+MODULE_LICENSE("Dual MIT/GPL");
+"#;
+
+#[test]
+fn a_module_builds_against_real_headers() {
+    let Some(headers) = kernel_headers().pop() else {
+        let required = std::env::var_os("INSPECT_REQUIRE_TOOLS").is_some();
+        assert!(!required, "kernel headers are required: Debian's linux-headers-amd64");
+        eprintln!("skipped: no kernel headers below /usr/src");
+        return;
+    };
+    let directory = tempfile::tempdir().expect("a directory");
+    for (path, content) in emit::c::emit(&support::model_of_repository()) {
+        let name = path.trim_start_matches("c/");
+        std::fs::write(directory.path().join(name), content).expect("an output");
+    }
+    std::fs::write(directory.path().join("main.c"), MAIN).expect("the module");
+    let objects: Vec<String> = OBJECTS.iter().map(|name| format!("{name}.o")).collect();
+    let makefile = format!(
+        "obj-m := sample.o\nsample-y := {}\nccflags-y := -I$(src) -Werror\n",
+        objects.join(" ")
+    );
+    std::fs::write(directory.path().join("Makefile"), makefile).expect("the makefile");
+    let mut make = Command::new("make");
+    make.arg("-C").arg(&headers).arg(format!("M={}", directory.path().display())).arg("modules");
+    let Some(output) = support::run(&mut make) else { return };
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    assert!(directory.path().join("sample.ko").exists());
+}

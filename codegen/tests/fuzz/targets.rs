@@ -1,0 +1,56 @@
+//! What the fuzz targets do with their input. The targets in `fuzz/` and the replay of their finds, `fuzz_replay`,
+//! both include this file, so that a find fails in both places or in neither.
+
+use inspect_gen::check::Options;
+use inspect_gen::diag::render;
+use inspect_gen::source::SourceMap;
+use inspect_gen::{compile, syntax};
+
+/// Parses anything, and prints what was found: no panic, no hang.
+pub(crate) fn parse(text: &str) {
+    let mut sources = SourceMap::new();
+    sources.add("fuzz.inspect", text, false);
+    let (_, diagnostics) = syntax::parse(&sources);
+    let list = diagnostics.into_sorted();
+    for rendered in [
+        render::human(&sources, &list, false),
+        render::json(&sources, &list),
+        render::github(&sources, &list),
+    ] {
+        assert!(
+            rendered.chars().all(|c| c == '\n' || !c.is_control()),
+            "a control character would reach the terminal"
+        );
+    }
+}
+
+/// What parses can be printed, says the same then, and prints the same again.
+pub(crate) fn parse_print_parse(text: &str) {
+    let Ok(printed) = syntax::fmt::format(text) else { return };
+    assert_eq!(tree(&printed), tree(text), "printing changes what is said");
+    let again = syntax::fmt::format(&printed).expect("what was printed parses");
+    assert_eq!(again, printed, "printing again changes something");
+}
+
+/// Checks anything that parses. A model comes without errors, and no model comes with one at least.
+pub(crate) fn check(text: &str) {
+    let mut sources = SourceMap::new();
+    sources.add("fuzz.inspect", text, false);
+    let (model, list) = compile::compile(&mut sources, &Options::default());
+    let errors = list.iter().any(|found| found.code.name().starts_with('E'));
+    assert_eq!(model.is_none(), errors, "a model if, and only if, there is no error");
+}
+
+/// The trees of a text without their places; findings instead, where there are any.
+fn tree(text: &str) -> String {
+    let mut sources = SourceMap::new();
+    sources.add("fuzz.inspect", text, false);
+    let (files, diagnostics) = syntax::parse(&sources);
+    if !diagnostics.is_empty() {
+        return format!("{:?}", diagnostics.into_sorted());
+    }
+    let dump = format!("{files:?}");
+    let mut parts = dump.split("Span {");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |tree, part| tree + "_" + part.split_once('}').map_or("", |(_, rest)| rest))
+}
