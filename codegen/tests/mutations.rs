@@ -1,7 +1,6 @@
 //! Damaged schemas never make the compiler panic: bytes flipped, lines deleted, doubled and spliced in from
 //! other schemas, through every stage and every output. `INSPECT_LONG=1` runs a hundred times as many.
 
-#[allow(dead_code, reason = "shared with other tests")]
 mod support;
 
 use inspect_gen::check::{Options, check};

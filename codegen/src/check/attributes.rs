@@ -6,7 +6,7 @@
 use super::constants::ungroup;
 use super::{Checker, Options, SchemaIndex};
 use crate::diag::{Code, Diagnostic, nearest};
-use crate::model::{Display, Lifetime};
+use crate::model::{Display, Lifetime, names};
 use crate::source::Span;
 use crate::syntax::ast;
 
@@ -200,6 +200,19 @@ impl<'a> Checker<'a> {
                 Diagnostic::new(Code::E0206, span, message)
                     .help("letters, digits and `_`, beginning with a letter or `_`"),
             );
+            return None;
+        }
+        let (language, taken) = match word {
+            "rust_name" => ("Rust", names::rust_identifier(&text) != text),
+            _ => ("C", names::c_identifier(&text) != text),
+        };
+        if taken {
+            let message = format!("`{text}` means something else in {language}");
+            self.push(Diagnostic::new(Code::E0206, span, message).suggest(
+                format!("write `{text}_`"),
+                span,
+                format!("\"{text}_\""),
+            ));
             return None;
         }
         Some(text)
