@@ -7,7 +7,7 @@ pub mod render;
 
 pub use codes::Code;
 
-use crate::source::Span;
+use crate::source::{FileId, Span};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,6 +146,17 @@ impl Diagnostics {
     /// Adds all of another collection.
     pub fn append(&mut self, mut other: Self) {
         self.list.append(&mut other.list);
+    }
+
+    /// Moves every place to a file: for findings made while the file stood alone.
+    pub(crate) fn move_to(&mut self, file: FileId) {
+        for diagnostic in &mut self.list {
+            let labels = diagnostic.primary.iter_mut().chain(&mut diagnostic.secondary);
+            let spans = labels.map(|label| &mut label.span);
+            for span in spans.chain(diagnostic.suggestion.iter_mut().map(|edit| &mut edit.span)) {
+                span.file = file;
+            }
+        }
     }
 
     /// Whether one of them is an error: the next stage must not run.
