@@ -1,5 +1,7 @@
 //! The formatter: what it prints says the same, and printing it again changes nothing.
 
+mod soup;
+
 use inspect_gen::source::SourceMap;
 use inspect_gen::syntax::{self, fmt};
 use proptest::prelude::*;
@@ -103,6 +105,13 @@ fn respaced(text: &str, choices: &[u8]) -> String {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_the_grammar_allows_survives(choices in prop::collection::vec(any::<u8>(), 0..400)) {
+        let text = soup::schema(&choices);
+        prop_assert!(tree(&text).is_ok(), "the soup parses: {:?}\n{text}", tree(&text));
+        check(&text);
+    }
 
     #[test]
     fn other_white_space_gives_the_same_tree(choices in prop::collection::vec(any::<u8>(), 1..64)) {

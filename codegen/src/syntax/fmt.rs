@@ -39,7 +39,7 @@ pub fn format_file(sources: &SourceMap, file: FileId) -> Result<String, Diagnost
         return Err(diagnostics);
     }
     let tokens = tokens(&source.text);
-    let mut printer = Printer { tokens: &tokens, out: String::with_capacity(source.text.len()) };
+    let mut printer = Printer::new(&tokens);
     let chunks = scan::scan(file, &source.text).chunks;
     printer.file(&chunks);
     Ok(printer.out)
@@ -177,61 +177,64 @@ impl Entry {
 struct Printer<'a> {
     tokens: &'a [Token<'a>],
     out: String,
+    /// The last thing printed is a comment up to its line end.
+    line_is_over: bool,
 }
 
-impl Printer<'_> {
+impl<'a> Printer<'a> {
+    fn new(tokens: &'a [Token<'a>]) -> Self {
+        Self { tokens, out: String::new(), line_is_over: false }
+    }
+
     fn file(&mut self, chunks: &[scan::Chunk]) {
         let entries = self.file_entries(chunks);
         let mut previous: Option<(Entry, bool)> = None;
-        let mut lead = None;
         for (index, entry) in entries.iter().copied().enumerate() {
-            if let Entry::Trailing(comment) = entry {
+            if let (Entry::Trailing(comment), false) = (entry, self.line_is_over) {
                 self.trailing(comment, 0);
                 continue;
             }
-            // An item decides for the comments above it how far they stand from what comes before.
-            let begin = self.out.len();
-            let (first, blank) = (entry.first(), self.tokens[entry.first()].newlines > 1);
-            let keeps_together = match entry {
-                Entry::Element(first, end) => {
-                    self.item(first, end);
-                    let printed = &self.out[begin..];
-                    printed.ends_with(';') && !printed.contains('\n')
-                }
-                _ => {
-                    self.comment(first, 0);
-                    false
-                }
-            };
-            let is_comment = !matches!(entry, Entry::Element(..));
-            let separate = match previous {
-                None => None,
-                Some((Entry::Comment(comment), _)) => Some(
-                    blank
-                        && !(self.tokens[comment].is_doc()
-                            && !self.tokens[first].is_doc()
-                            && matches!(
-                                self.tokens[comment].kind,
-                                Kind::Comment(CommentKind::Doc)
-                            )),
-                ),
-                Some((_, together)) => {
-                    let together = together
-                        && if is_comment {
-                            self.next_is_line(&entries[index..])
-                        } else {
-                            keeps_together
-                        };
-                    Some(blank || !together)
-                }
-            };
-            if let Some(blank) = separate {
-                self.out.insert_str(begin, if blank { "\n\n" } else { "\n" });
+            let before = std::mem::take(&mut self.out);
+            let is_line = self.file_entry(entry);
+            let printed = std::mem::replace(&mut self.out, before);
+            if let Some((last, last_is_line)) = previous {
+                // An item decides for the comments above it how far they stand from what comes before.
+                let may_touch = match (last, entry) {
+                    (Entry::Comment(_), _) => true,
+                    (_, Entry::Element(..)) => last_is_line && is_line,
+                    _ => last_is_line && self.next_is_line(&entries[index..]),
+                };
+                let blank =
+                    self.tokens[entry.first()].newlines > 1 && !self.is_docs_of(last, entry);
+                self.out.push_str(if blank || !may_touch { "\n\n" } else { "\n" });
             }
-            previous = Some((entry, keeps_together));
-            lead = lead.or(Some(first));
+            self.out.push_str(&printed);
+            previous = Some((entry, is_line));
         }
         self.out.push('\n');
+    }
+
+    /// Prints an item or a comment; says whether it is an item of one line that `;` ends.
+    fn file_entry(&mut self, entry: Entry) -> bool {
+        match entry {
+            Entry::Element(first, end) => {
+                self.item(first, end);
+                self.out.ends_with(';') && !self.out.contains('\n')
+            }
+            Entry::Comment(comment) | Entry::Trailing(comment) => {
+                self.write_token(comment);
+                false
+            }
+        }
+    }
+
+    /// Whether the first of two entries is documentation of the second, or a line of the same.
+    fn is_docs_of(&self, docs: Entry, entry: Entry) -> bool {
+        let is_doc = |index: usize| self.tokens[index].kind == Kind::Comment(CommentKind::Doc);
+        match (docs, entry) {
+            (Entry::Comment(docs), Entry::Element(..)) => is_doc(docs),
+            _ => false,
+        }
     }
 
     /// Whether the item behind some comments is one that may stand close to its predecessor.
@@ -241,9 +244,8 @@ impl Printer<'_> {
             _ => None,
         });
         item.is_some_and(|(first, end)| {
-            let mut alone = Printer { tokens: self.tokens, out: String::new() };
-            alone.item(first, end);
-            alone.out.ends_with(';') && !alone.out.contains('\n')
+            let mut alone = Printer::new(self.tokens);
+            alone.file_entry(Entry::Element(first, end))
         })
     }
 
@@ -332,10 +334,10 @@ impl Printer<'_> {
         let mut behind = first;
         while index < end {
             let token = &self.tokens[index];
-            if token.is_comment() || token.is("#") {
+            if token.is_comment() {
                 index += 1;
-            } else if index > first && self.tokens[index - 1].is("#") {
-                index = token.close + 1;
+            } else if token.is("#") {
+                index = self.attribute_end(index);
                 behind = index;
             } else {
                 break;
@@ -350,6 +352,15 @@ impl Printer<'_> {
         behind
     }
 
+    /// One past the bracket that closes the attribute at `hash`.
+    fn attribute_end(&self, hash: usize) -> usize {
+        let mut open = hash + 1;
+        while self.tokens[open].is_comment() {
+            open += 1;
+        }
+        self.tokens[open].close + 1
+    }
+
     /// Prints attributes one a line, and returns the index of what follows them.
     fn attribute_lines(&mut self, first: usize, end: usize, indent: usize) -> usize {
         let behind = self.behind_attributes(first, end);
@@ -357,12 +368,12 @@ impl Printer<'_> {
         while index < behind {
             let token = self.tokens[index];
             if token.is_comment() {
-                self.comment(index, indent);
+                self.write_token(index);
                 index += 1;
             } else {
-                let close = self.tokens[index + 1].close.max(index + 1);
-                self.inline(index, close + 1, indent);
-                index = close + 1;
+                let end = self.attribute_end(index);
+                self.inline(index, end, indent);
+                index = end;
             }
             if index < behind && self.tokens[index].newlines == 0 && self.tokens[index].is_comment()
             {
@@ -422,12 +433,24 @@ impl Printer<'_> {
     ) {
         let mut index = first;
         let mut colons = 0;
+        let mut depth = 0usize;
         while index < end {
             let token = self.tokens[index];
+            if self.is_idle_comma(index, end) {
+                index += 1;
+                continue;
+            }
             self.blank_before(index, first, &mut colons, indent);
+            // Braces inside the brackets of a type hold fields, whatever the item is.
+            let body = if depth > 0 { Body::Fields } else { body };
             let breakable =
                 token.is("{") || (body == Body::Settings && indent > 0 && self.is_list(index));
             if !breakable {
+                match token.kind {
+                    Kind::Open => depth += 1,
+                    Kind::Close => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
                 self.write_token(index);
                 index += 1;
                 continue;
@@ -449,7 +472,7 @@ impl Printer<'_> {
     fn broken(&mut self, open: usize, indent: usize, body: Body) {
         let close = self.tokens[open].close;
         let inner = indent + INDENT;
-        self.out.push_str(self.tokens[open].text);
+        self.write_token(open);
         let mut is_first = true;
         for entry in self.entries(open + 1, close) {
             if let Entry::Trailing(comment) = entry {
@@ -466,13 +489,14 @@ impl Printer<'_> {
                     self.element(first, end, inner, body, true);
                     if !self.tokens[end - 1].is("..") {
                         self.out.push(',');
+                        self.line_is_over = false;
                     }
                 }
-                Entry::Comment(comment) | Entry::Trailing(comment) => self.comment(comment, inner),
+                Entry::Comment(comment) | Entry::Trailing(comment) => self.write_token(comment),
             }
         }
         self.new_line(indent);
-        self.out.push_str(self.tokens[close].text);
+        self.write_token(close);
     }
 
     /// The elements and comments between two brackets.
@@ -547,7 +571,7 @@ impl Printer<'_> {
         if range.len() > 2 * WIDTH || range.iter().any(Token::is_comment) {
             return None;
         }
-        let mut alone = Printer { tokens: self.tokens, out: String::new() };
+        let mut alone = Printer::new(self.tokens);
         alone.inline(first, end, 0);
         Some(alone.out.chars().count())
     }
@@ -562,16 +586,24 @@ impl Printer<'_> {
         if index == first {
             return;
         }
-        if self.tokens[index - 1].ends_line() {
+        if self.tokens[self.printed_before(index)].ends_line() {
             self.new_line(indent + INDENT);
         } else if self.has_blank(index, first, *colons) {
             self.out.push(' ');
         }
     }
 
+    /// The token printed before the one at `index`: an idle comma is not.
+    fn printed_before(&self, index: usize) -> usize {
+        let idle =
+            index > 1 && self.tokens[index - 1].is(",") && self.tokens[index].kind == Kind::Close;
+        if idle { index - 2 } else { index - 1 }
+    }
+
     /// Whether a blank stands between a token and the one before it.
     fn has_blank(&self, index: usize, first: usize, colons: usize) -> bool {
-        let (before, token) = (&self.tokens[index - 1], &self.tokens[index]);
+        let last = self.printed_before(index);
+        let (before, token) = (&self.tokens[last], &self.tokens[index]);
         if before.is_comment() || token.is_comment() {
             return true;
         }
@@ -581,10 +613,10 @@ impl Printer<'_> {
         match (before.text, before.kind) {
             (_, Kind::Literal) => {}
             ("(" | "[" | "." | "::" | ".." | "#" | "<" | "~", _) => return false,
-            ("-" | "*", _) if index < 2 + first || !is_value(&self.tokens[index - 2]) => {
+            ("-" | "*", _) if last <= first || !is_value(&self.tokens[last - 1]) => {
                 return false;
             }
-            ("{", _) => return !self.is_use_list(index - 1) && !token.is("}"),
+            ("{", _) => return !self.is_use_list(last) && !token.is("}"),
             _ => {}
         }
         match (token.text, token.kind) {
@@ -611,6 +643,7 @@ impl Printer<'_> {
 
     fn write_token(&mut self, index: usize) {
         let token = &self.tokens[index];
+        self.line_is_over = token.ends_line();
         if token.is_comment() && token.text.contains('\r') {
             self.out.push_str(&token.text.replace("\r\n", "\n"));
         } else {
@@ -618,20 +651,9 @@ impl Printer<'_> {
         }
     }
 
-    fn comment(&mut self, index: usize, _indent: usize) {
-        self.write_token(index);
-    }
-
     /// A comment behind what is printed already; behind another that ends its line, on the next.
     fn trailing(&mut self, index: usize, indent: usize) {
-        let after_line_comment = index > 0 && {
-            let mut before = index - 1;
-            while before > 0 && matches!(self.tokens[before].text, "," | ";") {
-                before -= 1;
-            }
-            self.tokens[before].ends_line()
-        };
-        if after_line_comment {
+        if self.line_is_over {
             self.new_line(indent);
         } else {
             self.out.push(' ');

@@ -115,6 +115,9 @@ fn words(expected: &[Rule]) -> Vec<String> {
     if rules.iter().any(|rule| matches!(rule, Rule::field | Rule::field_name)) {
         rules.retain(|rule| !matches!(rule, Rule::hash | Rule::attribute | Rule::aggregate_word));
     }
+    if rules.iter().any(|rule| matches!(rule, Rule::type_path)) {
+        rules.retain(|rule| *rule != Rule::open_bracket);
+    }
     // Where a list may go on, what could still be added to its last element would only distract.
     if let Some(comma) = rules.iter().position(|rule| *rule == Rule::comma) {
         rules.swap(0, comma);
@@ -183,7 +186,12 @@ fn word(rule: Rule) -> String {
         Rule::argument => "an argument",
         Rule::text => "text in quotes",
         Rule::dotted | Rule::path => "a name",
-        Rule::type_path | Rule::pointer | Rule::array | Rule::aggregate | Rule::star => "a type",
+        Rule::type_path
+        | Rule::bare_pointer
+        | Rule::pointer
+        | Rule::array
+        | Rule::aggregate
+        | Rule::star => "a type",
         Rule::aggregate_word => "`struct` or `union`",
         Rule::captured => "`_`",
         Rule::EOI => "the end of the item",
@@ -197,6 +205,9 @@ fn help(text: &str, found: &Found<'_>, expected: &[Rule]) -> Option<&'static str
     let expects = |rule: Rule| expected.contains(&rule);
     if found.text == ";" && expects(Rule::comma) {
         return Some("elements are separated by `,`");
+    }
+    if expects(Rule::bare_pointer) && matches!(found.text, "struct" | "union") {
+        return Some("the type of an item has a name: define it as an item of its own");
     }
     if found.text == "_" && expects(Rule::ident) {
         return Some("`_` alone is padding, and only a field can be that");

@@ -374,12 +374,14 @@ impl<'a> Builder<'a> {
         self.type_depth += 1;
         let too_deep = self.type_depth > DEPTH_LIMIT;
         let kind = match pair.as_rule() {
-            Rule::pointer | Rule::array if too_deep => {
+            Rule::pointer | Rule::bare_pointer | Rule::array if too_deep => {
                 self.report_depth(span);
                 let void = ast::Name { text: "void".to_owned(), span };
                 ast::TypeKind::Path(ast::Path { dotted: vec![void], members: Vec::new(), span })
             }
-            Rule::pointer => ast::TypeKind::Pointer(Box::new(self.ty(&mut Cursor::new(pair)))),
+            Rule::pointer | Rule::bare_pointer => {
+                ast::TypeKind::Pointer(Box::new(self.ty(&mut Cursor::new(pair))))
+            }
             Rule::array => {
                 let mut inner = Cursor::new(pair);
                 let element = Box::new(self.ty(&mut inner));
