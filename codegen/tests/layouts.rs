@@ -42,6 +42,10 @@ fn layouts_are_those_of_the_compilers() {
         }
         let folder = tempfile::tempdir().expect("a folder for the compilers");
         for program in &programs {
+            // Where a bit-field's own alignment is below its type's, Clang lets it cross a unit of its type and
+            // GCC does not. Layouts follow GCC; Clang is asked about everything else.
+            let tamed = (compiler.program == "clang").then(|| program.without_bit_alignment());
+            let program = tamed.as_ref().unwrap_or(program);
             match disagreement(compiler, program, folder.path()) {
                 Ok(None) => {}
                 Ok(Some(found)) => {

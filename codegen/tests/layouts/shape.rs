@@ -287,7 +287,35 @@ impl Struct {
     }
 }
 
+/// The fields without the alignments of bit-fields, inline types included.
+fn without_bit_alignment(fields: &[Field]) -> Vec<Field> {
+    fn inside(ty: &Type) -> Type {
+        match ty {
+            Type::Inline { union, fields } => {
+                Type::Inline { union: *union, fields: without_bit_alignment(fields) }
+            }
+            Type::Array(element, length) => Type::Array(Box::new(inside(element)), *length),
+            other => other.clone(),
+        }
+    }
+    let strip = |field: &Field| Field {
+        ty: inside(&field.ty),
+        align: field.align.filter(|_| field.bits.is_none()),
+        ..field.clone()
+    };
+    fields.iter().map(strip).collect()
+}
+
 impl Program {
+    /// The same structs without alignments on bit-fields.
+    pub(crate) fn without_bit_alignment(&self) -> Self {
+        let strip = |original: &Struct| Struct {
+            fields: without_bit_alignment(&original.fields),
+            ..original.clone()
+        };
+        Self { structs: self.structs.iter().map(strip).collect(), enums: self.enums.clone() }
+    }
+
     /// Only the struct with this number, and those that it needs.
     pub(crate) fn only(&self, number: usize) -> Self {
         let mut needed = vec![number];
