@@ -119,7 +119,7 @@ impl Soup<'_> {
 
     fn expression(&mut self, depth: usize) {
         for _ in 0..[0, 0, 0, 1, 2][self.choose(5)] {
-            self.word(["-", "~"][usize::from(depth % 2 == 0)]);
+            self.word(["-", "~"][usize::from(depth.is_multiple_of(2))]);
         }
         match self.choose(6) {
             1 => self.word("0xff_FF"),
