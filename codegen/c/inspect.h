@@ -172,6 +172,8 @@ INSPECT_INLINE uint64_t inspect_le64(uint64_t value)
 #define INSPECT_INIT 0x0800000000000000ull
 #define INSPECT_PER_CPU 0x0400000000000000ull
 
+#define INSPECT_CORE_PROPERTIES 0xffff000000000000ull
+
 /* inspect_entry.extent */
 #define INSPECT_DIRECT 0u
 #define INSPECT_INDIRECT 1u
@@ -266,6 +268,32 @@ INSPECT_ASSERT(offsetof(struct inspect_entry, name) == 48, "the core entry's lay
 INSPECT_ASSERT(offsetof(struct inspect_entry, bound) == 56, "the core entry's layout is fixed");
 INSPECT_ASSERT(sizeof(struct inspect_root) == 64, "the root is 64 bytes");
 
+/** struct inspect_class - what the runtime knows of a class */
+struct inspect_class {
+	uint32_t number;
+	/** @type: of what an entry points at, an id in the type information; 0 for none */
+	uint32_t type;
+	/** @properties: bits that every entry has */
+	uint64_t properties;
+	const char *name;
+};
+
+/* inspect_field.kind: how a pair sets the field of a row */
+#define INSPECT_FIELD_NATIVE 0u
+#define INSPECT_FIELD_BIG 1u
+#define INSPECT_FIELD_LITTLE 2u
+#define INSPECT_FIELD_TEXT 3u
+#define INSPECT_FIELD_STRING 4u
+#define INSPECT_FIELD_BYTES 5u
+
+/** struct inspect_field - a field that a schema adds to the core entry */
+struct inspect_field {
+	uint32_t offset;
+	uint32_t size;
+	uint32_t kind;
+	const char *name;
+};
+
 /**
  * struct inspect_schema - what a schema's generated code carries, once in a program
  *
@@ -284,6 +312,12 @@ struct inspect_schema {
 	const unsigned char *cbor;
 	const uint32_t *types;
 	const uint64_t *history;
+	const char *name;
+	/** @classes: in the order of their numbers */
+	const struct inspect_class *classes;
+	const struct inspect_field *fields;
+	uint32_t class_count;
+	uint32_t field_count;
 };
 
 INSPECT_INLINE uint32_t inspect_crc_byte(uint32_t crc, unsigned char byte)
@@ -444,6 +478,8 @@ struct inspect_rule {
 /** struct inspect_consumer - what may be seen, and by whom */
 struct inspect_consumer {
 	const char *name;
+	/** @schema: that declares it; property bits below 48 mean something in its entries only */
+	uint64_t schema;
 	const struct inspect_rule *allow;
 	size_t allow_count;
 	const struct inspect_rule *deny;
@@ -466,11 +502,12 @@ INSPECT_INLINE bool inspect_text_equal(const char *a, const char *b)
 	return *a == *b;
 }
 
-INSPECT_INLINE bool inspect_rule_matches(const struct inspect_rule *rule, uint64_t schema,
+/* The bits of @properties are those that mean something to the rule's consumer. */
+INSPECT_INLINE bool inspect_rule_matches(const struct inspect_rule *rule, uint64_t schema, uint64_t properties,
 					 const struct inspect_entry *entry, const char *name)
 {
 	if (rule->kind == INSPECT_RULE_PROPERTIES)
-		return (entry->properties & rule->properties) != 0;
+		return (properties & rule->properties) != 0;
 	if (rule->schema != schema || rule->class_number != entry->class_number)
 		return false;
 	if (rule->kind == INSPECT_RULE_CLASS)
@@ -492,18 +529,20 @@ INSPECT_INLINE bool inspect_consumer_allows(const struct inspect_consumer *consu
 					    const struct inspect_entry *entry, const char *name)
 {
 	const uint64_t guarded = INSPECT_SENSITIVE | INSPECT_MMIO;
+	const uint64_t known = schema == consumer->schema ? ~0ull : INSPECT_CORE_PROPERTIES;
+	const uint64_t properties = entry->properties & known;
 	size_t i;
 
-	if ((entry->properties & consumer->require) != consumer->require)
+	if ((properties & consumer->require) != consumer->require)
 		return false;
-	if ((entry->properties & guarded & ~consumer->permit) != 0)
+	if ((properties & guarded & ~consumer->permit) != 0)
 		return false;
 	for (i = 0; i < consumer->deny_count; i++) {
-		if (inspect_rule_matches(&consumer->deny[i], schema, entry, name))
+		if (inspect_rule_matches(&consumer->deny[i], schema, properties, entry, name))
 			return false;
 	}
 	for (i = 0; i < consumer->allow_count; i++) {
-		if (inspect_rule_matches(&consumer->allow[i], schema, entry, name))
+		if (inspect_rule_matches(&consumer->allow[i], schema, properties, entry, name))
 			return true;
 	}
 	return false;

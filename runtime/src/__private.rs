@@ -12,7 +12,7 @@ pub use crate::decode::{
 };
 pub use crate::decode::{coded, coded_stride, native_target};
 pub use crate::describe::{Captured, Described, External, Opaque, Place};
-pub use crate::entry::{Class, EntryFormat, Region};
+pub use crate::entry::{Class, ClassInfo, EntryFormat, FieldInfo, FieldKind, Region};
 pub use crate::policy::{Budget, Consumer, Partial, Rule, Space};
 pub use crate::table::{FieldWriter, RegisterError, Word};
 pub use crate::value::{Be16, Be32, Be64, Le16, Le32, Le64, Ptr, Text};

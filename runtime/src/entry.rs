@@ -15,6 +15,10 @@ pub trait EntryFormat: Copy {
     const SIZE: u32;
     /// The fingerprint of every version, that of version 1 first.
     const HISTORY: &'static [u64];
+    /// The schema's classes.
+    const CLASSES: &'static [ClassInfo];
+    /// The schema's own fields of the row.
+    const FIELDS: &'static [FieldInfo];
     /// A row without its first 8 bytes, as words.
     type Words: Words;
 
@@ -29,6 +33,49 @@ pub trait EntryFormat: Copy {
 
     /// The section that describes the types, in words of the machine's order, then bytes of text.
     fn types_section() -> (&'static [u32], &'static [u8]);
+}
+
+/// What annotations need to know about a class, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassInfo {
+    /// As the schema calls it.
+    pub name: &'static str,
+    /// Its number.
+    pub number: u32,
+    /// Property bits that hold for every entry.
+    pub properties: u64,
+    /// The id of the target in the types section, 0 for none.
+    pub type_id: u32,
+}
+
+/// What annotations need to know about a field of the row, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldInfo {
+    /// As the schema calls it.
+    pub name: &'static str,
+    /// From the start of the row, in bytes.
+    pub offset: u32,
+    /// In bytes.
+    pub size: u32,
+    /// What stands there.
+    pub kind: FieldKind,
+}
+
+/// What stands in a field of the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldKind {
+    /// A number in the producer's byte order: integers, enums, flags, truth values, addresses.
+    Native,
+    /// A number with its most significant byte first, whatever the producer's order.
+    Big,
+    /// A number with its least significant byte first.
+    Little,
+    /// A text inline, NUL where it is shorter.
+    Text,
+    /// A text in the strings section, by its offset.
+    String,
+    /// Anything else: a pair cannot set it.
+    Bytes,
 }
 
 /// A kind of entry. A generated class type is one.

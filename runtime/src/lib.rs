@@ -8,20 +8,37 @@
 
 #![no_std]
 
+#[cfg(any(feature = "alloc", test))]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
 pub mod bits;
+pub mod consumer;
 pub mod decode;
 mod describe;
+pub mod dump;
 mod entry;
 mod macros;
+pub mod memory;
+pub mod notifier;
 mod policy;
+pub mod regions;
+pub mod registry;
+pub mod root;
+pub mod sections;
+#[cfg(feature = "hosted")]
+pub mod snapshot;
+mod sync;
 mod table;
 mod value;
+pub mod zone;
 
 #[doc(hidden)]
 pub mod __private;
 
 pub use decode::Target;
-pub use entry::{Class, EntryFormat, Region};
+pub use entry::{Class, ClassInfo, EntryFormat, FieldInfo, FieldKind, Region};
 pub use policy::{Budget, Consumer, Partial, Rule, Space};
 pub use table::{CopyError, Entries, Entry, Handle, RegisterError, RuntimeTable, StaleHandle};
 pub use value::{Be16, Be32, Be64, Le16, Le32, Le64, Ptr, Text};

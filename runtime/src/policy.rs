@@ -6,6 +6,9 @@
 pub struct Consumer {
     /// As the schema calls it.
     pub name: &'static str,
+    /// The number of the schema that declares it: bits below
+    /// [`PROPERTY_CORE_FIRST`](inspect_format::abi::PROPERTY_CORE_FIRST) mean something in its entries only.
+    pub schema: u64,
     /// Any of them lets an entry pass.
     pub allow: &'static [Rule],
     /// Any of them refuses it.
@@ -23,10 +26,17 @@ pub struct Consumer {
 /// One rule of a [`Consumer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Every entry of the class with this number.
-    Class(u32),
+    /// Every entry of a class.
+    Class {
+        /// The number of the class's schema.
+        schema: u64,
+        /// The number of the class.
+        class: u32,
+    },
     /// Entries of a class by name, by instance, or by both.
     Entry {
+        /// The number of the class's schema.
+        schema: u64,
         /// The number of the class.
         class: u32,
         /// The name, exactly.

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use inspect_format::table::Table;
 use inspect_runtime::__private::{FieldWriter, Word};
 use inspect_runtime::{
-    Class, EntryFormat, Handle, Region, RegisterError, RuntimeTable, StaleHandle,
+    Class, ClassInfo, EntryFormat, FieldInfo, Handle, Region, RegisterError, RuntimeTable,
+    StaleHandle,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,8 @@ impl EntryFormat for Format {
     const VERSION: u32 = 1;
     const SIZE: u32 = 80;
     const HISTORY: &'static [u64] = &[0x1234];
+    const CLASSES: &'static [ClassInfo] = &[];
+    const FIELDS: &'static [FieldInfo] = &[];
     type Words = [Word; 9];
 
     fn region(&self) -> &Region {

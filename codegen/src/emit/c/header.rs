@@ -103,6 +103,7 @@ struct ConsumerView {
     comment: String,
     name: String,
     written: String,
+    schema: String,
     lists: Vec<RuleList>,
     require: String,
     permit: String,
@@ -453,6 +454,7 @@ fn consumers(model: &Model, schema: &Schema) -> Vec<ConsumerView> {
             comment: docs::comment("", &consumer.naming),
             name: consumer.naming.c.clone(),
             written: string_literal(consumer.naming.name.as_bytes()),
+            schema: mask(schema_hash(&schema.name), 8),
             lists: vec![
                 list("allow", &consumer.allow),
                 list("deny", &consumer.deny),

@@ -4,10 +4,10 @@
 use askama::Template;
 
 use super::capture;
-use super::types::{mask, schema_hash};
+use super::types::{mask, schema_hash, string_literal};
 use crate::emit::blobs;
 use crate::model::names::schema_word;
-use crate::model::{Model, SchemaId};
+use crate::model::{Class, EntryField, Model, Scalar, SchemaId, Type};
 
 /// The source file of one schema.
 #[derive(Template)]
@@ -28,6 +28,9 @@ pub(super) struct SourceView {
     cbor_size: usize,
     cbor: String,
     history: Vec<String>,
+    /// In the order of their numbers.
+    classes: Vec<String>,
+    fields: Vec<String>,
 }
 
 /// Decides everything that the source file says.
@@ -38,6 +41,9 @@ pub(super) fn view(model: &Model, id: SchemaId) -> SourceView {
     let types = blobs::types(model, id);
     let cbor = blobs::schema_cbor_with(model, id, &types);
     let blob = &types.blob;
+    let mut classes: Vec<_> =
+        schema.classes.iter().map(|id| (&model[*id], types.classes.get(id))).collect();
+    classes.sort_by_key(|(class, _)| class.number);
     SourceView {
         schema: schema.name.clone(),
         word: schema_word(&schema.name),
@@ -53,5 +59,34 @@ pub(super) fn view(model: &Model, id: SchemaId) -> SourceView {
         cbor_size: cbor.len(),
         cbor: capture::bytes(&cbor),
         history: history.iter().map(|fingerprint| mask(*fingerprint, 8)).collect(),
+        classes: classes.into_iter().map(|(class, id)| class_initialiser(class, id)).collect(),
+        fields: schema.entry.fields.iter().map(field_initialiser).collect(),
     }
+}
+
+fn class_initialiser(class: &Class, type_id: Option<&u32>) -> String {
+    format!(
+        "{{ {}, {}u, {}, {} }}",
+        mask(u64::from(class.number), 4),
+        type_id.copied().unwrap_or(0),
+        mask(class.properties, 8),
+        string_literal(class.naming.name.as_bytes())
+    )
+}
+
+/// How an annotation sets a field of the row.
+fn field_initialiser(field: &EntryField) -> String {
+    let kind = match &field.ty {
+        Type::Scalar(Scalar::Be16 | Scalar::Be32 | Scalar::Be64) => "INSPECT_FIELD_BIG",
+        Type::Scalar(Scalar::Le16 | Scalar::Le32 | Scalar::Le64) => "INSPECT_FIELD_LITTLE",
+        Type::Scalar(Scalar::F32 | Scalar::F64) => "INSPECT_FIELD_BYTES",
+        Type::Scalar(_) | Type::Atomic(_) | Type::Enum(_) | Type::Flags(_) => {
+            "INSPECT_FIELD_NATIVE"
+        }
+        Type::Text(_) => "INSPECT_FIELD_TEXT",
+        Type::String => "INSPECT_FIELD_STRING",
+        _ => "INSPECT_FIELD_BYTES",
+    };
+    let name = string_literal(field.naming.name.as_bytes());
+    format!("{{ {}u, {}u, {kind}, {name} }}", field.offset, field.size)
 }

@@ -7,8 +7,10 @@ use super::plan::Plan;
 use super::types::{ident, number};
 use super::{docs, enums};
 use crate::model::{
-    Assign, CORE_PROPERTIES, ConstantValue, Consumer, Partial, Rule, Scalar, Space, Type, Value,
+    Assign, CORE_PROPERTIES, ConstantValue, Consumer, Partial, Rule, Scalar, SchemaId, Space, Type,
+    Value,
 };
+use inspect_format::hash;
 
 /// Constants whose value the schema knows; a captured one is C's.
 pub(super) fn constants(plan: &Plan<'_>) -> TokenStream {
@@ -111,6 +113,7 @@ fn one_consumer(plan: &Plan<'_>, consumer: &Consumer) -> TokenStream {
     let docs = docs(&consumer.naming.docs);
     let name = ident(&crate::model::names::upper_case(&consumer.naming.rust));
     let text = &consumer.naming.name;
+    let schema = schema_number(plan, plan.id);
     let rules = |rules: &[Rule]| {
         let rules = rules.iter().map(|it| rule(plan, it));
         quote!(&[#(#rules),*])
@@ -127,6 +130,7 @@ fn one_consumer(plan: &Plan<'_>, consumer: &Consumer) -> TokenStream {
         #docs
         pub const #name: rt::Consumer = rt::Consumer {
             name: #text,
+            schema: #schema,
             allow: #allow,
             deny: #deny,
             require: #require,
@@ -140,23 +144,32 @@ fn one_consumer(plan: &Plan<'_>, consumer: &Consumer) -> TokenStream {
 fn rule(plan: &Plan<'_>, rule: &Rule) -> TokenStream {
     match rule {
         Rule::Class(class) => {
-            let class = number(plan.model[*class].number);
-            quote!(rt::Rule::Class(#class))
+            let class = &plan.model[*class];
+            let (schema, class) = (schema_number(plan, class.schema), number(class.number));
+            quote!(rt::Rule::Class { schema: #schema, class: #class })
         }
         Rule::Entry { class, name, instance } => {
-            let class = number(plan.model[*class].number);
+            let class = &plan.model[*class];
+            let (schema, class) = (schema_number(plan, class.schema), number(class.number));
             let name = match name {
                 Some(name) => quote!(Some(#name)),
                 None => quote!(None),
             };
             let instance = optional(*instance);
-            quote!(rt::Rule::Entry { class: #class, name: #name, instance: #instance })
+            quote! {
+                rt::Rule::Entry { schema: #schema, class: #class, name: #name, instance: #instance }
+            }
         }
         Rule::Properties(bits) => {
             let bits = number(*bits);
             quote!(rt::Rule::Properties(#bits))
         }
     }
+}
+
+fn schema_number(plan: &Plan<'_>, schema: SchemaId) -> TokenStream {
+    let number = number(hash::schema_number(&plan.model[schema].name));
+    quote!(#number)
 }
 
 fn optional(value: Option<u64>) -> TokenStream {

@@ -169,6 +169,25 @@ fn format(plan: &Plan<'_>) -> TokenStream {
     let (section, words_name, text_name) =
         (plan.fixed("SCHEMA_SECTION"), plan.fixed("TYPES_WORDS"), plan.fixed("TYPES_TEXT"));
     let writes: TokenStream = schema.entry.fields.iter().map(|field| write(plan, field)).collect();
+    let classes = schema.classes.iter().map(|id| {
+        let class = &plan.model[*id];
+        let text = &class.naming.name;
+        let (number_, properties) = (number(class.number), number(class.properties));
+        let type_id = number(plan.types.classes.get(id).copied().unwrap_or(0));
+        quote! {
+            rt::ClassInfo {
+                name: #text, number: #number_, properties: #properties, type_id: #type_id
+            }
+        }
+    });
+    let fields = schema.entry.fields.iter().map(|field| {
+        let text = &field.naming.name;
+        let (offset, size) = (number(field.offset), number(field.size));
+        let kind = ident(field_kind(&field.ty));
+        quote! {
+            rt::FieldInfo { name: #text, offset: #offset, size: #size, kind: rt::FieldKind::#kind }
+        }
+    });
     let out = if writes.is_empty() { quote!(_) } else { quote!(out) };
     quote! {
         impl rt::EntryFormat for #name {
@@ -176,6 +195,8 @@ fn format(plan: &Plan<'_>) -> TokenStream {
             const VERSION: u32 = #version;
             const SIZE: u32 = #size;
             const HISTORY: &'static [u64] = &[#(#history),*];
+            const CLASSES: &'static [rt::ClassInfo] = &[#(#classes),*];
+            const FIELDS: &'static [rt::FieldInfo] = &[#(#fields),*];
             type Words = [rt::Word; #words];
             fn region(&self) -> &rt::Region {
                 &self.core
@@ -191,6 +212,19 @@ fn format(plan: &Plan<'_>) -> TokenStream {
                 (#words_name.get(), #text_name.get())
             }
         }
+    }
+}
+
+/// The variant of the runtime's `FieldKind`: how an annotation sets the field.
+fn field_kind(ty: &Type) -> &'static str {
+    match ty {
+        Type::Scalar(Scalar::Be16 | Scalar::Be32 | Scalar::Be64) => "Big",
+        Type::Scalar(Scalar::Le16 | Scalar::Le32 | Scalar::Le64) => "Little",
+        Type::Scalar(Scalar::F32 | Scalar::F64) => "Bytes",
+        Type::Scalar(_) | Type::Atomic(_) | Type::Enum(_) | Type::Flags(_) => "Native",
+        Type::Text(_) => "Text",
+        Type::String => "String",
+        _ => "Bytes",
     }
 }
 

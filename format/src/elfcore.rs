@@ -1,0 +1,1 @@
+//! ELF core files: headers and notes, written piece by piece.

@@ -1,0 +1,1 @@
+//! Annotation pairs: records of keys and values, as macros emit them.

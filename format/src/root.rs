@@ -1,0 +1,1 @@
+//! The root of a loaded object: its tables, compile-time and run-time.

@@ -1,0 +1,1 @@
+//! Zones: storage of a fixed size that keeps the last good dump.

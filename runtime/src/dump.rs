@@ -1,0 +1,1 @@
+//! Dumps of the memory that a consumer may see, written without allocation.

@@ -1,0 +1,1 @@
+//! Subscribers that hear of changes before they happen and may refuse them.

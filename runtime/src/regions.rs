@@ -1,0 +1,1 @@
+//! Sets of address ranges: what is there, and where the holes are.

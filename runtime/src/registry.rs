@@ -1,0 +1,1 @@
+//! The tables of every loaded object, through one parser.

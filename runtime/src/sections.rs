@@ -1,0 +1,1 @@
+//! Sparse addresses mapped to a dense hardware address space, section by section.

@@ -1,0 +1,1 @@
+//! Storage that survives a reset and keeps the last good dump.
