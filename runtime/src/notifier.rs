@@ -66,7 +66,8 @@ use transaction::Transaction;
 ///
 /// `R` is the lock and `G` says which thread is running, so that a callback that calls its own notifier is
 /// refused, as is a signal handler that interrupts a thread which is inside, waits, or is about to enter or
-/// leave. With `parking_lot` these are its `RawMutex` and its `RawThreadId`.
+/// leave. With `parking_lot` these are its `RawMutex` and its `RawThreadId`. A handler that is not refused
+/// runs the callbacks, or waits for another thread: lock and callbacks must then be fit for handlers.
 pub struct Notifier<'s, T, R, G, const N: usize> {
     gate: Gate<G>,
     roster: Mutex<R, Roster<'s, T, N>>,

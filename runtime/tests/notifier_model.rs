@@ -258,8 +258,14 @@ fn quiet() {
     });
 }
 
+fn config() -> ProptestConfig {
+    let cases =
+        if std::env::var("INSPECT_LONG").is_ok_and(|value| value == "1") { 50_000 } else { 1_000 };
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn subscribers_hear_what_the_model_says(

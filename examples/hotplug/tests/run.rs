@@ -43,6 +43,21 @@ fn everyone_agrees_and_a_refused_change_is_rolled_back_in_reverse() {
     assert!(refusals >= 4, "{refusals} refusals: {printed}");
 }
 
+#[test]
+fn valgrind_finds_nothing() {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--quiet", "--error-exitcode=99", env!("CARGO_BIN_EXE_hotplug")]);
+    match valgrind.output() {
+        Ok(output) => {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        Err(error) if std::env::var("INSPECT_REQUIRE_TOOLS").is_ok_and(|value| value == "1") => {
+            panic!("valgrind: {error}");
+        }
+        Err(error) => eprintln!("skipped, since valgrind does not run: {error}"),
+    }
+}
+
 /// Who does something, in the order of the calls.
 fn who<'a>(calls: &'a str, what: &str) -> Vec<&'a str> {
     let lines = calls.lines().filter(|line| line.contains(what));
