@@ -142,11 +142,12 @@ fn an_addition_that_fails_half_way_leaves_nothing() {
     assert!(matches!(writer.add(Range::ALL), Err(ChangeError::Full { .. })));
     assert_eq!((layout(&map), map.epoch()), (before.clone(), epoch));
     // What was in the edit before stays in it, and what fails in the end was never there.
-    let mut edit = writer.edit().unwrap();
-    edit.add(sections(8, 2)).unwrap();
-    edit.add(sections(1000, 30)).unwrap_err();
-    edit.add(sections(12, 2)).unwrap();
-    drop(edit);
+    {
+        let mut edit = writer.edit().unwrap();
+        edit.add(sections(8, 2)).unwrap();
+        edit.add(sections(1000, 30)).unwrap_err();
+        edit.add(sections(12, 2)).unwrap();
+    }
     assert_eq!((layout(&map), map.epoch()), (before, epoch));
     let mut edit = writer.edit().unwrap();
     edit.add(sections(8, 2)).unwrap();
