@@ -6,6 +6,7 @@ mod array;
 mod coalesce;
 mod measure;
 mod sparse;
+mod table;
 mod translate;
 
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ static ALLOCATOR: measure::Counting = measure::Counting;
 type Work = (&'static str, fn() -> bool);
 
 const WORKS: &[Work] = &[
+    ("table", table::run),
     ("translate", translate::run),
     ("sparse", sparse::run),
     ("coalesce", coalesce::run),
