@@ -106,6 +106,8 @@ pub enum RegisterError {
     Wraps,
     /// An explicit id of 2^31 or more.
     Id,
+    /// It shares bytes with this entry, and was to be the only one there.
+    Overlaps(Handle),
 }
 
 /// Why an entry was not changed or taken back.
@@ -179,6 +181,11 @@ impl<F: EntryFormat, const N: usize, const NAMES: usize> RuntimeTable<F, N, NAME
     #[inline]
     pub fn register_as(&'static self, name: &str, entry: F) -> Result<Handle, RegisterError> {
         self.open().register_as(name, entry)
+    }
+
+    /// [`TableRef::register_exclusive`], for a table that is found by others from the first time on.
+    pub fn register_exclusive(&'static self, entry: F) -> Result<Handle, RegisterError> {
+        self.open().register_exclusive(entry)
     }
 
     /// Registers an entry that is taken back when the guard is dropped.
@@ -296,7 +303,10 @@ impl core::error::Error for RegisterError {}
 
 impl fmt::Display for RegisterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.write_str(match *self {
+            Self::Overlaps(Handle { slot, .. }) => {
+                return write!(f, "the region overlaps the entry in slot {slot}");
+            }
             Self::Full => "every slot of the table is taken",
             Self::NamesFull => "the table has no room left for the name",
             Self::Name => "the name holds a NUL",
