@@ -35,7 +35,7 @@ entry region {
 
 const PROGRAM: &str = r##"
 mod schemas { inspect_runtime::include_schemas!("rust/inspect.rs"); }
-use inspect_runtime::{Be16, Ptr, RegisterError, RuntimeTable, StaleHandle, Text};
+use inspect_runtime::{Be16, Change, Ptr, RegisterError, RuntimeTable, Text};
 use schemas::test_thread as s;
 
 static LOG: [s::Record; 2] = [
@@ -60,7 +60,7 @@ fn main() {
     TABLE.register_as(&format!("dyn{}", 1), region).unwrap();
     assert_eq!(TABLE.register(region), Err(RegisterError::Full));
     TABLE.unregister(gone).unwrap();
-    assert_eq!(TABLE.unregister(gone), Err(StaleHandle));
+    assert_eq!(TABLE.unregister(gone), Err(Change::Stale));
     assert_eq!(TABLE.iter().count(), 2);
     assert_eq!(TABLE.iter().next().unwrap().handle, first);
 

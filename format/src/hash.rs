@@ -51,17 +51,34 @@ pub const fn class_number(schema: &str, class: &str) -> u32 {
 /// same on machines of either byte order.
 #[must_use]
 pub const fn entry_id(schema: &str, class: &str, name: &str, instance: u64) -> u32 {
+    entry_id_with(class_prefix(schema, class), name, instance)
+}
+
+/// The part of [`entry_id`] that is the same for all entries of a class.
+#[must_use]
+pub const fn class_prefix(schema: &str, class: &str) -> u32 {
     let hash = fnv1a_32_more(fnv1a_32(schema.as_bytes()), &[0]);
-    let hash = fnv1a_32_more(fnv1a_32_more(hash, class.as_bytes()), &[0]);
-    let hash = fnv1a_32_more(fnv1a_32_more(hash, name.as_bytes()), &[0]);
-    let mut power: u64 = 1;
-    while instance / power >= 10 {
-        power *= 10;
+    fnv1a_32_more(fnv1a_32_more(hash, class.as_bytes()), &[0])
+}
+
+/// [`entry_id`], continued from a [`class_prefix`].
+#[must_use]
+pub const fn entry_id_with(class_prefix: u32, name: &str, instance: u64) -> u32 {
+    let mut hash = fnv1a_32_more(fnv1a_32_more(class_prefix, name.as_bytes()), &[0]);
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut rest = instance;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
     }
-    let mut hash = hash;
-    while power > 0 {
-        hash = fnv1a_32_more(hash, &[b'0' + (instance / power % 10) as u8]);
-        power /= 10;
+    while at < digits.len() {
+        hash = fnv1a_32_more(hash, &[digits[at]]);
+        at += 1;
     }
     hash & 0x7fff_ffff
 }

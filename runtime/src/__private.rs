@@ -12,9 +12,9 @@ pub use crate::decode::{
 };
 pub use crate::decode::{coded, coded_stride, native_target};
 pub use crate::describe::{Captured, Described, External, Opaque, Place};
-pub use crate::entry::{Class, ClassInfo, EntryFormat, FieldInfo, FieldKind, Region};
+pub use crate::entry::{Class, ClassInfo, EntryFormat, FieldInfo, FieldKind, Region, Sections};
 pub use crate::policy::{Budget, Consumer, Partial, Rule, Space};
-pub use crate::table::{FieldWriter, RegisterError, Word};
+pub use crate::table::{FieldWriter, RegisterError, Word, Words};
 pub use crate::value::{Be16, Be32, Be64, Le16, Le32, Le64, Ptr, Text};
 pub use core::ffi::c_void;
 pub use core::sync::atomic;
@@ -99,5 +99,32 @@ impl<T> Blob<T> {
     pub const fn get(&self) -> &T {
         // SAFETY: the pointer is that of a living cell, and nobody ever writes to it (see `Sync`).
         unsafe { &*self.0.get() }
+    }
+}
+
+/// Type information: words, and the text behind them, in memory as [`Blob`] is.
+#[derive(Debug)]
+#[repr(C, align(8))]
+pub struct Types<const W: usize, const T: usize> {
+    words: core::cell::UnsafeCell<[u32; W]>,
+    text: core::cell::UnsafeCell<[u8; T]>,
+}
+
+// SAFETY: no method gives out more than a shared reference, so that nobody ever writes to the data.
+unsafe impl<const W: usize, const T: usize> Sync for Types<W, T> {}
+
+impl<const W: usize, const T: usize> Types<W, T> {
+    /// Holds both.
+    pub const fn new(words: [u32; W], text: [u8; T]) -> Self {
+        Self { words: core::cell::UnsafeCell::new(words), text: core::cell::UnsafeCell::new(text) }
+    }
+
+    /// The section.
+    pub const fn bytes(&'static self) -> &'static [u8] {
+        let start = core::ptr::from_ref(self).cast::<u8>();
+        // SAFETY: `repr(C)` puts the text right behind the words, since bytes need no alignment; both are
+        // initialised, and so are 4 * W + T bytes from the start. They live as long as the program, and
+        // nobody ever writes to them (see `Sync`).
+        unsafe { core::slice::from_raw_parts(start, 4 * W + T) }
     }
 }

@@ -1,12 +1,13 @@
 //! What a generated schema tells the runtime about its entries and classes, and the region that a producer
 //! announces. Generated code implements the traits; people only name the types that do.
 
-use inspect_format::abi::{extent, space};
+use inspect_format::abi::{self, extent, space};
+use inspect_format::hash;
 
 use crate::table::{FieldWriter, RegisterError, Words};
 
 /// The row of a schema's table: the core entry and the schema's own fields. A generated entry type is one.
-pub trait EntryFormat: Copy {
+pub trait EntryFormat: Copy + 'static {
     /// The schema's name.
     const SCHEMA: &'static str;
     /// The schema's version.
@@ -20,7 +21,7 @@ pub trait EntryFormat: Copy {
     /// The schema's own fields of the row.
     const FIELDS: &'static [FieldInfo];
     /// A row without its first 8 bytes, as words.
-    type Words: Words;
+    type Words: Words + Send + Sync + 'static;
 
     /// The core of the entry.
     fn region(&self) -> &Region;
@@ -28,11 +29,20 @@ pub trait EntryFormat: Copy {
     /// Writes the schema's own fields.
     fn write_fields(&self, out: &mut FieldWriter<'_>) -> Result<(), RegisterError>;
 
-    /// The section that describes the schema.
-    fn schema_section() -> &'static [u8];
+    /// The sections that the program carries once for all tables of the schema.
+    fn sections() -> Sections;
+}
 
-    /// The section that describes the types, in words of the machine's order, then bytes of text.
-    fn types_section() -> (&'static [u32], &'static [u8]);
+/// What describes a schema in its tables. It lies in writable memory, since a core that the kernel writes
+/// leaves out what can be read again from a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Sections {
+    /// Deterministic CBOR: names, fields, classes.
+    pub schema: &'static [u8],
+    /// BTF.
+    pub types: &'static [u8],
+    /// The fingerprint of every version, that of version 1 first.
+    pub history: &'static [u64],
 }
 
 /// What annotations need to know about a class, by its name.
@@ -98,7 +108,9 @@ pub trait Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region {
     pub(crate) class: u32,
-    pub(crate) class_name: &'static str,
+    /// What the ids of the class have in common.
+    pub(crate) class_prefix: u32,
+    pub(crate) schema: u64,
     pub(crate) type_id: u32,
     pub(crate) id: Option<u32>,
     pub(crate) properties: u64,
@@ -118,7 +130,8 @@ impl Region {
     pub const fn new<C: Class>(address: u64, length: u64) -> Self {
         Self {
             class: C::NUMBER,
-            class_name: C::NAME,
+            class_prefix: const { hash::class_prefix(<C::Format as EntryFormat>::SCHEMA, C::NAME) },
+            schema: const { hash::schema_number(<C::Format as EntryFormat>::SCHEMA) },
             type_id: C::TYPE_ID,
             id: None,
             properties: C::PROPERTIES,
@@ -182,6 +195,23 @@ impl Region {
         self
     }
 
+    /// Only the address is known.
+    #[must_use]
+    pub const fn address_only(mut self) -> Self {
+        self.extent = extent::ADDRESS_ONLY;
+        self.length = 0;
+        self
+    }
+
+    /// From the region's address up to `end`.
+    #[must_use]
+    pub const fn until(mut self, end: u64) -> Self {
+        self.extent = extent::RANGE;
+        self.length = 0;
+        self.bound = end;
+        self
+    }
+
     /// As [`Region::indirect`], with as many elements of the region's length as the counter of `size` bytes
     /// at `counter` says when it is read.
     #[must_use]
@@ -190,5 +220,33 @@ impl Region {
         self.bound = counter;
         self.bound_size = size;
         self
+    }
+
+    /// The id of an entry of this name.
+    pub(crate) const fn full_id(&self, name: &str) -> u32 {
+        match self.id {
+            None => hash::entry_id_with(self.class_prefix, name, self.instance),
+            Some(id) => id | abi::ID_EXPLICIT,
+        }
+    }
+
+    /// Nothing yet, of a class that is known by its name only.
+    pub(crate) fn of_info<F: EntryFormat>(class: &ClassInfo) -> Self {
+        Self {
+            class: class.number,
+            class_prefix: hash::class_prefix(F::SCHEMA, class.name),
+            schema: hash::schema_number(F::SCHEMA),
+            type_id: class.type_id,
+            id: None,
+            properties: class.properties,
+            address: 0,
+            length: 0,
+            instance: 0,
+            name: "",
+            space: space::VIRTUAL,
+            extent: extent::DIRECT,
+            bound_size: 0,
+            bound: 0,
+        }
     }
 }

@@ -38,7 +38,12 @@ pub mod zone;
 pub mod __private;
 
 pub use decode::Target;
-pub use entry::{Class, ClassInfo, EntryFormat, FieldInfo, FieldKind, Region};
+pub use entry::{Class, ClassInfo, EntryFormat, FieldInfo, FieldKind, Region, Sections};
 pub use policy::{Budget, Consumer, Partial, Rule, Space};
-pub use table::{CopyError, Entries, Entry, Handle, RegisterError, RuntimeTable, StaleHandle};
+#[cfg(feature = "alloc")]
+pub use table::GrowingTable;
+pub use table::{
+    AttachError, Change, Entries, Entry, Handle, Reclaimed, RegisterError, Registered,
+    RuntimeTable, SharedTable, TableRef,
+};
 pub use value::{Be16, Be32, Be64, Le16, Le32, Le64, Ptr, Text};

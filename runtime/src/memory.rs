@@ -1,1 +1,107 @@
-//! The memory of this process, as a [`Memory`](inspect_format::walk::Memory) that tables are read from.
+//! The memory of this process, as a [`Memory`] that tables are read from.
+//!
+//! With an operating system below, every read is checked: an address that is not mapped is an answer, in a
+//! signal handler too, where following it would be the second fault. Without one there is nobody to ask,
+//! and what tables say is believed.
+
+use inspect_format::walk::{Fault, Memory};
+
+/// The address space that this code runs in.
+#[derive(Clone, Copy, Debug)]
+pub struct ThisProcess(());
+
+#[cfg(all(feature = "hosted", target_os = "linux"))]
+impl ThisProcess {
+    /// The address space, whose every read is checked.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(())
+    }
+
+    pub(crate) const fn known() -> Self {
+        Self(())
+    }
+}
+
+#[cfg(not(all(feature = "hosted", target_os = "linux")))]
+impl ThisProcess {
+    /// The address space, as far as it can be read.
+    ///
+    /// # Safety
+    /// Nothing is read by it but addresses that can be read.
+    #[must_use]
+    pub const unsafe fn new() -> Self {
+        Self(())
+    }
+
+    /// For this crate, which reads what roots, tables and regions of this process promise.
+    pub(crate) const fn known() -> Self {
+        Self(())
+    }
+}
+
+#[cfg(all(feature = "hosted", target_os = "linux"))]
+impl Memory for ThisProcess {
+    /// By `process_vm_readv` on the process itself: async-signal-safe, no lock, `errno` untouched.
+    fn read(&self, address: u64, out: &mut [u8]) -> Result<(), Fault> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        let fault = Fault { address };
+        let start = usize::try_from(address).map_err(|_| fault)?;
+        let local = libc::iovec { iov_base: out.as_mut_ptr().cast(), iov_len: out.len() };
+        let remote =
+            libc::iovec { iov_base: core::ptr::without_provenance_mut(start), iov_len: out.len() };
+        let saved = errno();
+        // SAFETY: the kernel writes at most `out.len()` bytes to `out`, which is ours. It reads from the
+        // other address what is mapped there, and fails where nothing is.
+        let count = unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, &remote, 1, 0) };
+        set_errno(saved);
+        match usize::try_from(count) {
+            Ok(count) if count == out.len() => Ok(()),
+            Ok(count) => Err(Fault { address: address.wrapping_add(count as u64) }),
+            Err(_) => Err(fault),
+        }
+    }
+}
+
+/// The error number of the interrupted code, which a signal handler must leave as it was.
+#[cfg(all(feature = "hosted", target_os = "linux"))]
+pub(crate) fn errno() -> i32 {
+    // SAFETY: the function returns the address of this thread's error number.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Puts it back.
+#[cfg(all(feature = "hosted", target_os = "linux"))]
+pub(crate) fn set_errno(number: i32) {
+    // SAFETY: as above; nobody else writes to this thread's error number.
+    unsafe { *libc::__errno_location() = number }
+}
+
+#[cfg(not(all(feature = "hosted", target_os = "linux")))]
+impl Memory for ThisProcess {
+    fn read(&self, address: u64, out: &mut [u8]) -> Result<(), Fault> {
+        let start = usize::try_from(address).map_err(|_| Fault { address })?;
+        // Whole words first, each by one load, since rows are published in words.
+        let word = size_of::<usize>();
+        let mut at = 0;
+        while at < out.len() {
+            let place = start.wrapping_add(at);
+            if place % word == 0 && out.len() - at >= word {
+                let pointer = core::ptr::with_exposed_provenance::<usize>(place);
+                // SAFETY: whoever made this value promised it (`new`); this crate reads its own root,
+                // tables that were registered, and what their producers said about their regions.
+                let value = unsafe { pointer.read_volatile() };
+                out[at..at + word].copy_from_slice(&value.to_ne_bytes());
+                at += word;
+            } else {
+                let pointer = core::ptr::with_exposed_provenance::<u8>(place);
+                // SAFETY: as above.
+                out[at] = unsafe { pointer.read_volatile() };
+                at += 1;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,64 +1,16 @@
 //! Run-time tables: what is registered is there, what is gone stays gone, and what does not fit is an error.
 
+mod support;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use inspect_format::table::Table;
-use inspect_runtime::__private::{FieldWriter, Word};
-use inspect_runtime::{
-    Class, ClassInfo, EntryFormat, FieldInfo, Handle, Region, RegisterError, RuntimeTable,
-    StaleHandle,
-};
+use inspect_runtime::{Change, Handle, RegisterError, RuntimeTable};
+use support::{Format, entry};
 
-#[derive(Clone, Copy, Debug)]
-struct Format {
-    core: Region,
-    twin: u64,
-    text: &'static str,
-}
-
-impl EntryFormat for Format {
-    const SCHEMA: &'static str = "test.runtime";
-    const VERSION: u32 = 1;
-    const SIZE: u32 = 80;
-    const HISTORY: &'static [u64] = &[0x1234];
-    const CLASSES: &'static [ClassInfo] = &[];
-    const FIELDS: &'static [FieldInfo] = &[];
-    type Words = [Word; 9];
-
-    fn region(&self) -> &Region {
-        &self.core
-    }
-
-    fn write_fields(&self, out: &mut FieldWriter<'_>) -> Result<(), RegisterError> {
-        out.put(64, self.twin.to_ne_bytes());
-        out.put_text(72, self.text)
-    }
-
-    fn schema_section() -> &'static [u8] {
-        &[]
-    }
-
-    fn types_section() -> (&'static [u32], &'static [u8]) {
-        (&[], &[])
-    }
-}
-
-struct Log;
-
-impl Class for Log {
-    type Format = Format;
-    type Target = u64;
-    const NAME: &'static str = "log";
-    const NUMBER: u32 = 77;
-    const PROPERTIES: u64 = 1;
-    const TYPE_ID: u32 = 0;
-}
-
-fn entry(address: u64, length: u64) -> Format {
-    Format { core: Region::new::<Log>(address, length), twin: address ^ length, text: "" }
-}
-
-fn image<const N: usize, const NAMES: usize>(table: &RuntimeTable<Format, N, NAMES>) -> Vec<u8> {
+fn image<const N: usize, const NAMES: usize>(
+    table: &'static RuntimeTable<Format, N, NAMES>,
+) -> Vec<u8> {
     let mut bytes = vec![0xaa; table.image_size()];
     let size = table.copy_to(&mut bytes).expect("as many bytes as it asked for");
     bytes.truncate(size);
@@ -67,11 +19,12 @@ fn image<const N: usize, const NAMES: usize>(table: &RuntimeTable<Format, N, NAM
 
 #[test]
 fn rows_and_names_are_in_the_image() {
-    let table: RuntimeTable<Format, 4, 32> = RuntimeTable::new();
+    static TABLE: RuntimeTable<Format, 4, 32> = RuntimeTable::new();
+    let table = &TABLE;
     let first = Format { text: "note", ..entry(0x1000, 16) };
     table.register_as("first", first).unwrap();
     table.register(Format { core: entry(1, 2).core.instance(9).id(5), ..first }).unwrap();
-    let bytes = image(&table);
+    let bytes = image(table);
     let parsed = Table::parse(&bytes).unwrap();
     let rows: Vec<_> = parsed.rows().collect();
     assert_eq!(rows.len(), 2);
@@ -80,28 +33,32 @@ fn rows_and_names_are_in_the_image() {
     assert_eq!((rows[1].instance(), rows[1].id()), (9, 5 | 1 << 31));
     assert_eq!(rows[0].string_field(72, 1), Some(Ok("note")));
     assert_eq!(rows[0].u64_field(64, 1), Some(0x1010));
-    assert!(parsed.is_runtime() && parsed.header().fingerprint == 0x1234);
+    assert_eq!((parsed.is_runtime(), parsed.header().fingerprint), (false, 0x1234));
+    assert_ne!(parsed.header().checksum, 0, "a copy does not change any more");
 }
 
 #[test]
 fn a_handle_names_one_generation() {
-    let table: RuntimeTable<Format, 1> = RuntimeTable::new();
+    static TABLE: RuntimeTable<Format, 1> = RuntimeTable::new();
+    let table = &TABLE;
     let old = table.register(entry(1, 1)).unwrap();
     table.unregister(old).unwrap();
     let new = table.register(entry(2, 1)).unwrap();
     assert_ne!(old, new);
-    assert_eq!(table.unregister(old), Err(StaleHandle));
+    assert_eq!(table.unregister(old), Err(Change::Stale));
     assert_eq!(table.iter().map(|entry| entry.core.address).collect::<Vec<_>>(), [2]);
     assert_eq!(table.iter().map(|entry| entry.handle).collect::<Vec<_>>(), [new]);
 }
 
 #[test]
 fn what_does_not_fit_is_an_error_and_leaves_nothing() {
-    let none: RuntimeTable<Format, 0, 0> = RuntimeTable::new();
+    static NONE: RuntimeTable<Format, 0, 0> = RuntimeTable::new();
+    let none = &NONE;
     assert_eq!(none.register(entry(1, 1)), Err(RegisterError::Full));
-    assert_eq!(Table::parse(&image(&none)).unwrap().row_count(), 0);
+    assert_eq!(Table::parse(&image(none)).unwrap().row_count(), 0);
 
-    let table: RuntimeTable<Format, 2, 8> = RuntimeTable::new();
+    static TABLE: RuntimeTable<Format, 2, 8> = RuntimeTable::new();
+    let table = &TABLE;
     let full = table.register_as("far too long", entry(1, 1));
     assert_eq!(full, Err(RegisterError::NamesFull));
     assert_eq!(table.register_as("a\0b", entry(1, 1)), Err(RegisterError::Name));
@@ -138,12 +95,17 @@ fn readers_see_whole_rows_only() {
         let mut seen = 0;
         let mut bytes = vec![0; TABLE.image_size()];
         while seen < 20_000 {
-            let size = TABLE.copy_to(&mut bytes).unwrap();
-            for row in Table::parse(&bytes[..size]).unwrap().rows() {
-                assert_eq!(row.u64_field(64, 1), Some(row.address() ^ row.length()));
+            for entry in &TABLE {
+                let core = entry.core;
+                assert_eq!(core.instance, core.address ^ core.length);
                 seen += 1;
             }
-            std::thread::yield_now();
+            if seen % 16 == 0 {
+                let size = TABLE.copy_to(&mut bytes).unwrap();
+                for row in Table::parse(&bytes[..size]).unwrap().rows() {
+                    assert_eq!(row.u64_field(64, 1), Some(row.address() ^ row.length()));
+                }
+            }
         }
         STOP.store(true, Ordering::Relaxed);
         seen

@@ -44,15 +44,19 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
             sum.saturating_add(size.checked_next_multiple_of(8).unwrap_or(u64::MAX))
         });
         let fixed = Header::SIZE + (SECTIONS.len() + 1) * DirectoryRecord::SIZE;
-        let work = self.buffer_size(1).next_multiple_of(8);
+        let work = self.work_size().next_multiple_of(8);
         usize::try_from(size).unwrap_or(usize::MAX).saturating_add(fixed + work)
     }
 
-    /// Writes the table to the start of `out`, which is scratch behind it, and returns the block's size.
+    /// Writes the table to the start of `out`, which is scratch behind it, and returns the block's size. With
+    /// less room than [`LiveTable::frozen_size`] nothing is written.
     pub fn freeze(&self, out: &mut [u8]) -> Result<usize, FreezeError> {
         let needed = self.frozen_size();
         let full = FreezeError::Full { needed };
-        let block_size = out.len().checked_sub(self.buffer_size(1)).ok_or(full)?;
+        if out.len() < needed {
+            return Err(full);
+        }
+        let block_size = out.len() - self.work_size();
         let (block, work) = out.split_at_mut(block_size);
         let present = SECTIONS.iter().filter(|kind| self.place(**kind).size > 0).count();
         let start = Header::SIZE + (present + 1) * DirectoryRecord::SIZE;
@@ -78,6 +82,12 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
         let place = out.first_chunk_mut().ok_or(full)?;
         Header { checksum, ..header }.write(place, order);
         Ok(total)
+    }
+
+    /// Bytes in which rows are fetched, a few at a time.
+    fn work_size(&self) -> usize {
+        const ROWS: u64 = 64;
+        self.buffer_size(self.row_count().clamp(1, ROWS) as usize)
     }
 
     fn frozen_header(&self, total: usize, sections: usize) -> Header {

@@ -47,15 +47,21 @@ fn captured(model: &Model, patch: &Patch) -> Option<AggregateId> {
 pub(super) fn blobs(plan: &Plan<'_>) -> String {
     let mut out = String::new();
     let schema = blobs::schema_cbor_with(plan.model, plan.id, &plan.types);
-    bytes(&mut out, &plan.fixed("SCHEMA_SECTION").to_string(), &schema);
-    words(plan, &mut out);
-    let text = &plan.types.blob.strings;
-    bytes(&mut out, &plan.fixed("TYPES_TEXT").to_string(), text);
+    let (name, size) = (plan.fixed("SCHEMA_SECTION"), schema.len());
+    let _ = write!(out, "static {name}: rt::Blob<[u8; {size}]> = rt::Blob::new(");
+    literal(&mut out, &schema);
+    out.push_str(");\n\n");
+    types(plan, &mut out);
+    let history = blobs::history(plan.model, plan.id);
+    let (name, count) = (plan.fixed("HISTORY_SECTION"), history.len());
+    let _ =
+        write!(out, "static {name}: rt::Blob<[u64; {count}]> = rt::Blob::new({history:?});\n\n");
     out
 }
 
-fn bytes(out: &mut String, name: &str, bytes: &[u8]) {
-    let _ = write!(out, "static {name}: rt::Blob<[u8; {}]> = rt::Blob::new(*b\"", bytes.len());
+/// Bytes as a literal of an array.
+fn literal(out: &mut String, bytes: &[u8]) {
+    out.push_str("*b\"");
     let mut column = 0;
     for byte in bytes {
         if column >= 90 {
@@ -77,13 +83,13 @@ fn bytes(out: &mut String, name: &str, bytes: &[u8]) {
         }
         column += out.len() - before;
     }
-    out.push_str("\");\n\n");
+    out.push('"');
 }
 
-/// The words of the types section. One that differs between targets is looked up by the group of the target
+/// The types section: words, and the text behind them. A word that differs between targets is looked up by the group of the target
 /// that the code is compiled for.
-fn words(plan: &Plan<'_>, out: &mut String) {
-    let words = &plan.types.blob.words;
+fn types(plan: &Plan<'_>, out: &mut String) {
+    let (words, text) = (&plan.types.blob.words, &plan.types.blob.strings);
     let mut groups: Vec<Vec<u8>> = Vec::new();
     let mut body = String::new();
     let mut column = 0;
@@ -96,12 +102,14 @@ fn words(plan: &Plan<'_>, out: &mut String) {
         let _ = write!(body, " {text},");
         column += text.len() + 2;
     }
-    let name = plan.fixed("TYPES_WORDS");
-    let _ = writeln!(out, "static {name}: rt::Blob<[u32; {}]> = {{", words.len());
+    let name = plan.fixed("TYPES_SECTION");
+    let _ = writeln!(out, "static {name}: rt::Types<{}, {}> = {{", words.len(), text.len());
     for (index, group) in groups.iter().enumerate() {
         let _ = writeln!(out, "    const G{index}: usize = {group:?}[rt::TARGET];");
     }
-    let _ = write!(out, "    rt::Blob::new([{body}\n    ])\n}};\n\n");
+    let _ = write!(out, "    rt::Types::new([{body}\n    ], ");
+    literal(out, text);
+    out.push_str(")\n};\n\n");
 }
 
 fn word_text(plan: &Plan<'_>, word: &Word, groups: &mut Vec<Vec<u8>>) -> String {

@@ -166,8 +166,8 @@ fn format(plan: &Plan<'_>) -> TokenStream {
     let (version, size) = (number(schema.version), number(schema.entry.size));
     let words = number(schema.entry.size / 8 - 1);
     let history = blobs::history(plan.model, plan.id).into_iter().map(number);
-    let (section, words_name, text_name) =
-        (plan.fixed("SCHEMA_SECTION"), plan.fixed("TYPES_WORDS"), plan.fixed("TYPES_TEXT"));
+    let [schema_name, types_name, history_name] =
+        ["SCHEMA_SECTION", "TYPES_SECTION", "HISTORY_SECTION"].map(|name| plan.fixed(name));
     let writes: TokenStream = schema.entry.fields.iter().map(|field| write(plan, field)).collect();
     let classes = schema.classes.iter().map(|id| {
         let class = &plan.model[*id];
@@ -205,11 +205,12 @@ fn format(plan: &Plan<'_>) -> TokenStream {
                 #writes
                 Ok(())
             }
-            fn schema_section() -> &'static [u8] {
-                #section.get()
-            }
-            fn types_section() -> (&'static [u32], &'static [u8]) {
-                (#words_name.get(), #text_name.get())
+            fn sections() -> rt::Sections {
+                rt::Sections {
+                    schema: #schema_name.get(),
+                    types: #types_name.bytes(),
+                    history: #history_name.get(),
+                }
             }
         }
     }

@@ -1,0 +1,351 @@
+//! A run-time table wherever its memory lies: in a static, in a chunk of a table that grows, in memory that
+//! processes share. What a table does is written here, once.
+
+use core::fmt;
+use core::iter::FusedIterator;
+use core::marker::PhantomData;
+
+use inspect_format::abi::{self, CoreEntry, phase};
+use inspect_format::hash;
+
+use super::fields::FieldWriter;
+use super::hints::Hints;
+use super::names::Names;
+use super::slot::{self, Found};
+use super::word::{Word, Words};
+use super::{Change, Entry, Handle, Reclaimed, RegisterError};
+use crate::sync::{AtomicU32, Ordering};
+use crate::{EntryFormat, Region};
+
+/// A row in memory.
+#[derive(Debug)]
+#[repr(C, align(8))]
+pub(crate) struct Slot<W> {
+    pub(super) state: AtomicU32,
+    pub(super) id: AtomicU32,
+    pub(super) words: W,
+}
+
+impl<W: Words> Slot<W> {
+    pub(super) const EMPTY: Self =
+        Self { state: AtomicU32::new(0), id: AtomicU32::new(0), words: W::ZERO };
+}
+
+/// A run-time table in memory that lives for `'a`.
+pub struct TableRef<'a, F: EntryFormat> {
+    /// Of the header.
+    pub(super) address: usize,
+    pub(super) slots: &'a [Slot<F::Words>],
+    pub(super) names: Names<'a>,
+    pub(super) hints: &'a Hints,
+    pub(super) format: PhantomData<F>,
+}
+
+impl<'a, F: EntryFormat> TableRef<'a, F> {
+    /// Announces a region under the name that its entry has.
+    #[inline]
+    pub fn register(&self, entry: F) -> Result<Handle, RegisterError> {
+        self.register_as(entry.region().name, entry)
+    }
+
+    /// Announces a region under a name that is made while the program runs; the table keeps a copy.
+    #[inline]
+    pub fn register_as(&self, name: &str, entry: F) -> Result<Handle, RegisterError> {
+        self.register_with(name, entry.region(), |out| entry.write_fields(out))
+    }
+
+    /// Announces a region with the schema's own fields from wherever.
+    #[inline]
+    pub(crate) fn register_with(
+        &self,
+        name: &str,
+        region: &Region,
+        fields: impl FnOnce(&mut FieldWriter<'_>) -> Result<(), RegisterError>,
+    ) -> Result<Handle, RegisterError> {
+        check::<F>(name, region)?;
+        let row = self.row(name, region, fields)?;
+        self.publish(&row)
+    }
+
+    /// Takes an entry back.
+    #[inline]
+    pub fn unregister(&self, handle: Handle) -> Result<(), Change> {
+        let slot = self.slot_of(handle).ok_or(Change::Stale)?;
+        slot::withdraw(&slot.state, handle.generation).map_err(|seen| handle.refused(seen))?;
+        self.hints.freed(handle.slot);
+        Ok(())
+    }
+
+    /// Puts other property bits in the place of an entry's, those of its class included: nobody sees the row
+    /// without either.
+    pub fn set_properties(&self, handle: Handle, bits: u64) -> Result<(), Change> {
+        let slot = self.slot_of(handle).ok_or(Change::Stale)?;
+        let words = slot.words.words();
+        let store = || words[PROPERTIES].store_properties(bits);
+        slot::change(&slot.state, handle.generation, store).map_err(|seen| handle.refused(seen))
+    }
+
+    /// The entries that are live, in the order of their slots. An entry that comes or goes meanwhile is
+    /// there or is not; none is half there.
+    #[must_use]
+    pub fn iter(&self) -> Entries<'a, F> {
+        Entries { slots: self.slots.iter(), next: 0, table: self.address, format: PhantomData }
+    }
+
+    /// The entry of a handle.
+    #[must_use]
+    pub fn get(&self, handle: Handle) -> Option<Entry> {
+        let slot = self.slot_of(handle)?;
+        read(slot, handle.slot, handle.table).filter(|entry| entry.handle == handle)
+    }
+
+    /// The text of an entry's name, in a buffer of the caller's; `None` where it does not fit.
+    #[must_use]
+    pub fn name_of<'b>(&self, entry: &Entry, buffer: &'b mut [u8]) -> Option<&'b str> {
+        if entry.core.name == 0 {
+            return Some("");
+        }
+        let bytes = self.names.bytes.get(entry.core.name as usize..)?;
+        let length = bytes.iter().position(|byte| byte.load(Ordering::Relaxed) == 0)?;
+        let name = buffer.get_mut(..length)?;
+        for (place, byte) in name.iter_mut().zip(bytes) {
+            *place = byte.load(Ordering::Relaxed);
+        }
+        core::str::from_utf8(name).ok()
+    }
+
+    /// The live entries of a class.
+    pub fn find_by_class(&self, class: u32) -> impl Iterator<Item = Entry> + use<'a, F> {
+        self.iter().filter(move |entry| entry.core.class == class)
+    }
+
+    /// The live entry with an id in its class.
+    #[must_use]
+    pub fn find_by_id(&self, class: u32, id: u32) -> Option<Entry> {
+        self.iter().find(|entry| entry.core.class == class && entry.core.id == id)
+    }
+
+    /// The live entries whose memory holds an address, as far as the row alone says where it lies: `length`
+    /// bytes, or up to the end of a range.
+    pub fn find_by_address(&self, address: u64) -> impl Iterator<Item = Entry> + use<'a, F> {
+        self.iter().filter(move |entry| {
+            let core = &entry.core;
+            match core.extent {
+                abi::extent::DIRECT => address.wrapping_sub(core.address) < core.length,
+                abi::extent::RANGE => core.address <= address && address < core.bound,
+                _ => false,
+            }
+        })
+    }
+
+    /// How many entries fit.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Frees the slots that writers died over. To be called only when no writer lives: a slot that somebody
+    /// is filling would get a second owner.
+    pub fn reclaim(&self) -> Reclaimed {
+        let mut reclaimed = Reclaimed::default();
+        for slot in self.slots {
+            let seen = slot.state.load(Ordering::Relaxed) & abi::PHASE_MASK;
+            if slot::reclaim(&slot.state) {
+                match seen {
+                    phase::WRITING => reclaimed.writing += 1,
+                    _ => reclaimed.changing += 1,
+                }
+            }
+        }
+        reclaimed
+    }
+
+    fn slot_of(&self, handle: Handle) -> Option<&'a Slot<F::Words>> {
+        if handle.table != self.address {
+            return None;
+        }
+        self.slots.get(handle.slot as usize)
+    }
+
+    /// The row of an entry, whose names are in the arena then.
+    #[inline]
+    fn row(
+        &self,
+        name: &str,
+        region: &Region,
+        fields: impl FnOnce(&mut FieldWriter<'_>) -> Result<(), RegisterError>,
+    ) -> Result<Row<F>, RegisterError> {
+        let keep = |text: &str| {
+            let kept = self.names.intern(text, hash::fnv1a_32(text.as_bytes()));
+            kept.map_err(|_| RegisterError::NamesFull)
+        };
+        let name_offset = keep(name)?;
+        let id = region.full_id(name);
+        let mut words = <F::Words as Words>::PLAIN;
+        let plain = words.as_mut();
+        if let Some(core) = plain.first_chunk_mut() {
+            let [extent, bound_size] = [region.extent, region.bound_size];
+            let tail = u32::from_ne_bytes({
+                let [a, b] = region.space.to_ne_bytes();
+                [a, b, extent, bound_size]
+            });
+            *core = [
+                both(region.class, region.type_id),
+                region.properties,
+                region.address,
+                region.length,
+                region.instance,
+                both(name_offset, tail),
+                region.bound,
+            ];
+        }
+        fields(&mut FieldWriter { words: plain, keep: &keep })?;
+        Ok(Row { id, words })
+    }
+
+    /// Takes a slot and publishes a row there.
+    #[inline]
+    fn publish(&self, row: &Row<F>) -> Result<Handle, RegisterError> {
+        let count = self.slots.len();
+        let hint = self.hints.first(count);
+        let from_hint = (hint.slot..count).chain(0..hint.slot);
+        for (index, slot) in from_hint.filter_map(|at| Some((at as u32, self.slots.get(at)?))) {
+            let Some(generation) = slot::claim(&slot.state) else { continue };
+            slot.id.store(row.id, Ordering::Relaxed);
+            for (place, word) in slot.words.words().iter().zip(row.words.as_ref()) {
+                place.store(*word);
+            }
+            slot::publish(&slot.state, generation);
+            hint.taken(index);
+            return Ok(Handle { table: self.address, slot: index, generation });
+        }
+        Err(RegisterError::Full)
+    }
+}
+
+/// A row that nobody has seen yet.
+struct Row<F: EntryFormat> {
+    id: u32,
+    words: <F::Words as Words>::Plain,
+}
+
+/// Where the properties stand among the words of a row.
+const PROPERTIES: usize = CoreEntry::PROPERTIES_AT / 8 - 1;
+
+/// Two numbers in the order in which they lie in memory.
+const fn both(first: u32, second: u32) -> u64 {
+    match abi::Order::NATIVE {
+        abi::Order::Little => first as u64 | (second as u64) << 32,
+        abi::Order::Big => (first as u64) << 32 | second as u64,
+    }
+}
+
+const fn split(word: u64) -> (u32, u32) {
+    match abi::Order::NATIVE {
+        abi::Order::Little => (word as u32, (word >> 32) as u32),
+        abi::Order::Big => ((word >> 32) as u32, word as u32),
+    }
+}
+
+fn check<F: EntryFormat>(name: &str, region: &Region) -> Result<(), RegisterError> {
+    if region.schema != const { hash::schema_number(F::SCHEMA) } {
+        return Err(RegisterError::Class);
+    }
+    if name.as_bytes().contains(&0) {
+        return Err(RegisterError::Name);
+    }
+    let space_end = match region.space {
+        abi::space::VIRTUAL => usize::MAX as u64,
+        _ => u64::MAX,
+    };
+    let last = match region.extent {
+        abi::extent::DIRECT => region.address.checked_add(region.length.saturating_sub(1)),
+        _ => Some(region.address),
+    };
+    if last.is_none_or(|last| last > space_end) {
+        return Err(RegisterError::Wraps);
+    }
+    if region.extent == abi::extent::RANGE && region.bound < region.address {
+        return Err(RegisterError::Wraps);
+    }
+    if region.id.is_some_and(|id| id & abi::ID_EXPLICIT != 0) {
+        return Err(RegisterError::Id);
+    }
+    Ok(())
+}
+
+/// A consistent copy of a slot's entry, if it is live.
+#[inline]
+fn read<W: Words>(slot: &Slot<W>, index: u32, table: usize) -> Option<Entry> {
+    let copy = || {
+        let id = slot.id.load(Ordering::Relaxed);
+        let words: Option<&[Word; 7]> = slot.words.words().first_chunk();
+        (id, words.map(|words| words.each_ref().map(Word::load)).unwrap_or_default())
+    };
+    let Found::Row(generation, (id, words)) = slot::read(&slot.state, copy) else { return None };
+    let [names, properties, address, length, instance, tail, bound] = words;
+    let ((class, type_id), (name, tail)) = (split(names), split(tail));
+    let [a, b, extent, bound_size] = tail.to_ne_bytes();
+    let core = CoreEntry {
+        state: slot::state_of(generation, phase::LIVE),
+        id,
+        class,
+        type_: type_id,
+        properties,
+        address,
+        length,
+        instance,
+        name,
+        space: u16::from_ne_bytes([a, b]),
+        extent,
+        bound_size,
+        bound,
+    };
+    Some(Entry { handle: Handle { table, slot: index, generation }, core })
+}
+
+impl<F: EntryFormat> Clone for TableRef<'_, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F: EntryFormat> Copy for TableRef<'_, F> {}
+
+impl<F: EntryFormat> fmt::Debug for TableRef<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The entries of a table.
+pub struct Entries<'a, F: EntryFormat> {
+    slots: core::slice::Iter<'a, Slot<F::Words>>,
+    next: u32,
+    table: usize,
+    format: PhantomData<F>,
+}
+
+impl<F: EntryFormat> Iterator for Entries<'_, F> {
+    type Item = Entry;
+
+    #[inline]
+    fn next(&mut self) -> Option<Entry> {
+        for slot in self.slots.by_ref() {
+            let index = self.next;
+            self.next += 1;
+            if let Some(entry) = read(slot, index, self.table) {
+                return Some(entry);
+            }
+        }
+        None
+    }
+}
+
+impl<F: EntryFormat> FusedIterator for Entries<'_, F> {}
+
+impl<F: EntryFormat> fmt::Debug for Entries<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Entries from slot {}", self.next)
+    }
+}
