@@ -2,7 +2,7 @@
 //! agree, and the budget.
 
 mod consumer {
-    pub mod twin;
+    pub(crate) mod twin;
 }
 
 use inspect_format::abi::CoreEntry;

@@ -9,8 +9,11 @@
 use core::fmt;
 
 use minicbor::data::Type;
-use minicbor::encode::{self, Write};
+use minicbor::encode;
 use minicbor::{Decoder, Encoder};
+
+/// Takes the bytes that [`CaptureWriter`] writes.
+pub use minicbor::encode::Write;
 
 /// Who made a dump, and for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

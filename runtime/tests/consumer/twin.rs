@@ -10,7 +10,7 @@ use crate::Case;
 
 /// What `inspect_consumer_allows` says of each case; nothing where there is no C compiler, which is
 /// said.
-pub fn answers(consumers: &[Consumer], cases: &[Case]) -> Option<Vec<bool>> {
+pub(crate) fn answers(consumers: &[Consumer], cases: &[Case]) -> Option<Vec<bool>> {
     let directory = tempfile::tempdir().expect("a directory");
     let source = directory.path().join("twin.c");
     std::fs::write(&source, program(consumers, cases)).expect("the program is written");
