@@ -32,6 +32,8 @@ use crate::Consumer;
 
 #[cfg(all(feature = "hosted", unix))]
 pub use sink::FileSink;
+#[cfg(all(feature = "hosted", unix))]
+pub(crate) use sink::last_error;
 pub use sink::{BufferSink, Sink, SinkError};
 pub(crate) use workspace::Scratch;
 pub use workspace::Workspace;
