@@ -42,6 +42,7 @@ pub use fields::FieldWriter;
 pub use growing::GrowingTable;
 pub use guard::Registered;
 pub(crate) use head::{Head, Link};
+pub(crate) use view::Name;
 pub use view::{Entries, TableRef};
 pub use word::{Word, Words};
 
@@ -152,18 +153,24 @@ impl<F: EntryFormat, const N: usize, const NAMES: usize> RuntimeTable<F, N, NAME
     }
 
     /// The table as others see it, from now on.
-    #[inline]
+    #[inline(always)]
     pub fn open(&'static self) -> TableRef<'static, F> {
         if self.is_open.load(Ordering::Acquire) == 0 {
-            self.head.write::<F>(Self::DIVISION, root::nonce());
-            root::link(&self.head);
-            self.is_open.store(1, Ordering::Release);
+            self.begin();
         }
         self.view()
     }
 
+    /// Writes the header and appends the table to the root's chain: as often as somebody comes first.
+    #[cold]
+    fn begin(&'static self) {
+        self.head.write::<F>(Self::DIVISION, root::nonce());
+        root::link(&self.head);
+        self.is_open.store(1, Ordering::Release);
+    }
+
     /// [`TableRef::register`], for a table that is found by others from the first time on.
-    #[inline]
+    #[inline(always)]
     pub fn register(&'static self, entry: F) -> Result<Handle, RegisterError> {
         self.open().register(entry)
     }
@@ -197,7 +204,7 @@ impl<F: EntryFormat, const N: usize, const NAMES: usize> RuntimeTable<F, N, NAME
     }
 
     /// The table's operations, whether it has been opened or not.
-    #[inline]
+    #[inline(always)]
     pub fn view(&self) -> TableRef<'_, F> {
         let (bytes, index) = split_names(&self.names.0);
         let names = Names { used: &self.head.arena_used, bytes, index };
@@ -243,7 +250,7 @@ impl<F: EntryFormat> TableRef<'_, F> {
 }
 
 /// The bytes that hold texts, and the index behind them.
-#[inline]
+#[inline(always)]
 fn split_names(bytes: &[AtomicU8]) -> (&[AtomicU8], &[AtomicU32]) {
     let (texts, rest) = bytes.split_at(names::text_size(bytes.len()));
     let count = names::index_count(bytes.len());
