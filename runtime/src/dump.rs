@@ -16,6 +16,7 @@
 //! allowing a struct allows what is inside it.
 
 mod elf;
+mod output;
 pub(crate) mod plan;
 mod probe;
 #[cfg(all(feature = "hosted", target_os = "linux"))]
@@ -30,6 +31,7 @@ use inspect_format::walk::WalkError;
 
 use crate::Consumer;
 
+pub(crate) use output::Output;
 #[cfg(all(feature = "hosted", unix))]
 pub use sink::FileSink;
 #[cfg(all(feature = "hosted", unix))]
@@ -109,14 +111,28 @@ impl<'a> Request<'a> {
         sink: &mut dyn Sink,
     ) -> Result<Report, Error> {
         let mut guard = workspace.take().ok_or(Error::Busy)?;
-        #[cfg(all(feature = "hosted", target_os = "linux"))]
-        let saved = crate::memory::errno();
+        let saved = saved_error();
         let plan = plan::Plan::new(self, guard.scratch());
         let result = plan.and_then(|plan| elf::write(self, &plan, sink));
-        #[cfg(all(feature = "hosted", target_os = "linux"))]
-        crate::memory::set_errno(saved);
+        restore_error(saved);
         result
     }
+}
+
+/// The error number of the code that a signal interrupted, which it must find again.
+pub(crate) fn saved_error() -> i32 {
+    #[cfg(all(feature = "hosted", target_os = "linux"))]
+    return crate::memory::errno();
+    #[cfg(not(all(feature = "hosted", target_os = "linux")))]
+    0
+}
+
+/// Puts it back.
+pub(crate) fn restore_error(number: i32) {
+    #[cfg(all(feature = "hosted", target_os = "linux"))]
+    crate::memory::set_errno(number);
+    #[cfg(not(all(feature = "hosted", target_os = "linux")))]
+    let _ = number;
 }
 
 /// What is in a dump, in numbers.

@@ -26,12 +26,15 @@ const ZONE_SIZE: usize = 1 << 20;
 static WORKSPACE: Workspace<128, 65_536> = Workspace::new();
 /// Where the core goes, opened at start: a full table of files is no reason to lose it.
 static CORE: AtomicI32 = AtomicI32::new(-1);
+/// The directory in which a snapshot is taken.
+static DIRECTORY: AtomicI32 = AtomicI32::new(-1);
 /// The zone, which the handler takes.
 static ZONE: AtomicPtr<MappedFile> = AtomicPtr::new(ptr::null_mut());
 
 /// Opens what a crash will need, and installs the handler.
 pub(crate) fn prepare(directory: &Path) -> Result<(), Box<dyn Error>> {
     CORE.store(File::create(directory.join("core"))?.into_raw_fd(), Ordering::Relaxed);
+    DIRECTORY.store(File::open(directory)?.into_raw_fd(), Ordering::Relaxed);
     let path = CString::new(directory.join("zone").as_os_str().as_bytes())?;
     let mut zone = MappedFile::open(&path, ZONE_SIZE)?;
     if Zone::open(&zone).is_err() {
@@ -73,6 +76,7 @@ extern "C" fn handle(signal: c_int, _: *mut libc::siginfo_t, context: *mut c_voi
     // What fails is lost, and the others are still tried: nobody is left to be told.
     let _ = request.elf(&WORKSPACE, &mut FileSink::new(CORE.load(Ordering::Relaxed)));
     write_zone(&request);
+    let _ = request.snapshot(&WORKSPACE, DIRECTORY.load(Ordering::Relaxed), c"snapshot");
     // Back to the instruction that faulted, which now ends the program as it would have.
 }
 

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use inspect_format::abi::note_kind;
 use inspect_format::elfcore::Core;
 use inspect_format::notes::capture::{Capture, Status};
+use inspect_format::snapshot::{self, Manifest};
 use inspect_format::table;
 use inspect_format::zone::Zone;
 
@@ -56,13 +57,15 @@ fn address_of(entries: &[(String, u64, Status, String)], name: &str) -> u64 {
 }
 
 fn check_core(bytes: &[u8]) -> (u64, u64) {
-    let entries = entries(bytes);
+    let mut entries = entries(bytes);
+    // A table's rows have no order of their own.
+    entries.sort_by(|one, other| one.0.cmp(&other.0));
     let states: Vec<_> =
         entries.iter().map(|(name, _, status, reason)| (&name[..], *status, &reason[..])).collect();
     let expected = [
         ("main", Status::Captured, ""),
-        ("worker", Status::Captured, ""),
         ("value", Status::Denied, "deny"),
+        ("worker", Status::Captured, ""),
     ];
     assert_eq!(states, expected);
     let core = Core::parse(bytes).unwrap();
@@ -73,8 +76,23 @@ fn check_core(bytes: &[u8]) -> (u64, u64) {
     (stats, value)
 }
 
+/// The snapshot of the first crash: later ones leave it alone.
+fn check_snapshot(directory: &Path, core: &[u8]) {
+    let file = |name: &str| std::fs::read(directory.join(name)).expect("a file of the snapshot");
+    let text = String::from_utf8(file(snapshot::MANIFEST)).expect("a text");
+    let manifest = Manifest::parse(&text).expect("a manifest");
+    assert_eq!(file(snapshot::TABLES).len() as u64, manifest.tables);
+    assert_eq!(file(snapshot::CAPTURE).len() as u64, manifest.capture);
+    let runs: Vec<_> = manifest.runs().collect();
+    assert_eq!(runs.len(), Core::parse(core).unwrap().header().segment_count as usize - 1);
+    for run in &runs {
+        assert_eq!(file(run.file_name().as_str()).len() as u64, run.length);
+    }
+    assert_eq!(directory.read_dir().unwrap().count(), 3 + runs.len());
+}
+
 #[test]
-fn a_crash_leaves_a_core_and_a_zone() {
+fn a_crash_leaves_a_core_a_zone_and_a_snapshot() {
     let directory = tempfile::tempdir().unwrap();
     for start in 1..=2 {
         crash(directory.path());
@@ -86,6 +104,7 @@ fn a_crash_leaves_a_core_and_a_zone() {
         assert_eq!(dump.record.sequence, start, "each crash writes one");
         let at = dump.offset as usize;
         check_core(&zone_bytes[at..at + dump.record.length as usize]);
+        check_snapshot(&directory.path().join("snapshot"), &core);
         // The log has the request with the value in it: that is what a log of requests is. The
         // value itself is in no dump.
         let value = format!("put key {SECRET}");

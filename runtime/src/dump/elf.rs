@@ -11,7 +11,7 @@ use inspect_format::notes::{self, capture};
 
 use super::plan::Plan;
 use super::runs::Run;
-use super::{Error, Report, Request, Sink, SinkError};
+use super::{Error, Output, Report, Request, Sink};
 
 #[cfg(all(feature = "hosted", target_os = "linux"))]
 use super::process::Process;
@@ -42,7 +42,7 @@ pub(super) fn write(
         flags: 0,
         segment_count: segment_count.ok_or(Error::TooLarge)?,
     };
-    let mut out = Output { sink, buffer: [0; 512], used: 0, position: 0 };
+    let mut out = Output::new(sink);
     headers(&header, sizes.notes, plan.runs(), &mut out)?;
     process.write(&mut out)?;
     out.note(notes::NAME, note_kind::TABLES, sizes.tables, |out| out.put(plan.tables))?;
@@ -57,11 +57,11 @@ pub(super) fn write(
         Ok(())
     })?;
     for (run, offset) in offsets(&header, sizes.notes, plan.runs()) {
-        out.zeros(offset - out.position)?;
-        out.memory(run)?;
+        out.zeros(offset - out.position())?;
+        out.memory(run.start, run.length())?;
     }
     out.flush()?;
-    report.written = out.position;
+    report.written = out.position();
     Ok(report)
 }
 
@@ -128,87 +128,6 @@ fn offsets(header: &CoreHeader, notes: u64, runs: &[Run]) -> impl Iterator<Item 
         end = offset.saturating_add(run.length());
         (*run, offset)
     })
-}
-
-/// The sink with a small buffer before it, and how far it is.
-pub(super) struct Output<'s> {
-    sink: &'s mut dyn Sink,
-    buffer: [u8; 512],
-    used: usize,
-    position: u64,
-}
-
-impl Output<'_> {
-    pub(super) fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        if bytes.len() > self.buffer.len() - self.used {
-            self.flush()?;
-        }
-        match self.buffer[self.used..].get_mut(..bytes.len()) {
-            Some(place) => {
-                place.copy_from_slice(bytes);
-                self.used += bytes.len();
-            }
-            None => self.sink.write(bytes).map_err(|error| self.failed(error))?,
-        }
-        self.position += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// A note whose contents `fill` writes, `size` bytes of them.
-    pub(super) fn note(
-        &mut self,
-        name: &str,
-        kind: u32,
-        size: u32,
-        fill: impl FnOnce(&mut Self) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.put(&notes::heading(name, kind, size, Order::NATIVE).unwrap_or_default())?;
-        let end = self.position + u64::from(size);
-        fill(self)?;
-        if self.position != end {
-            return Err(Error::TooLarge);
-        }
-        self.zeros(u64::from(size).wrapping_neg() % 4)
-    }
-
-    fn zeros(&mut self, mut count: u64) -> Result<(), Error> {
-        while count > 0 {
-            let step = count.min(64);
-            self.put(&[0; 64][..step as usize])?;
-            count -= step;
-        }
-        Ok(())
-    }
-
-    fn memory(&mut self, run: Run) -> Result<(), Error> {
-        self.flush()?;
-        let written = self.sink.write_memory(run.start, run.length());
-        written.map_err(|error| self.failed(error))?;
-        self.position += run.length();
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        let used = core::mem::take(&mut self.used);
-        if used == 0 {
-            return Ok(());
-        }
-        let position = self.position - used as u64;
-        let written = self.sink.write(&self.buffer[..used]);
-        written.map_err(|error| Error::Sink { position, error })
-    }
-
-    fn failed(&self, error: SinkError) -> Error {
-        Error::Sink { position: self.position, error }
-    }
-}
-
-impl capture::Write for Output<'_> {
-    type Error = Error;
-
-    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.put(bytes)
-    }
 }
 
 /// `EM_*` of the machine this runs on; 0 where debuggers have to be told.

@@ -4,8 +4,7 @@
 
 use inspect_format::notes;
 
-use super::elf::Output;
-use super::{Error, Request};
+use super::{Error, Output, Request};
 
 const NT_PRSTATUS: u32 = 1;
 const NT_AUXV: u32 = 6;
