@@ -29,8 +29,9 @@ impl Array {
     /// Maps a section. The number has 39 bits at most.
     pub fn insert(&mut self, section: u64, hardware: u64) {
         let (top, directory, entry) = indices(section);
-        let directories = self.top[top]
-            .get_or_insert_with(|| Box::new(Directory { pages: (0..ENTRIES).map(|_| None).collect() }));
+        let directories = self.top[top].get_or_insert_with(|| {
+            Box::new(Directory { pages: (0..ENTRIES).map(|_| None).collect() })
+        });
         let page = directories.pages[directory].get_or_insert_with(|| {
             Box::new(Page { hardware: vec![HOLE; ENTRIES].try_into().expect("as many entries") })
         });

@@ -4,6 +4,7 @@
 
 mod array;
 mod coalesce;
+mod dump;
 mod measure;
 mod sparse;
 mod table;
@@ -22,6 +23,7 @@ const WORKS: &[Work] = &[
     ("translate", translate::run),
     ("sparse", sparse::run),
     ("coalesce", coalesce::run),
+    ("dump", dump::run),
 ];
 
 fn main() -> ExitCode {
@@ -31,7 +33,8 @@ fn main() -> ExitCode {
         eprintln!("no work is called `{unknown}`; there are: {}", names.join(", "));
         return ExitCode::from(2);
     }
-    let chosen = WORKS.iter().filter(|(name, _)| asked.is_empty() || asked.iter().any(|a| a == name));
+    let chosen =
+        WORKS.iter().filter(|(name, _)| asked.is_empty() || asked.iter().any(|a| a == name));
     // All of them run, also after one that does not hold.
     let holds = chosen.fold(true, |holds, (_, run)| run() && holds);
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
