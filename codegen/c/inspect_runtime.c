@@ -247,21 +247,39 @@ static uint64_t inspect_mix(uint64_t value)
 	return value ^ value >> 31;
 }
 
-/* The nonce is as wide as a pointer; whoever comes first decides it. */
-static uintptr_t inspect_nonce(uint64_t seed)
+/* Decides a number that nobody has decided yet, and returns what was decided. Nothing is 0 afterwards. */
+static uint64_t inspect_settle(uint64_t *number, uint64_t own)
 {
-	inspect_wide *nonce = inspect_pointer(&inspect_root_here.nonce);
-	uintptr_t seen = __atomic_load_n(nonce, __ATOMIC_ACQUIRE);
-	uintptr_t own;
+#if __SIZEOF_POINTER__ == 8 || defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_8)
+	uint64_t seen = 0;
 
-	if (seen != 0)
-		return seen;
-	own = (uintptr_t)inspect_mix(seed ^ inspect_mix((uintptr_t)__builtin_frame_address(0)) ^
-				     inspect_mix((uintptr_t)&inspect_root_here));
 	own += own == 0;
-	if (__atomic_compare_exchange_n(nonce, &seen, own, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if (__atomic_compare_exchange_n(number, &seen, own, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return own;
 	return seen;
+#else
+	/* Half by half: a mixture is as good where only the difference matters. */
+	inspect_word *halves = (inspect_word *)(void *)number;
+	uint32_t upper = 0;
+	uint32_t lower = 0;
+
+	(void)__atomic_compare_exchange_n(&halves[INSPECT_BIG_ENDIAN ? 0 : 1], &upper, (uint32_t)(own >> 32) | 1,
+					  false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	(void)__atomic_compare_exchange_n(&halves[INSPECT_BIG_ENDIAN ? 1 : 0], &lower, (uint32_t)own | 1, false,
+					  __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	upper = __atomic_load_n(&halves[INSPECT_BIG_ENDIAN ? 0 : 1], __ATOMIC_RELAXED);
+	lower = __atomic_load_n(&halves[INSPECT_BIG_ENDIAN ? 1 : 0], __ATOMIC_RELAXED);
+	return (uint64_t)upper << 32 | lower;
+#endif
+}
+
+/* Whoever comes first decides the nonce. */
+static uint64_t inspect_nonce(uint64_t seed)
+{
+	const uint64_t here = inspect_mix((uintptr_t)__builtin_frame_address(0)) ^
+			      inspect_mix((uintptr_t)&inspect_root_here);
+
+	return inspect_settle(&inspect_root_here.nonce, inspect_mix(seed ^ here));
 }
 
 void inspect_seed(uint64_t seed)
@@ -277,9 +295,9 @@ static void inspect_link(struct inspect_runtime_table *table)
 {
 	const uintptr_t own = (uintptr_t)table->header;
 	inspect_wide *word = inspect_pointer(&inspect_root_here.runtime_table);
+	const uint64_t nonce = inspect_nonce(inspect_cycles());
 
-	__atomic_store_n(inspect_pointer(&table->header->nonce), inspect_nonce(inspect_cycles()),
-			 __ATOMIC_RELAXED);
+	inspect_copy_words(&table->header->nonce, &nonce, sizeof(nonce));
 	for (;;) {
 		uintptr_t next = 0;
 
@@ -349,7 +367,7 @@ int inspect_table_init(struct inspect_runtime_table *table, void *memory, size_t
 {
 	unsigned char *bytes = (unsigned char *)memory;
 	struct inspect_header *header = (struct inspect_header *)memory;
-	struct inspect_section *sections = (struct inspect_section *)(void *)(bytes + sizeof(struct inspect_header));
+	struct inspect_section *sections = (struct inspect_section *)((uintptr_t)memory + sizeof(*header));
 	const size_t rows = (size_t)row_count * schema->entry_size;
 	const size_t names_at = INSPECT_ROWS_AT + rows;
 	size_t room;
@@ -939,6 +957,27 @@ uint32_t inspect_reclaim(struct inspect_runtime_table *table)
 
 /* ---- Reading rows ------------------------------------------------------------------------------------ */
 
+/*
+ * Properties that change in halves: between two looks at the upper half, of which the restrictions of either
+ * count, so that nobody finds a row freer than it was and will be.
+ */
+static void inspect_load_properties(struct inspect_entry *to, const struct inspect_entry *from)
+{
+#if __SIZEOF_POINTER__ == 4
+	const inspect_word *halves = (const inspect_word *)(const void *)&from->properties;
+	const inspect_word *upper = &halves[INSPECT_BIG_ENDIAN ? 0 : 1];
+	const uint32_t before = __atomic_load_n(upper, __ATOMIC_ACQUIRE);
+	const uint32_t lower = __atomic_load_n(&halves[INSPECT_BIG_ENDIAN ? 1 : 0], __ATOMIC_ACQUIRE);
+	const uint32_t after = __atomic_load_n(upper, __ATOMIC_ACQUIRE);
+
+	to->properties = (uint64_t)after << 32 | lower | ((uint64_t)before << 32 & INSPECT_GUARDED);
+#else
+	/* One word, which has been copied at once. */
+	(void)to;
+	(void)from;
+#endif
+}
+
 /* A consistent copy of a row's first bytes: its state is the same before and after, and says it is live. */
 static int inspect_snapshot(const struct inspect_runtime_table *table, uint32_t slot, void *to, size_t size)
 {
@@ -952,6 +991,7 @@ static int inspect_snapshot(const struct inspect_runtime_table *table, uint32_t 
 		if ((before & 3) < INSPECT_LIVE)
 			return INSPECT_E_STALE;
 		inspect_copy_words(to, state, size);
+		inspect_load_properties((struct inspect_entry *)to, (const struct inspect_entry *)(const void *)state);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		after = __atomic_load_n(state, __ATOMIC_RELAXED);
 		if (before >> 2 == after >> 2 && (after & 3) >= INSPECT_LIVE) {
@@ -1053,7 +1093,7 @@ int inspect_table_copy(const struct inspect_runtime_table *table, void *buffer, 
 	const struct inspect_schema *schema = table->schema;
 	unsigned char *bytes = (unsigned char *)buffer;
 	struct inspect_header *header = (struct inspect_header *)buffer;
-	struct inspect_section *sections = (struct inspect_section *)(void *)(bytes + sizeof(*header));
+	struct inspect_section *sections = (struct inspect_section *)((uintptr_t)buffer + sizeof(*header));
 	size_t at, names;
 
 	*written = 0;
@@ -1301,7 +1341,7 @@ static int inspect_read_pair(const struct inspect_schema *schema, struct inspect
 
 static void inspect_fail_record(struct inspect_record *record, int error, const struct inspect_pair *pair)
 {
-	if (record->error == INSPECT_OK) {
+	if (record->error == INSPECT_OK && error != INSPECT_OK) {
 		record->error = error;
 		record->wrong = pair;
 	}
@@ -1477,7 +1517,7 @@ int inspect_adopt_pairs(struct inspect_runtime_table *table, const void *pairs, 
 {
 	struct inspect_adoption unasked;
 	const unsigned char *at = (const unsigned char *)pairs;
-	const unsigned char *end = at + size;
+	const unsigned char *end = size == 0 ? at : at + size;
 	int result = INSPECT_OK;
 
 	unasked.report = NULL;
