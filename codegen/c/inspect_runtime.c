@@ -429,7 +429,7 @@ static int inspect_find_sections(const struct inspect_header *header, uint64_t t
 	uint32_t i;
 
 	if (start < sizeof(*header) || (start & 7) != 0 || start > total ||
-	    count > (total - start) / sizeof(struct inspect_section))
+	    count > (size_t)(total - start) / sizeof(struct inspect_section))
 		return INSPECT_E_TABLE;
 	found[0].kind = found[1].kind = 0;
 	found[0].offset = found[1].offset = found[0].size = found[1].size = 0;
@@ -1201,14 +1201,23 @@ static bool inspect_pair_address(const struct inspect_pair *pair, uint64_t *valu
 	return pair->kind == INSPECT_PAIR_ADDRESS || pair->kind == INSPECT_PAIR_INTEGER;
 }
 
-/* Whether a number fits into so many bytes, with a sign or without one. */
+/*
+ * Whether a number fits into so many bytes, with a sign or without one. Here and below shifts are by constants,
+ * since processors of 32 bits have no others for 64, and kernels no function that does it.
+ */
 static bool inspect_number_fits(uint64_t value, uint32_t size)
 {
-	const uint32_t bits = size * 8;
+	uint64_t above = value;
+	uint64_t missing = ~value;
+	uint32_t i;
 
 	if (size == 0 || size > 8)
 		return false;
-	return size == 8 || value >> bits == 0 || ~value >> (bits - 1) == 0;
+	for (i = 1; i < size; i++) {
+		above >>= 8;
+		missing >>= 8;
+	}
+	return above >> 8 == 0 || missing >> 7 == 0 || size == 8;
 }
 
 static const struct inspect_field *inspect_find_field(const struct inspect_schema *schema,
@@ -1375,11 +1384,8 @@ static void inspect_put_number(unsigned char *to, uint64_t value, uint32_t size,
 {
 	uint32_t i;
 
-	for (i = 0; i < size; i++) {
-		const uint32_t shift = 8 * (big ? size - 1 - i : i);
-
-		__atomic_store_n(&to[i], (unsigned char)(value >> shift), __ATOMIC_RELAXED);
-	}
+	for (i = 0; i < size; i++, value >>= 8)
+		__atomic_store_n(&to[big ? size - 1 - i : i], (unsigned char)value, __ATOMIC_RELAXED);
 }
 
 static int inspect_put_pair(struct inspect_runtime_table *table, unsigned char *row,
