@@ -576,7 +576,21 @@ INSPECT_INLINE bool inspect_consumer_allows(const struct inspect_consumer *consu
 #define INSPECT_E_RECORD (-13)
 #define INSPECT_E_OBJECTS (-14)
 
+/*
+ * Each executable and each library has a runtime of its own, with its own root: functions of the same name
+ * elsewhere are somebody else's, and go when that object is unloaded. Whoever wants to export them anyway
+ * defines this.
+ */
+#ifndef INSPECT_API
+#ifdef __KERNEL__
+#define INSPECT_API
+#else
+#define INSPECT_API __attribute__((visibility("hidden")))
+#endif
+#endif
+
 /** inspect_error_text() - what went wrong and what helps, in a sentence without a full stop */
+INSPECT_API
 const char *inspect_error_text(int error);
 
 /** struct inspect_handle - a registered row; one that was unregistered is never somebody else's */
@@ -637,6 +651,7 @@ struct inspect_runtime_table {
  *
  * To be called once for a memory, before anybody else sees it. Whatever was in it is cleared.
  */
+INSPECT_API
 int inspect_table_init(struct inspect_runtime_table *table, void *memory, size_t size,
 		       const struct inspect_schema *schema, uint32_t row_count);
 
@@ -648,6 +663,7 @@ int inspect_table_init(struct inspect_runtime_table *table, void *memory, size_t
  * The table stays out of this object's chain, since it has its place in its maker's. INSPECT_E_TABLE is a
  * header that is damaged, foreign, or of another place; INSPECT_E_SCHEMA another schema or version.
  */
+INSPECT_API
 int inspect_table_attach(struct inspect_runtime_table *table, void *memory, size_t size,
 			 const struct inspect_schema *schema);
 
@@ -663,10 +679,12 @@ int inspect_table_attach(struct inspect_runtime_table *table, void *memory, size
  *
  * Works in signal handlers and interrupts, from any number of threads, and never waits.
  */
+INSPECT_API
 int inspect_register(struct inspect_runtime_table *table, const void *row, const char *name,
 		     struct inspect_handle *handle);
 
 /** inspect_unregister() - withdraws a row; INSPECT_E_BUSY while somebody changes its properties */
+INSPECT_API
 int inspect_unregister(struct inspect_runtime_table *table, struct inspect_handle handle);
 
 /**
@@ -675,6 +693,7 @@ int inspect_unregister(struct inspect_runtime_table *table, struct inspect_handl
  *
  * Where a pointer has 32 bits each half changes by itself; what restricts comes first and goes last.
  */
+INSPECT_API
 int inspect_set_properties(struct inspect_runtime_table *table, struct inspect_handle handle,
 			   uint64_t properties);
 
@@ -682,6 +701,7 @@ int inspect_set_properties(struct inspect_runtime_table *table, struct inspect_h
  * inspect_intern() - keeps a text in a table, once
  * @offset: for a field of a row that is a text; 0 for NULL and the empty text
  */
+INSPECT_API
 int inspect_intern(struct inspect_runtime_table *table, const char *text, uint32_t *offset);
 
 /**
@@ -689,6 +709,7 @@ int inspect_intern(struct inspect_runtime_table *table, const char *text, uint32
  *
  * Only while nobody writes to the table. Returns how many there were.
  */
+INSPECT_API
 uint32_t inspect_reclaim(struct inspect_runtime_table *table);
 
 /**
@@ -698,6 +719,7 @@ uint32_t inspect_reclaim(struct inspect_runtime_table *table);
  * INSPECT_E_STALE where no row is, INSPECT_E_BUSY where one changed whenever it was looked at. The copy is
  * live and of generation 0.
  */
+INSPECT_API
 int inspect_read(const struct inspect_runtime_table *table, uint32_t slot, void *row, size_t size);
 
 /**
@@ -707,6 +729,7 @@ int inspect_read(const struct inspect_runtime_table *table, uint32_t slot, void 
  * A row that changes again and again while it is copied is passed over. Stops at the first result that is
  * not 0, and returns it.
  */
+INSPECT_API
 int inspect_for_each(const struct inspect_runtime_table *table,
 		     int (*visit)(const struct inspect_entry *entry, const char *name, void *context),
 		     void *context);
@@ -718,6 +741,7 @@ int inspect_for_each(const struct inspect_runtime_table *table,
  *
  * Works in signal handlers.
  */
+INSPECT_API
 int inspect_table_copy(const struct inspect_runtime_table *table, void *buffer, size_t size, size_t *written);
 
 /**
@@ -727,6 +751,7 @@ int inspect_table_copy(const struct inspect_runtime_table *table, void *buffer, 
  * loaded objects, as inspect_objects_refresh() has last found them. Stops at the first result that is not 0,
  * and returns it. Works in signal handlers; the table that @visit is given lives until it returns.
  */
+INSPECT_API
 int inspect_tables_for_each(int (*visit)(const struct inspect_runtime_table *table, void *context),
 			    void *context);
 
@@ -740,6 +765,7 @@ int inspect_tables_for_each(int (*visit)(const struct inspect_runtime_table *tab
  * not in signal handlers, since it asks the dynamic linker. INSPECT_E_OBJECTS where there are more than
  * INSPECT_OBJECTS, of which the rest is left out; INSPECT_E_BUSY while another thread is at it.
  */
+INSPECT_API
 int inspect_objects_refresh(void);
 
 /**
@@ -748,6 +774,7 @@ int inspect_objects_refresh(void);
  * It tells tables of this start from those that a warm reset left in memory. Only where there is neither a
  * cycle counter nor a random place in memory, as in firmware, somebody has to give it.
  */
+INSPECT_API
 void inspect_seed(uint64_t seed);
 
 /** struct inspect_finding - an annotation that was not registered, and why */
@@ -781,6 +808,7 @@ struct inspect_adoption {
  * Only those of the table's schema; each wholly or not at all. Called again, it registers nothing twice; two
  * threads must not call it at once. Returns the error of the first that failed.
  */
+INSPECT_API
 int inspect_adopt_unpacked(struct inspect_runtime_table *table, struct inspect_adoption *adoption);
 
 /**
@@ -789,6 +817,7 @@ int inspect_adopt_unpacked(struct inspect_runtime_table *table, struct inspect_a
  *
  * For a kernel module or firmware whose linker gives the section's bounds no names.
  */
+INSPECT_API
 int inspect_adopt_pairs(struct inspect_runtime_table *table, const void *pairs, size_t size,
 			struct inspect_adoption *adoption);
 
