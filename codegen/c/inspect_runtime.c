@@ -65,16 +65,13 @@ static void inspect_copy_bytes(void *to, const void *from, size_t size)
 		__atomic_store_n(&target[i], __atomic_load_n(&source[i], __ATOMIC_RELAXED), __ATOMIC_RELAXED);
 }
 
-/* Memory that is zero is left alone, so that a large table takes no pages before it has rows. */
 static void inspect_clear(void *memory, size_t size)
 {
 	inspect_wide *words = (inspect_wide *)memory;
 	size_t i;
 
-	for (i = 0; i < size / sizeof(*words); i++) {
-		if (__atomic_load_n(&words[i], __ATOMIC_RELAXED) != 0)
-			__atomic_store_n(&words[i], 0, __ATOMIC_RELAXED);
-	}
+	for (i = 0; i < size / sizeof(*words); i++)
+		__atomic_store_n(&words[i], 0, __ATOMIC_RELAXED);
 }
 
 /* The half of an 8-byte field that holds a pointer of this target; the other half stays 0. */

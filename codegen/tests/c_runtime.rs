@@ -278,7 +278,8 @@ fn nobody_is_called() {
                 let linker = ["", "__start_inspect_table", "__stop_inspect_table"].contains(&name);
                 let loader = hosted && name == "dl_iterate_phdr";
                 // A division of 32 bits; registers that are saved in common code; tables of addresses.
-                let compiler_own = ["__aeabi_uidiv", "_savegpr0_", "_restgpr0_", ".TOC.", "_GLOBAL_"];
+                let compiler_own =
+                    ["__aeabi_uidiv", "_savegpr0_", "_restgpr0_", ".TOC.", "_GLOBAL_"];
                 let is_own = compiler_own.iter().any(|prefix| name.starts_with(prefix));
                 if !linker && !loader && !is_own {
                     calls.push(format!("{compiler} {level} calls {name}"));

@@ -68,9 +68,7 @@ const SAVING: &[&str] = &["-ffunction-sections", "-fdata-sections", "-Wl,--gc-se
 fn roots_survive_every_way_to_link() {
     let workshop = Workshop::new();
     let mut count = 0;
-    for (compiler, linker) in
-        [("gcc", "bfd"), ("gcc", "lld"), ("clang", "bfd"), ("clang", "lld")]
-    {
+    for (compiler, linker) in [("gcc", "bfd"), ("gcc", "lld"), ("clang", "bfd"), ("clang", "lld")] {
         if !has(compiler) || (linker == "lld" && !has("ld.lld")) {
             continue;
         }
@@ -213,7 +211,11 @@ fn programs<H: FileHeader>(header: &H, bytes: &[u8]) -> (Vec<(u64, u64)>, bool) 
                 || (tag == elf::DT_FLAGS && value & u64::from(elf::DF_TEXTREL.0) != 0);
         }
         let Ok(Some(mut notes)) = segment.notes(endian, bytes) else { continue };
-        assert_eq!(segment.p_flags(endian) & elf::PF_W, elf::ProgramFlags(0), "notes are read-only");
+        assert_eq!(
+            segment.p_flags(endian) & elf::PF_W,
+            elf::ProgramFlags(0),
+            "notes are read-only"
+        );
         while let Ok(Some(note)) = notes.next() {
             if note.name() == b"INSPECT" && note.n_type(endian).0 == note_kind::ROOT {
                 let desc = note.desc();
