@@ -18,6 +18,7 @@ mod growing;
 mod guard;
 mod head;
 mod hints;
+mod link;
 mod names;
 mod slot;
 mod view;
@@ -41,7 +42,8 @@ pub use fields::FieldWriter;
 #[cfg(feature = "alloc")]
 pub use growing::GrowingTable;
 pub use guard::Registered;
-pub(crate) use head::{Head, Link};
+pub(crate) use head::Head;
+pub(crate) use link::{Link, append};
 pub use view::{Entries, TableRef};
 pub use word::{Word, Words};
 
