@@ -581,7 +581,8 @@ static int inspect_keep_text(struct inspect_runtime_table *table, const char *te
 	*offset = 0;
 	if (length == 0)
 		return INSPECT_OK;
-	place = size == 0 ? 0 : inspect_hash(0x811c9dc5u, text, length) % size;
+	/* The hash is spread over the index without a division. */
+	place = (uint32_t)((uint64_t)inspect_hash(0x811c9dc5u, text, length) * size >> 32);
 	for (i = 0; i < probes; i++, place = place + 1 == size ? 0 : place + 1) {
 		uint32_t seen = __atomic_load_n(&table->index[place], __ATOMIC_ACQUIRE);
 

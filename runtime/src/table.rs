@@ -18,10 +18,10 @@ mod growing;
 mod guard;
 mod head;
 mod hints;
+mod link;
 mod names;
 mod slot;
 mod view;
-mod word;
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -36,15 +36,16 @@ use crate::memory::ThisProcess;
 use crate::root;
 use crate::sync::{AtomicU32, Ordering};
 
+pub use crate::word::{Word, Words};
 pub use attach::{AttachError, SharedTable};
 pub use fields::FieldWriter;
 #[cfg(feature = "alloc")]
 pub use growing::GrowingTable;
 pub use guard::Registered;
-pub(crate) use head::{Head, Link};
+pub(crate) use head::Head;
+pub(crate) use link::{Link, append};
 pub(crate) use view::Name;
 pub use view::{Entries, TableRef};
-pub use word::{Word, Words};
 
 use head::Division;
 use hints::Hints;

@@ -12,10 +12,10 @@ use super::fields::FieldWriter;
 use super::hints::{Hint, Hints};
 use super::names::Names;
 use super::slot::{self, Found};
-use super::word::{Word, Words};
 use super::{Change, Entry, Handle, Reclaimed, RegisterError};
 use crate::entry::NameHashes;
 use crate::sync::{AtomicU32, Ordering};
+use crate::word::{Word, Words};
 use crate::{EntryFormat, Region};
 
 /// A row in memory.
