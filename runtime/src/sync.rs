@@ -3,7 +3,7 @@
 #[allow(unused_imports, reason = "which of them are needed depends on the features")]
 pub(crate) use core::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
 
-pub(crate) use core::sync::atomic::AtomicBool;
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicU16};
 #[cfg(feature = "alloc")]
 pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize};
 
