@@ -257,7 +257,7 @@ impl<'w, M: Memory> Edit<'w, M> {
 
     /// Unmaps those of some sections that are in a line, and returns how many were mapped.
     fn unmap(&mut self, line: &Line, sections: &Sections) -> u64 {
-        let Some(group) = line.group() else { return 0 };
+        let Some(group) = self.table.group_of(line) else { return 0 };
         let (mapped, wanted) = (line.mapped(), places_of(sections, group));
         if self.map.space.stable {
             line.places()

@@ -21,24 +21,20 @@ pub(super) const UNASSIGNED: u32 = u32::MAX;
 const LONG: u16 = u16::MAX;
 /// The last section of a line.
 const LAST: usize = GROUP as usize - 1;
-/// 2^64 divided by the golden ratio: it spreads consecutive groups so evenly that they hardly ever collide. It is
-/// odd, so that multiplying by it loses nothing.
+/// 2^64 divided by the golden ratio: multiples of it are spread evenly, whatever the distance between groups.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-/// What undoes it. Each step of Newton's doubles the bits that are right, of which there are three at first.
-const GOLDEN_INVERSE: u64 = {
-    let (mut inverse, mut step) = (GOLDEN, 0);
-    while step < 5 {
-        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(GOLDEN.wrapping_mul(inverse)));
-        step += 1;
-    }
-    assert!(GOLDEN.wrapping_mul(inverse) == 1);
-    inverse
-};
 
-/// What a group is found by: its number and 1, spread over 64 bits. Never 0.
+/// What a group is found by: its number and 1, spread over 64 bits by an odd factor, so that nothing is lost. Never 0.
 #[inline(always)]
-const fn key_of(group: u64) -> u64 {
-    (group + 1).wrapping_mul(GOLDEN)
+const fn key_of(group: u64, factor: u64) -> u64 {
+    (group + 1).wrapping_mul(factor)
+}
+
+/// The factor that undoes an odd one. Each step of Newton's doubles the bits that are right, three at first.
+fn inverse_of(factor: u64) -> u64 {
+    (0..5).fold(factor, |inverse, _| {
+        inverse.wrapping_mul(2_u64.wrapping_sub(factor.wrapping_mul(inverse)))
+    })
 }
 
 /// How many groups may live in so many lines at most: every search ends at a free one.
@@ -83,11 +79,6 @@ impl Line {
             hardware: [const { AtomicU32::new(0) }; GROUP as usize],
             runs: [const { AtomicU16::new(0) }; GROUP as usize],
         }
-    }
-
-    /// The number of the group; `None` where the line is free.
-    pub(super) fn group(&self) -> Option<u64> {
-        self.key.load().wrapping_mul(GOLDEN_INVERSE).checked_sub(1)
     }
 
     /// A bit for each section that is mapped.
@@ -165,6 +156,10 @@ impl Line {
 /// What is known about a side as a whole.
 #[derive(Debug)]
 pub(super) struct Header {
+    /// What spreads groups over lines, see [`key_of`].
+    factor: Relaxed64,
+    /// What undoes it.
+    inverse: Relaxed64,
     pub(super) epoch: Relaxed64,
     /// Sections that are mapped.
     pub(super) sections: AtomicU32,
@@ -177,6 +172,8 @@ pub(super) struct Header {
 impl Header {
     pub(super) const fn new() -> Header {
         Header {
+            factor: Relaxed64::new(),
+            inverse: Relaxed64::new(),
             epoch: Relaxed64::new(),
             sections: AtomicU32::new(0),
             groups: AtomicU32::new(0),
@@ -254,7 +251,7 @@ impl<'m> Table<'m> {
         if run == 0 || line.hardware(at) != hardware {
             return None;
         }
-        let section = line.group()?.wrapping_mul(GROUP).wrapping_add(at as u64);
+        let section = self.group_of(line)?.wrapping_mul(GROUP).wrapping_add(at as u64);
         Some(Found { section, hardware, run, epoch: self.header.epoch.load() })
     }
 
@@ -265,10 +262,20 @@ impl<'m> Table<'m> {
         self.backward(hardware + free as u32)
     }
 
+    #[inline(always)]
+    fn key_of(&self, group: u64) -> u64 {
+        key_of(group, self.header.factor.load())
+    }
+
+    /// The number of a line's group; `None` where the line is free.
+    pub(super) fn group_of(&self, line: &Line) -> Option<u64> {
+        line.key.load().wrapping_mul(self.header.inverse.load()).checked_sub(1)
+    }
+
     /// A line that a group has, mapped sections or not.
     #[inline(always)]
     pub(super) fn find(&self, group: u64) -> Option<&'m Line> {
-        let (key, lines) = (key_of(group), self.lines);
+        let (key, lines) = (self.key_of(group), self.lines);
         let home = home(key, lines.len());
         let line = lines.get(home)?;
         if line.key.load() == key { Some(line) } else { find_displaced(lines, home, key) }
@@ -277,22 +284,24 @@ impl<'m> Table<'m> {
     /// The line of a group, which is made if there is none. `None` only if every line has sections of others,
     /// which whoever keeps to [`capacity`] excludes.
     pub(super) fn insert(&self, group: u64) -> Option<&'m Line> {
-        let (below, above) = self.lines.split_at_checked(home(key_of(group), self.lines.len()))?;
+        let key = self.key_of(group);
+        let (below, above) = self.lines.split_at_checked(home(key, self.lines.len()))?;
         let mut vacant = None;
         for line in above.iter().chain(below) {
-            match line.group() {
-                Some(present) if present == group => return Some(line),
+            match line.key.load() {
+                present if present == key => return Some(line),
                 // Left behind by a removal in the same change: probing goes on, since the group may come later.
-                Some(_) if line.mapped() == 0 => vacant = vacant.or(Some(line)),
-                Some(_) => {}
-                None => {
+                present if line.mapped() == 0 => {
                     vacant = vacant.or(Some(line));
-                    break;
+                    if present == 0 {
+                        break;
+                    }
                 }
+                _ => {}
             }
         }
         let line = vacant?;
-        line.key.store(key_of(group));
+        line.key.store(key);
         line.set_mapped(0);
         Some(line)
     }
@@ -320,8 +329,10 @@ impl<'m> Table<'m> {
     /// Takes over what another side maps, which has to fit in.
     pub(super) fn copy_from(&self, other: &Table<'_>) {
         self.clear();
+        self.choose_factor(other);
         for from in other.lines() {
-            let Some(to) = from.group().and_then(|group| self.insert(group)) else { continue };
+            let group = other.group_of(from);
+            let Some(to) = group.and_then(|group| self.insert(group)) else { continue };
             to.set_mapped(from.mapped());
             for at in from.places() {
                 let hardware = from.hardware(at);
@@ -329,6 +340,32 @@ impl<'m> Table<'m> {
                 self.take(hardware);
             }
         }
+    }
+
+    /// Finds out what spreads the groups of another side best: one line after the other, as for sections that are
+    /// dense and then share pages and prefetches, or by the golden ratio. The way back, cleared, counts for it.
+    fn choose_factor(&self, other: &Table<'_>) {
+        let lines = self.lines.len().max(1);
+        let displaced = |factor: u64| {
+            self.clear_reverse();
+            let groups = other.lines().filter_map(|line| other.group_of(line));
+            let homes = groups.map(|group| home(key_of(group, factor), lines));
+            homes
+                .filter(|home| {
+                    !self.is_free(*home as u32) || {
+                        self.take(*home as u32);
+                        false
+                    }
+                })
+                .count()
+        };
+        let dense = (u64::MAX / lines as u64) | 1;
+        let groups = other.lines().count();
+        let is_dense = groups >= 8 && displaced(dense) <= displaced(GOLDEN);
+        let factor = if is_dense { dense } else { GOLDEN };
+        self.clear_reverse();
+        self.header.factor.store(factor);
+        self.header.inverse.store(inverse_of(factor));
     }
 
     /// Marks a hardware index as taken, until [`Table::stamp`] says by whom.
@@ -406,7 +443,9 @@ impl<'m> Table<'m> {
             }
         }
         let sorted = &self.reverse[begin..];
-        super::sort::sort_by_key(sorted, |number| self.lines[number as usize].group().unwrap_or(0));
+        super::sort::sort_by_key(sorted, |number| {
+            self.group_of(&self.lines[number as usize]).unwrap_or(0)
+        });
         sorted
     }
 
@@ -414,7 +453,7 @@ impl<'m> Table<'m> {
     pub(super) fn link(&self) -> u32 {
         let mut runs = 0;
         for line in self.lines() {
-            let next = line.group().and_then(|group| self.find(group + 1));
+            let next = self.group_of(line).and_then(|group| self.find(group + 1));
             if !next.is_some_and(|next| line.goes_on(LAST, next, 0)) {
                 runs += self.link_back_from(line);
             }
@@ -426,8 +465,8 @@ impl<'m> Table<'m> {
     /// Returns how many runs there are in all of them.
     fn link_back_from(&self, mut line: &'m Line) -> u32 {
         let mut runs = line.set_runs(0);
-        while let Some(below) = line
-            .group()
+        while let Some(below) = self
+            .group_of(line)
             .and_then(|group| self.find(group.checked_sub(1)?))
             .filter(|below| below.goes_on(LAST, line, 0))
         {
