@@ -406,7 +406,7 @@ impl Model {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if std::env::var_os("INSPECT_LONG").is_some() {
-        20_000
+        4000
     } else {
         400
     }))]
@@ -604,13 +604,13 @@ fn look<M: Memory>(map: &SectionMap<M>, random: u64) {
 fn readers_during_a_rebuild_see_no_half_of_it() {
     let long = std::env::var_os("INSPECT_LONG").is_some();
     let map = FixedSectionMap::<256>::new(&COMPACT).unwrap();
-    readers_and_a_writer(&map, if long { 100_000 } else { 1000 });
+    readers_and_a_writer(&map, if long { 20_000 } else { 1000 });
 }
 
 #[test]
 fn readers_during_growth_see_no_memory_that_is_freed() {
     let long = std::env::var_os("INSPECT_LONG").is_some();
-    for _ in 0..if long { 5000 } else { 50 } {
+    for _ in 0..if long { 500 } else { 50 } {
         readers_and_a_writer(&compact(), 10);
     }
 }
