@@ -407,10 +407,12 @@ INSPECT_ASSERT(offsetof(struct inspect_pair, text) == 56, "a pair's layout is fi
 #if defined(__has_attribute)
 #if __has_attribute(retain) && defined(__ELF__) && defined(__linux__)
 #define INSPECT_RETAIN __attribute__((used, retain))
+#define INSPECT_SECTION_FLAGS "awR"
 #endif
 #endif
 #ifndef INSPECT_RETAIN
 #define INSPECT_RETAIN __attribute__((used))
+#define INSPECT_SECTION_FLAGS "aw"
 #endif
 
 /* C++ must not initialise a record when the program starts: it would write into the packed table. */

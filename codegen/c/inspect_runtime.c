@@ -136,12 +136,12 @@ static inspect_word *inspect_state(const struct inspect_runtime_table *table, ui
  * section, until the module is packed.
  */
 #ifdef __KERNEL__
-#define INSPECT_ASM_TABLES                              \
-	"\t.pushsection inspect_table, \"aw\", %progbits\n" \
-	"\t.balign 8\n"                                     \
-	".Linspect_tables:\n"                               \
-	"\t.8byte 0\n"                                      \
-	".Linspect_tables_end:\n"                           \
+#define INSPECT_ASM_TABLES                                                                 \
+	"\t.pushsection inspect_table, \"" INSPECT_SECTION_FLAGS "\", %progbits\n" \
+	"\t.balign 8\n"                                                                      \
+	".Linspect_tables:\n"                                                                \
+	"\t.8byte 0\n"                                                                       \
+	".Linspect_tables_end:\n"                                                            \
 	"\t.popsection\n"
 #define INSPECT_ASM_START ".Linspect_tables"
 #define INSPECT_ASM_STOP ".Linspect_tables_end"
