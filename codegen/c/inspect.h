@@ -758,7 +758,9 @@ int inspect_tables_for_each(int (*visit)(const struct inspect_runtime_table *tab
 			    void *context);
 
 /* How many other objects with tables are remembered. */
+#ifndef INSPECT_OBJECTS
 #define INSPECT_OBJECTS 64
+#endif
 
 /**
  * inspect_objects_refresh() - looks for tables in all loaded objects
