@@ -25,9 +25,10 @@ fn kernel_headers() -> Vec<PathBuf> {
     found
 }
 
-const OBJECTS: [&str; 8] = [
+const OBJECTS: [&str; 9] = [
     "main",
     "inspect_runtime",
+    "inspect_hotplug",
     "cached_state.inspect",
     "linux_types.inspect",
     "linux_mm.inspect",
