@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
- * Section maps: see inspect_hotplug.h.
+ * Section maps, the notifier of changes, and region sets: see inspect_hotplug.h.
  *
  * A section map has two sides. Readers look at the live one. The one writer copies it to the other, changes
  * that one as it likes, and makes it live by adding one to the generation, whose lowest bit says which side
@@ -1044,6 +1044,598 @@ int inspect_section_map_init(struct inspect_section_map *map, const struct inspe
 		map->sides[side].runs = 0;
 		inspect_clear_side(map, &map->sides[side]);
 	}
+	return INSPECT_OK;
+}
+
+/* ---- The notifier ------------------------------------------------------------------------------------ */
+
+/* A change that is told, and who has heard how it ended. */
+struct inspect_pass {
+	struct inspect_notifier *notifier;
+	/* Where this thread has written that it is inside. */
+	uintptr_t *place;
+};
+
+/*
+ * Lets a thread in that is not inside, and takes the lock. A lock alone cannot refuse re-entrancy: a signal
+ * handler may interrupt its thread inside the lock's own code, and would wait for itself. So a thread writes
+ * down that it is here before it touches the lock.
+ */
+static int inspect_enter(struct inspect_notifier *notifier, struct inspect_pass *pass)
+{
+	const struct inspect_lock *lock = notifier->lock;
+	const uintptr_t thread = lock == NULL ? 1 : lock->thread(lock->context);
+	uint32_t i;
+
+	/* Only this thread and its handlers write this number: what is not there now does not come. */
+	for (i = 0; i < INSPECT_NOTIFIER_THREADS; i++) {
+		if (__atomic_load_n(&notifier->threads[i], __ATOMIC_RELAXED) == thread)
+			return INSPECT_E_REENTRANT;
+	}
+	for (i = 0; i < INSPECT_NOTIFIER_THREADS; i++) {
+		uintptr_t nobody = 0;
+
+		pass->place = &notifier->threads[i];
+		if (!__atomic_compare_exchange_n(pass->place, &nobody, thread, false, __ATOMIC_RELAXED,
+						 __ATOMIC_RELAXED))
+			continue;
+		/* The lock orders threads; here only a handler on this thread has to see the number. */
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		pass->notifier = notifier;
+		if (lock != NULL)
+			lock->lock(lock->context);
+		return INSPECT_OK;
+	}
+	return INSPECT_E_CROWDED;
+}
+
+static void inspect_leave(struct inspect_pass *pass)
+{
+	const struct inspect_lock *lock = pass->notifier->lock;
+
+	if (lock != NULL)
+		lock->unlock(lock->context);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(pass->place, 0, __ATOMIC_RELAXED);
+}
+
+/* Those that prepared, the last one first; or everyone, the first one first. */
+static void inspect_roll_back(struct inspect_notifier *notifier, struct inspect_subscriber *prepared,
+			      const struct inspect_change *change)
+{
+	struct inspect_subscriber *subscriber;
+
+	if ((notifier->flags & INSPECT_NOTIFIER_LIKE_LINUX) != 0) {
+		for (subscriber = notifier->first; subscriber != NULL; subscriber = subscriber->after)
+			subscriber->cancel(subscriber, change);
+		return;
+	}
+	for (subscriber = prepared; subscriber != NULL; subscriber = subscriber->before)
+		subscriber->cancel(subscriber, change);
+}
+
+/* Asks everyone, and then the action. What has prepared is the last subscriber that did. */
+static int inspect_prepare(struct inspect_notifier *notifier, const struct inspect_change *change,
+			   int (*action)(void *context), void *context, struct inspect_refusal *refusal,
+			   struct inspect_subscriber **prepared)
+{
+	struct inspect_subscriber *subscriber;
+
+	*prepared = NULL;
+	for (subscriber = notifier->first; subscriber != NULL; subscriber = subscriber->after) {
+		refusal->reason = subscriber->prepare(subscriber, change);
+		if (refusal->reason != NULL) {
+			refusal->subscriber = subscriber;
+			return INSPECT_E_VETO;
+		}
+		*prepared = subscriber;
+	}
+	refusal->result = action == NULL ? 0 : action(context);
+	return refusal->result == 0 ? INSPECT_OK : INSPECT_E_ACTION;
+}
+
+int inspect_notify(struct inspect_notifier *notifier, const struct inspect_change *change,
+		   int (*action)(void *context), void *context, struct inspect_refusal *refusal)
+{
+	struct inspect_subscriber *subscriber, *prepared;
+	struct inspect_refusal unused;
+	struct inspect_pass pass;
+	int result;
+
+	if (refusal == NULL)
+		refusal = &unused;
+	refusal->subscriber = NULL;
+	refusal->reason = NULL;
+	refusal->result = 0;
+	result = inspect_enter(notifier, &pass);
+	if (result != INSPECT_OK)
+		return result;
+	result = inspect_prepare(notifier, change, action, context, refusal, &prepared);
+	if (result == INSPECT_OK) {
+		(void)__atomic_add_fetch(&notifier->epoch, 1, __ATOMIC_ACQ_REL);
+		for (subscriber = notifier->first; subscriber != NULL; subscriber = subscriber->after)
+			subscriber->commit(subscriber, change);
+	} else {
+		inspect_roll_back(notifier, prepared, change);
+	}
+	inspect_leave(&pass);
+	return result;
+}
+
+/* Behind those of the same priority. */
+static void inspect_link_subscriber(struct inspect_notifier *notifier, struct inspect_subscriber *subscriber)
+{
+	struct inspect_subscriber *after = notifier->first;
+
+	while (after != NULL && after->priority >= subscriber->priority)
+		after = after->after;
+	subscriber->notifier = notifier;
+	subscriber->after = after;
+	subscriber->before = after == NULL ? notifier->last : after->before;
+	*(after == NULL ? &notifier->last : &after->before) = subscriber;
+	*(subscriber->before == NULL ? &notifier->first : &subscriber->before->after) = subscriber;
+}
+
+int inspect_subscribe_with_replay(struct inspect_notifier *notifier, struct inspect_subscriber *subscriber,
+				  const void *(*existing)(void *context), void *context)
+{
+	struct inspect_change change;
+	struct inspect_pass pass;
+	int result = inspect_enter(notifier, &pass);
+
+	if (result != INSPECT_OK)
+		return result;
+	if (subscriber->notifier != NULL) {
+		result = INSPECT_E_SUBSCRIBER;
+	} else {
+		change.kind = INSPECT_CHANGE_ADD;
+		change.before = NULL;
+		while (existing != NULL && (change.region = existing(context)) != NULL)
+			subscriber->commit(subscriber, &change);
+		inspect_link_subscriber(notifier, subscriber);
+	}
+	inspect_leave(&pass);
+	return result;
+}
+
+int inspect_subscribe(struct inspect_notifier *notifier, struct inspect_subscriber *subscriber)
+{
+	return inspect_subscribe_with_replay(notifier, subscriber, NULL, NULL);
+}
+
+int inspect_unsubscribe(struct inspect_notifier *notifier, struct inspect_subscriber *subscriber)
+{
+	struct inspect_subscriber *before, *after;
+	struct inspect_pass pass;
+	int result = inspect_enter(notifier, &pass);
+
+	if (result != INSPECT_OK)
+		return result;
+	if (subscriber->notifier != notifier) {
+		result = INSPECT_E_SUBSCRIBER;
+	} else {
+		before = subscriber->before;
+		after = subscriber->after;
+		*(before == NULL ? &notifier->first : &before->after) = after;
+		*(after == NULL ? &notifier->last : &after->before) = before;
+		subscriber->notifier = NULL;
+	}
+	inspect_leave(&pass);
+	return result;
+}
+
+uintptr_t inspect_notifier_epoch(const struct inspect_notifier *notifier)
+{
+	return __atomic_load_n(&notifier->epoch, __ATOMIC_ACQUIRE);
+}
+
+/* Tells a callback of Linux what its notifier would have told it. */
+static int inspect_tell_ported(struct inspect_subscriber *subscriber, const struct inspect_change *change,
+			       unsigned long added, unsigned long removed)
+{
+	const struct inspect_ported *ported = (const struct inspect_ported *)subscriber->context;
+	/* Linux hands out what callbacks may write to; they agree with whoever makes the changes. */
+	void *region = (void *)(uintptr_t)change->region;
+
+	if (change->kind == INSPECT_CHANGE_ADD)
+		return ported->callback(ported->block, added, region);
+	if (change->kind == INSPECT_CHANGE_REMOVE)
+		return ported->callback(ported->block, removed, region);
+	return INSPECT_NOTIFY_DONE;
+}
+
+static const char *inspect_ported_prepare(struct inspect_subscriber *subscriber,
+					  const struct inspect_change *change)
+{
+	const int reply =
+		inspect_tell_ported(subscriber, change, INSPECT_MEM_GOING_ONLINE, INSPECT_MEM_GOING_OFFLINE);
+
+	/* NOTIFY_STOP asks for no error, and hides nothing from those that come later. */
+	if ((reply & ~INSPECT_NOTIFY_STOP_MASK) <= INSPECT_NOTIFY_OK && reply >= 0)
+		return NULL;
+	return "its callback returned NOTIFY_BAD";
+}
+
+static void inspect_ported_commit(struct inspect_subscriber *subscriber, const struct inspect_change *change)
+{
+	(void)inspect_tell_ported(subscriber, change, INSPECT_MEM_ONLINE, INSPECT_MEM_OFFLINE);
+}
+
+static void inspect_ported_cancel(struct inspect_subscriber *subscriber, const struct inspect_change *change)
+{
+	(void)inspect_tell_ported(subscriber, change, INSPECT_MEM_CANCEL_ONLINE, INSPECT_MEM_CANCEL_OFFLINE);
+}
+
+void inspect_port(struct inspect_ported *ported, const char *name,
+		  int (*callback)(struct notifier_block *block, unsigned long action, void *region),
+		  struct notifier_block *block)
+{
+	ported->subscriber.name = name;
+	ported->subscriber.prepare = inspect_ported_prepare;
+	ported->subscriber.commit = inspect_ported_commit;
+	ported->subscriber.cancel = inspect_ported_cancel;
+	ported->subscriber.context = ported;
+	ported->subscriber.priority = 0;
+	ported->subscriber.notifier = NULL;
+	ported->subscriber.before = NULL;
+	ported->subscriber.after = NULL;
+	ported->callback = callback;
+	ported->block = block;
+}
+
+/* ---- Region sets ------------------------------------------------------------------------------------- */
+
+/* Member by member, and seen from outside: compilers make library calls of larger copies. */
+static void inspect_copy_range(struct inspect_range *to, const struct inspect_range *from)
+{
+	to->first = from->first;
+	to->last = from->last;
+}
+
+static void inspect_copy_region(struct inspect_region *to, const struct inspect_region *from)
+{
+	inspect_copy_range(&to->range, &from->range);
+	to->owner = from->owner;
+	__asm__ volatile("" : : : "memory");
+}
+
+void inspect_region_set_init(struct inspect_region_set *set, struct inspect_region *regions, size_t capacity)
+{
+	set->regions = regions;
+	set->count = 0;
+	set->capacity = capacity;
+}
+
+/* The index of the first region that does not end below an address. */
+static size_t inspect_first_ending_at(const struct inspect_region_set *set, uint64_t address)
+{
+	size_t low = 0;
+	size_t high = set->count;
+
+	/* Most sets are built in ascending order, where the answer is the end. */
+	if (high > 0 && set->regions[high - 1].range.last < address)
+		return high;
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (set->regions[middle].range.last < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The index behind the last region that begins at an address or below. */
+static size_t inspect_behind(const struct inspect_region_set *set, size_t begin, uint64_t last)
+{
+	size_t low = begin;
+	size_t high = set->count;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (set->regions[middle].range.first <= last)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* What is in a region and in a range as well, which is something. */
+static void inspect_clip(struct inspect_range *part, const struct inspect_region *region,
+			 const struct inspect_range *range)
+{
+	part->first = region->range.first > range->first ? region->range.first : range->first;
+	part->last = region->range.last < range->last ? region->range.last : range->last;
+}
+
+/* Makes room at an index, which there is. */
+static void inspect_move_up(struct inspect_region_set *set, size_t index)
+{
+	size_t i;
+
+	for (i = set->count; i > index; i--)
+		inspect_copy_region(&set->regions[i], &set->regions[i - 1]);
+	set->count++;
+}
+
+/* Takes the regions from one index up to another out. */
+static void inspect_move_down(struct inspect_region_set *set, size_t begin, size_t end)
+{
+	for (; end < set->count; begin++, end++)
+		inspect_copy_region(&set->regions[begin], &set->regions[end]);
+	set->count = begin;
+}
+
+int inspect_region_insert(struct inspect_region_set *set, struct inspect_range range, void *owner,
+			  struct inspect_region *present)
+{
+	size_t index;
+
+	if (range.last < range.first)
+		return INSPECT_E_RANGE;
+	index = inspect_first_ending_at(set, range.first);
+	if (index < set->count && set->regions[index].range.first <= range.last) {
+		if (present != NULL)
+			inspect_copy_region(present, &set->regions[index]);
+		return INSPECT_E_OVERLAP;
+	}
+	if (set->count == set->capacity)
+		return INSPECT_E_NO_ROOM;
+	inspect_move_up(set, index);
+	inspect_copy_range(&set->regions[index].range, &range);
+	set->regions[index].owner = owner;
+	return INSPECT_OK;
+}
+
+/* How many bytes of some regions are in a range. */
+static uint64_t inspect_bytes_in(const struct inspect_region_set *set, size_t begin, size_t end,
+				 const struct inspect_range *range)
+{
+	struct inspect_range part;
+	uint64_t bytes = 0;
+
+	for (; begin < end; begin++) {
+		inspect_clip(&part, &set->regions[begin], range);
+		bytes += part.last - part.first + 1;
+		/* Only all of the space is as many as none. */
+		if (bytes == 0)
+			return ~0ull;
+	}
+	return bytes;
+}
+
+int inspect_region_remove(struct inspect_region_set *set, struct inspect_range range,
+			  struct inspect_removed *removed)
+{
+	bool is_cut_below, is_cut_above;
+	struct inspect_removed taken;
+	size_t begin, end;
+
+	if (range.last < range.first)
+		return INSPECT_E_RANGE;
+	begin = inspect_first_ending_at(set, range.first);
+	end = inspect_behind(set, begin, range.last);
+	taken.regions = end - begin;
+	taken.bytes = inspect_bytes_in(set, begin, end, &range);
+	is_cut_below = begin < end && set->regions[begin].range.first < range.first;
+	is_cut_above = begin < end && set->regions[end - 1].range.last > range.last;
+	if (is_cut_below && is_cut_above && end - begin == 1) {
+		if (set->count == set->capacity)
+			return INSPECT_E_NO_ROOM;
+		inspect_move_up(set, end);
+		inspect_copy_region(&set->regions[end], &set->regions[begin]);
+		end++;
+	}
+	if (is_cut_below)
+		set->regions[begin++].range.last = range.first - 1;
+	if (is_cut_above)
+		set->regions[--end].range.first = range.last + 1;
+	if (begin < end)
+		inspect_move_down(set, begin, end);
+	if (removed != NULL) {
+		removed->regions = taken.regions;
+		removed->bytes = taken.bytes;
+	}
+	return INSPECT_OK;
+}
+
+const struct inspect_region *inspect_region_find(const struct inspect_region_set *set, uint64_t address)
+{
+	const size_t index = inspect_first_ending_at(set, address);
+
+	return index < set->count && set->regions[index].range.first <= address ? &set->regions[index] : NULL;
+}
+
+int inspect_region_walk(const struct inspect_region_set *set, struct inspect_range range,
+			int (*visit)(const struct inspect_range *part, void *owner, void *context), void *context,
+			size_t *visited)
+{
+	size_t index = inspect_first_ending_at(set, range.first);
+	size_t count = 0;
+	struct inspect_range part;
+	int result = 0;
+
+	for (; result == 0 && index < set->count && set->regions[index].range.first <= range.last; index++) {
+		const struct inspect_region *region = &set->regions[index];
+
+		inspect_clip(&part, region, &range);
+		result = visit(&part, region->owner, context);
+		count++;
+	}
+	if (visited != NULL)
+		*visited = count;
+	return result;
+}
+
+void inspect_region_holes(const struct inspect_region_set *set, struct inspect_range range,
+			  struct inspect_holes *holes)
+{
+	holes->set = set;
+	holes->index = inspect_first_ending_at(set, range.first);
+	inspect_copy_range(&holes->rest, &range);
+	holes->more = range.first <= range.last;
+}
+
+bool inspect_hole_next(struct inspect_holes *holes, struct inspect_hole *hole)
+{
+	while (holes->more) {
+		const struct inspect_region *regions = holes->set->regions;
+		const size_t index = holes->index;
+
+		inspect_copy_range(&hole->range, &holes->rest);
+		hole->below = index > 0 ? &regions[index - 1] : NULL;
+		hole->above = index < holes->set->count ? &regions[index] : NULL;
+		if (hole->above == NULL) {
+			holes->more = false;
+			return true;
+		}
+		holes->index++;
+		holes->more = hole->above->range.last < holes->rest.last;
+		if (holes->more)
+			holes->rest.first = hole->above->range.last + 1;
+		if (hole->above->range.first > hole->range.first) {
+			if (hole->above->range.first <= hole->range.last)
+				hole->range.last = hole->above->range.first - 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool inspect_region_covers(const struct inspect_region_set *set, struct inspect_range range)
+{
+	uint64_t first = range.first;
+	size_t index;
+
+	for (index = inspect_first_ending_at(set, first); index < set->count; index++) {
+		const struct inspect_range *here = &set->regions[index].range;
+
+		if (here->first > first)
+			return false;
+		if (here->last >= range.last)
+			return true;
+		first = here->last + 1;
+	}
+	return false;
+}
+
+/* What is left out first of two holes: the larger, and of two as large the lower. */
+static bool inspect_is_worse(const struct inspect_range *hole, const struct inspect_range *than)
+{
+	const uint64_t bytes = hole->last - hole->first;
+	const uint64_t than_bytes = than->last - than->first;
+
+	return bytes < than_bytes || (bytes == than_bytes && hole->first > than->first);
+}
+
+static bool inspect_is_above(const struct inspect_range *range, const struct inspect_range *than)
+{
+	return range->first > than->first;
+}
+
+static void inspect_swap_ranges(struct inspect_range *one, struct inspect_range *other)
+{
+	struct inspect_range first;
+
+	inspect_copy_range(&first, one);
+	inspect_copy_range(one, other);
+	inspect_copy_range(other, &first);
+}
+
+/* Moves an element of a heap to where it belongs, downwards. */
+static void inspect_sift_ranges(struct inspect_range *heap, size_t count, size_t parent,
+				bool (*is_over)(const struct inspect_range *one,
+						const struct inspect_range *other))
+{
+	for (;;) {
+		size_t child = 2 * parent + 1;
+
+		if (child >= count)
+			return;
+		if (child + 1 < count && is_over(&heap[child + 1], &heap[child]))
+			child++;
+		if (!is_over(&heap[child], &heap[parent]))
+			return;
+		inspect_swap_ranges(&heap[parent], &heap[child]);
+		parent = child;
+	}
+}
+
+/* Offers a hole to a heap of the best ones, the worst of them on top. */
+static void inspect_keep_hole(struct inspect_range *heap, size_t *count, size_t most,
+			      const struct inspect_range *hole)
+{
+	size_t child;
+
+	if (*count == most) {
+		if (most == 0 || !inspect_is_worse(&heap[0], hole))
+			return;
+		inspect_copy_range(&heap[0], hole);
+		inspect_sift_ranges(heap, most, 0, inspect_is_worse);
+		return;
+	}
+	child = (*count)++;
+	inspect_copy_range(&heap[child], hole);
+	while (child > 0 && inspect_is_worse(&heap[child], &heap[(child - 1) / 2])) {
+		inspect_swap_ranges(&heap[child], &heap[(child - 1) / 2]);
+		child = (child - 1) / 2;
+	}
+}
+
+/*
+ * N ranges that cover everything leave out N - 1 of the holes between the first byte and the last, and any
+ * N - 1 may be chosen: so the largest ones are the best choice. They stand in the output meanwhile.
+ */
+int inspect_region_coalesce(const struct inspect_region_set *set, struct inspect_range *ranges,
+			    size_t max_regions, size_t *count, uint64_t *waste)
+{
+	const struct inspect_region *regions = set->regions;
+	struct inspect_range hole;
+	uint64_t all = 0;
+	uint64_t first;
+	size_t holes = 0;
+	size_t i;
+
+	*count = 0;
+	if (waste != NULL)
+		*waste = 0;
+	if (set->count == 0)
+		return INSPECT_OK;
+	if (max_regions == 0)
+		return INSPECT_E_NO_ROOM;
+	for (i = 1; i < set->count; i++) {
+		hole.first = regions[i - 1].range.last + 1;
+		hole.last = regions[i].range.first - 1;
+		/* Between neighbours there is none. */
+		if (hole.first == regions[i].range.first)
+			continue;
+		all += hole.last - hole.first + 1;
+		inspect_keep_hole(ranges, &holes, max_regions - 1, &hole);
+	}
+	for (i = 0; i < holes; i++)
+		all -= ranges[i].last - ranges[i].first + 1;
+	for (i = holes / 2; i > 0; i--)
+		inspect_sift_ranges(ranges, holes, i - 1, inspect_is_above);
+	for (i = holes; i > 1; i--) {
+		inspect_swap_ranges(&ranges[0], &ranges[i - 1]);
+		inspect_sift_ranges(ranges, i - 1, 0, inspect_is_above);
+	}
+	/* Holes in ascending order become what lies around them. */
+	first = regions[0].range.first;
+	for (i = 0; i < holes; i++) {
+		inspect_copy_range(&hole, &ranges[i]);
+		ranges[i].first = first;
+		ranges[i].last = hole.first - 1;
+		first = hole.last + 1;
+	}
+	ranges[holes].first = first;
+	ranges[holes].last = regions[set->count - 1].range.last;
+	*count = holes + 1;
+	if (waste != NULL)
+		*waste = all;
 	return INSPECT_OK;
 }
 

@@ -6,6 +6,10 @@
 #[allow(dead_code, reason = "shared with the other tests of the C output")]
 mod support;
 
+#[path = "c_hotplug/notifier.rs"]
+mod notifier;
+#[path = "c_hotplug/regions.rs"]
+mod regions;
 #[path = "c_hotplug/sections.rs"]
 mod sections;
 
@@ -15,7 +19,7 @@ use std::process::{Command, Stdio};
 
 use inspect_gen::compile::CORE_SCHEMA;
 use inspect_gen::source::SourceMap;
-use proptest::strategy::Strategy;
+use proptest::strategy::{Strategy, ValueTree as _};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use support::{CROSS, STRICT, generate, has, run};
 
@@ -149,14 +153,45 @@ fn section_maps_do_what_their_twins_do() {
     agree(&program, 150, 5000, &sections::cases(), |case| sections::tell(&case));
 }
 
-/// A check that accepts one of these would prove nothing.
+#[test]
+fn notifiers_do_what_their_twins_do() {
+    let workshop = Workshop::new();
+    let Some(program) = workshop.sanitized("notifier") else { return };
+    agree(&program, 150, 5000, &notifier::cases(), |case| notifier::tell(&case));
+}
+
+#[test]
+fn region_sets_do_what_their_twins_do() {
+    let workshop = Workshop::new();
+    let Some(program) = workshop.sanitized("regions") else { return };
+    agree(&program, 150, 5000, &regions::cases(), |steps| regions::tell(&steps));
+}
+
+/// Whether random dialogues with a faulty runtime find a difference; a check that accepts it would prove nothing.
+fn is_noticed<S: Strategy>(
+    workshop: &Workshop,
+    name: &str,
+    fault: (&str, &str),
+    strategy: &S,
+    tell: impl Fn(S::Value) -> Dialogue,
+) -> bool {
+    let broken = workshop.changed(fault.0, fault.1);
+    let program = workshop.build_with(&["gcc", "-std=c99"], name, broken);
+    let program = program.unwrap_or_else(|error| panic!("{error}"));
+    let mut runner = TestRunner::deterministic();
+    (0..200).any(|_| {
+        let case = strategy.new_tree(&mut runner).expect("a case");
+        compare(&program, &tell(case.current())).is_err()
+    })
+}
+
 #[test]
 fn faults_of_section_maps_are_noticed() {
     if !has("gcc") {
         return;
     }
     let workshop = Workshop::new();
-    for (from, to) in [
+    for fault in [
         // The stray cancel that counts twice; what was left half done; the hole that changes something.
         (
             "= sections.last - sections.first + 1 - present;",
@@ -172,16 +207,59 @@ fn faults_of_section_maps_are_noticed() {
         ("if (map->space->max_regions != 0 && ", "if (false && "),
         ("begins += at == 0 || !inspect_goes_on(line, at - 1, line, at);", "begins += at == 0;"),
     ] {
-        let broken = workshop.changed(from, to);
-        let program = workshop.build_with(&["gcc", "-std=c99"], "sections", broken);
-        let program = program.unwrap_or_else(|error| panic!("{error}"));
-        let mut runner = TestRunner::deterministic();
-        let noticed = (0..200).any(|_| {
-            let case = sections::cases().new_tree(&mut runner).expect("a case");
-            let case = proptest::strategy::ValueTree::current(&case);
-            compare(&program, &sections::tell(&case)).is_err()
-        });
-        assert!(noticed, "nobody notices {to}");
+        let tell = |case| sections::tell(&case);
+        let noticed = is_noticed(&workshop, "sections", fault, &sections::cases(), tell);
+        assert!(noticed, "nobody notices {}", fault.1);
+    }
+}
+
+#[test]
+fn faults_of_notifiers_are_noticed() {
+    if !has("gcc") {
+        return;
+    }
+    let workshop = Workshop::new();
+    for fault in [
+        // The stray cancel, to one that refused; cancels in the wrong order; nobody who hears of one.
+        (
+            "\t\t\trefusal->subscriber = subscriber;\n",
+            "refusal->subscriber = *prepared = subscriber;\n",
+        ),
+        ("subscriber = subscriber->before)", "subscriber = subscriber->after)"),
+        (
+            "inspect_roll_back(notifier, prepared, change);",
+            "inspect_roll_back(notifier, NULL, change);",
+        ),
+        ("after->priority >= subscriber->priority", "after->priority > subscriber->priority"),
+        ("(void)__atomic_add_fetch(&notifier->epoch, 1, __ATOMIC_ACQ_REL);", ";"),
+        (
+            "== thread)\n\t\t\treturn INSPECT_E_REENTRANT;",
+            "== thread)\n\t\t\treturn INSPECT_E_CROWDED;",
+        ),
+    ] {
+        let tell = |case| notifier::tell(&case);
+        let noticed = is_noticed(&workshop, "notifier", fault, &notifier::cases(), tell);
+        assert!(noticed, "nobody notices {}", fault.1);
+    }
+}
+
+#[test]
+fn faults_of_region_sets_are_noticed() {
+    if !has("gcc") {
+        return;
+    }
+    let workshop = Workshop::new();
+    for fault in [
+        ("set->regions[index].range.first <= range.last) {", "false) {"),
+        ("if (is_cut_below && is_cut_above && end - begin == 1) {", "if (false) {"),
+        ("holes->more = hole->above->range.last < holes->rest.last;", "holes->more = false;"),
+        ("if (here->last >= range.last)", "if (here->last > range.last)"),
+        ("return bytes < than_bytes ||", "return bytes > than_bytes ||"),
+        ("inspect_sift_ranges(ranges, holes, i - 1, inspect_is_above);", ";"),
+    ] {
+        let tell = |steps: Vec<_>| regions::tell(&steps);
+        let noticed = is_noticed(&workshop, "regions", fault, &regions::cases(), tell);
+        assert!(noticed, "nobody notices {}", fault.1);
     }
 }
 
@@ -194,25 +272,36 @@ fn spaces_are_what_the_schema_says() {
     }
 }
 
-/// Whoever looks while the map is rebuilt sees the state before or the state after.
-#[test]
-fn readers_during_a_rebuild_see_no_half_of_it() {
+/// Runs a program of threads as it is, and under each sanitizer.
+fn run_threads(name: &str, fast: &str, slow: &str) {
     let workshop = Workshop::new();
-    let (fast, slow) = if is_long() { ("100000", "20000") } else { ("1000", "100") };
     let mut programs = Vec::new();
     for compiler in ["gcc", "clang"].into_iter().filter(|compiler| has(compiler)) {
-        programs.push((workshop.build(&[compiler, "-std=c11", "-O2"], "readers"), fast));
-        programs.push((workshop.build(&[&[compiler], SANITIZED].concat(), "readers"), slow));
+        programs.push((workshop.build(&[compiler, "-std=c11", "-O2"], name), fast));
+        programs.push((workshop.build(&[&[compiler], SANITIZED].concat(), name), slow));
     }
     // It does not know fences, and needs none to see an access that is not atomic.
     if has("clang") {
         let command = ["clang", "-std=c11", "-O1", "-g", "-fsanitize=thread"];
-        programs.push((workshop.build(&command, "readers"), slow));
+        programs.push((workshop.build(&command, name), slow));
     }
-    for (program, changes) in programs {
-        let said = run(&workshop.c(), &program, &[changes]);
+    for (program, count) in programs {
+        let said = run(&workshop.c(), &program, &[count]);
         eprint!("{}", said.unwrap_or_else(|error| panic!("{error}")));
     }
+}
+
+/// Whoever looks while the map is rebuilt sees the state before or the state after.
+#[test]
+fn readers_during_a_rebuild_see_no_half_of_it() {
+    let (fast, slow) = if is_long() { ("100000", "20000") } else { ("1000", "100") };
+    run_threads("readers", fast, slow);
+}
+
+#[test]
+fn a_crowd_of_threads_hears_one_change_after_the_other() {
+    let (fast, slow) = if is_long() { ("1000000", "100000") } else { ("10000", "2000") };
+    run_threads("crowd", fast, slow);
 }
 
 /// What the readers' checks are worth: each of these shows them half a state.

@@ -37,7 +37,13 @@ const OBJECTS: [&str; 9] = [
     "linux_boot.inspect",
 ];
 
-const MAIN: &str = r#"#include <linux/module.h>
+/// The decoders, and what a driver does with the notifier: a mutex as its lock, a callback as it was.
+const MAIN: &str = r#"#include <linux/memory.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/sched.h>
+#include "inspect_hotplug.h"
 #include "cached_state.decode.h"
 #include "firmware.decode.h"
 #include "linux_boot.decode.h"
@@ -46,8 +52,41 @@ const MAIN: &str = r#"#include <linux/module.h>
 #include "linux_sched.decode.h"
 #include "linux_time.decode.h"
 
-static int __init sample_init(void) { return 0; }
-static void __exit sample_exit(void) {}
+static_assert(INSPECT_MEM_ONLINE == MEM_ONLINE && INSPECT_MEM_OFFLINE == MEM_OFFLINE);
+static_assert(INSPECT_MEM_GOING_ONLINE == MEM_GOING_ONLINE);
+static_assert(INSPECT_MEM_GOING_OFFLINE == MEM_GOING_OFFLINE);
+static_assert(INSPECT_MEM_CANCEL_ONLINE == MEM_CANCEL_ONLINE);
+static_assert(INSPECT_MEM_CANCEL_OFFLINE == MEM_CANCEL_OFFLINE);
+static_assert(INSPECT_NOTIFY_DONE == NOTIFY_DONE && INSPECT_NOTIFY_OK == NOTIFY_OK);
+static_assert(INSPECT_NOTIFY_BAD == NOTIFY_BAD && INSPECT_NOTIFY_STOP_MASK == NOTIFY_STOP_MASK);
+
+static DEFINE_MUTEX(sample_mutex);
+
+static void sample_lock(void *context) { mutex_lock(context); }
+static void sample_unlock(void *context) { mutex_unlock(context); }
+static uintptr_t sample_thread(void *context) { return (uintptr_t)current; }
+
+static const struct inspect_lock sample = { sample_lock, sample_unlock, sample_thread, &sample_mutex };
+static struct inspect_notifier notifier = { .lock = &sample };
+
+static int sample_callback(struct notifier_block *block, unsigned long action, void *arg)
+{
+	return action == MEM_GOING_OFFLINE ? NOTIFY_BAD : NOTIFY_OK;
+}
+
+static struct notifier_block sample_block = { .notifier_call = sample_callback };
+static struct inspect_ported ported;
+
+static int __init sample_init(void)
+{
+	inspect_port(&ported, "sample", sample_block.notifier_call, &sample_block);
+	return inspect_subscribe(&notifier, &ported.subscriber);
+}
+
+static void __exit sample_exit(void)
+{
+	inspect_unsubscribe(&notifier, &ported.subscriber);
+}
 module_init(sample_init);
 module_exit(sample_exit);
 MODULE_LICENSE("Dual MIT/GPL");
