@@ -51,7 +51,7 @@ pub const fn class_number(schema: &str, class: &str) -> u32 {
 /// same on machines of either byte order.
 #[must_use]
 pub const fn entry_id(schema: &str, class: &str, name: &str, instance: u64) -> u32 {
-    entry_id_with(class_prefix(schema, class), name, instance)
+    entry_id_of(entry_id_prefix(class_prefix(schema, class), name), instance)
 }
 
 /// The part of [`entry_id`] that is the same for all entries of a class.
@@ -61,21 +61,32 @@ pub const fn class_prefix(schema: &str, class: &str) -> u32 {
     fnv1a_32_more(fnv1a_32_more(hash, class.as_bytes()), &[0])
 }
 
-/// [`entry_id`], continued from a [`class_prefix`].
+/// The part of [`entry_id`] before the instance, continued from a [`class_prefix`].
 #[must_use]
-pub const fn entry_id_with(class_prefix: u32, name: &str, instance: u64) -> u32 {
-    let mut hash = fnv1a_32_more(fnv1a_32_more(class_prefix, name.as_bytes()), &[0]);
+pub const fn entry_id_prefix(class_prefix: u32, name: &str) -> u32 {
+    fnv1a_32_more(fnv1a_32_more(class_prefix, name.as_bytes()), &[0])
+}
+
+/// [`entry_id`], continued from an [`entry_id_prefix`].
+#[must_use]
+#[inline(always)]
+pub const fn entry_id_of(prefix: u32, instance: u64) -> u32 {
+    if instance < 10 {
+        return fnv1a_32_more(prefix, &[b'0' + instance as u8]) & 0x7fff_ffff;
+    }
+    entry_id_of_digits(prefix, instance)
+}
+
+const fn entry_id_of_digits(prefix: u32, instance: u64) -> u32 {
     let mut digits = [0; 20];
     let mut at = digits.len();
     let mut rest = instance;
-    loop {
+    while rest > 0 {
         at -= 1;
         digits[at] = b'0' + (rest % 10) as u8;
         rest /= 10;
-        if rest == 0 {
-            break;
-        }
     }
+    let mut hash = prefix;
     while at < digits.len() {
         hash = fnv1a_32_more(hash, &[digits[at]]);
         at += 1;

@@ -111,6 +111,7 @@ pub struct Region {
     /// What the ids of the class have in common.
     pub(crate) class_prefix: u32,
     pub(crate) schema: u64,
+    pub(crate) hashed: NameHashes,
     pub(crate) type_id: u32,
     pub(crate) id: Option<u32>,
     pub(crate) properties: u64,
@@ -132,6 +133,10 @@ impl Region {
             class: C::NUMBER,
             class_prefix: const { hash::class_prefix(<C::Format as EntryFormat>::SCHEMA, C::NAME) },
             schema: const { hash::schema_number(<C::Format as EntryFormat>::SCHEMA) },
+            hashed: const {
+                let schema = <C::Format as EntryFormat>::SCHEMA;
+                NameHashes::new(hash::class_prefix(schema, C::NAME), "")
+            },
             type_id: C::TYPE_ID,
             id: None,
             properties: C::PROPERTIES,
@@ -157,6 +162,7 @@ impl Region {
     #[must_use]
     pub const fn name(mut self, name: &'static str) -> Self {
         self.name = name;
+        self.hashed = NameHashes::new(self.class_prefix, name);
         self
     }
 
@@ -222,19 +228,22 @@ impl Region {
         self
     }
 
-    /// The id of an entry of this name.
-    pub(crate) const fn full_id(&self, name: &str) -> u32 {
+    /// The id of an entry whose name has these hashes.
+    #[inline]
+    pub(crate) const fn full_id(&self, hashed: NameHashes) -> u32 {
         match self.id {
-            None => hash::entry_id_with(self.class_prefix, name, self.instance),
+            None => hash::entry_id_of(hashed.named, self.instance),
             Some(id) => id | abi::ID_EXPLICIT,
         }
     }
 
     /// Nothing yet, of a class that is known by its name only.
     pub(crate) fn of_info<F: EntryFormat>(class: &ClassInfo) -> Self {
+        let class_prefix = hash::class_prefix(F::SCHEMA, class.name);
         Self {
             class: class.number,
-            class_prefix: hash::class_prefix(F::SCHEMA, class.name),
+            class_prefix,
+            hashed: NameHashes::new(class_prefix, ""),
             schema: hash::schema_number(F::SCHEMA),
             type_id: class.type_id,
             id: None,
@@ -248,5 +257,30 @@ impl Region {
             bound_size: 0,
             bound: 0,
         }
+    }
+}
+
+/// What registering needs to know of a name, computed where the name is given: at compile time, mostly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NameHashes {
+    /// FNV-1a of the name alone.
+    pub(crate) name: u32,
+    /// FNV-1a of what an id hashes, up to the instance.
+    pub(crate) named: u32,
+    /// Whether there is a NUL in the name.
+    pub(crate) has_nul: bool,
+}
+
+impl NameHashes {
+    pub(crate) const fn new(class_prefix: u32, name: &str) -> Self {
+        let bytes = name.as_bytes();
+        let mut has_nul = false;
+        let mut at = 0;
+        while at < bytes.len() {
+            has_nul |= bytes[at] == 0;
+            at += 1;
+        }
+        let named = hash::entry_id_prefix(class_prefix, name);
+        Self { name: hash::fnv1a_32(bytes), named, has_nul }
     }
 }

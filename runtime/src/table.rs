@@ -44,6 +44,7 @@ pub use growing::GrowingTable;
 pub use guard::Registered;
 pub(crate) use head::Head;
 pub(crate) use link::{Link, append};
+pub(crate) use view::Name;
 pub use view::{Entries, TableRef};
 pub use word::{Word, Words};
 
@@ -107,6 +108,8 @@ pub enum RegisterError {
     Wraps,
     /// An explicit id of 2^31 or more.
     Id,
+    /// It shares bytes with this entry, and was to be the only one there.
+    Overlaps(Handle),
 }
 
 /// Why an entry was not changed or taken back.
@@ -154,18 +157,24 @@ impl<F: EntryFormat, const N: usize, const NAMES: usize> RuntimeTable<F, N, NAME
     }
 
     /// The table as others see it, from now on.
-    #[inline]
+    #[inline(always)]
     pub fn open(&'static self) -> TableRef<'static, F> {
         if self.is_open.load(Ordering::Acquire) == 0 {
-            self.head.write::<F>(Self::DIVISION, root::nonce());
-            root::link(&self.head);
-            self.is_open.store(1, Ordering::Release);
+            self.begin();
         }
         self.view()
     }
 
+    /// Writes the header and appends the table to the root's chain: as often as somebody comes first.
+    #[cold]
+    fn begin(&'static self) {
+        self.head.write::<F>(Self::DIVISION, root::nonce());
+        root::link(&self.head);
+        self.is_open.store(1, Ordering::Release);
+    }
+
     /// [`TableRef::register`], for a table that is found by others from the first time on.
-    #[inline]
+    #[inline(always)]
     pub fn register(&'static self, entry: F) -> Result<Handle, RegisterError> {
         self.open().register(entry)
     }
@@ -174,6 +183,11 @@ impl<F: EntryFormat, const N: usize, const NAMES: usize> RuntimeTable<F, N, NAME
     #[inline]
     pub fn register_as(&'static self, name: &str, entry: F) -> Result<Handle, RegisterError> {
         self.open().register_as(name, entry)
+    }
+
+    /// [`TableRef::register_exclusive`], for a table that is found by others from the first time on.
+    pub fn register_exclusive(&'static self, entry: F) -> Result<Handle, RegisterError> {
+        self.open().register_exclusive(entry)
     }
 
     /// Registers an entry that is taken back when the guard is dropped.
@@ -199,7 +213,7 @@ impl<F: EntryFormat, const N: usize, const NAMES: usize> RuntimeTable<F, N, NAME
     }
 
     /// The table's operations, whether it has been opened or not.
-    #[inline]
+    #[inline(always)]
     pub fn view(&self) -> TableRef<'_, F> {
         let (bytes, index) = split_names(&self.names.0);
         let names = Names { used: &self.head.arena_used, bytes, index };
@@ -245,7 +259,7 @@ impl<F: EntryFormat> TableRef<'_, F> {
 }
 
 /// The bytes that hold texts, and the index behind them.
-#[inline]
+#[inline(always)]
 fn split_names(bytes: &[AtomicU8]) -> (&[AtomicU8], &[AtomicU32]) {
     let (texts, rest) = bytes.split_at(names::text_size(bytes.len()));
     let count = names::index_count(bytes.len());
@@ -291,7 +305,10 @@ impl core::error::Error for RegisterError {}
 
 impl fmt::Display for RegisterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.write_str(match *self {
+            Self::Overlaps(Handle { slot, .. }) => {
+                return write!(f, "the region overlaps the entry in slot {slot}");
+            }
             Self::Full => "every slot of the table is taken",
             Self::NamesFull => "the table has no room left for the name",
             Self::Name => "the name holds a NUL",

@@ -6,10 +6,9 @@ mod schemas {
     inspect_runtime::include_schemas!("rust/inspect.rs");
 }
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::sync::atomic::AtomicU64;
 
+use inspect_runtime::memory::{Memory, ThisProcess};
 use inspect_runtime::{Be16, Be32, RuntimeTable};
 use schemas::cached_state as s;
 
@@ -89,7 +88,11 @@ static TABLE: RuntimeTable<s::Region, 4, 128> = RuntimeTable::new();
 
 const fn padded(text: &[u8]) -> [u8; 104] {
     let mut out = [0; 104];
-    out.split_at_mut(text.len()).0.copy_from_slice(text);
+    let mut at = 0;
+    while at < text.len() {
+        out[at] = text[at];
+        at += 1;
+    }
     out
 }
 
@@ -120,9 +123,7 @@ fn write(table: &str, structs: &str) {
 /// This process's memory, read as whoever writes a dump does: by address and length.
 fn memory(address: u64, length: u64) -> Vec<u8> {
     let mut bytes = vec![0; length as usize];
-    let mut file = File::open("/proc/self/mem").unwrap();
-    file.seek(SeekFrom::Start(address)).unwrap();
-    file.read_exact(&mut bytes).unwrap();
+    ThisProcess::new().read(address, &mut bytes).unwrap();
     bytes
 }
 

@@ -5,9 +5,8 @@ mod schemas {
     inspect_runtime::include_schemas!("rust/inspect.rs");
 }
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 
+use inspect_runtime::memory::{Memory, ThisProcess};
 use inspect_runtime::{Be16, Be64, Le32, RuntimeTable, Text};
 use schemas::{tests_forms as s, tests_kinds as k};
 
@@ -157,9 +156,7 @@ fn place<T>(of: &'static T) -> (u64, u64) {
 /// This process's memory, read as whoever writes a dump does: by address and length.
 fn memory(address: u64, length: u64) -> Vec<u8> {
     let mut bytes = vec![0; length as usize];
-    let mut file = File::open("/proc/self/mem").unwrap();
-    file.seek(SeekFrom::Start(address)).unwrap();
-    file.read_exact(&mut bytes).unwrap();
+    ThisProcess::new().read(address, &mut bytes).unwrap();
     bytes
 }
 

@@ -93,7 +93,8 @@ fn runtime() -> &'static Path {
     FOLDER.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("runtime");
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--offline", "-p", "inspect-runtime", "--target-dir"])
+            .args(["build", "--quiet", "--offline", "-p", "inspect-runtime"])
+            .args(["--features", "hosted", "--target-dir"])
             .arg(&target)
             .current_dir(root())
             .env_remove("RUSTFLAGS")

@@ -12,8 +12,8 @@ use inspect_format::walk::Memory;
 
 use super::{MEMORY, own_tables};
 use crate::Region;
-use crate::entry::{EntryFormat, FieldInfo, FieldKind};
-use crate::table::{FieldWriter, RegisterError, RuntimeTable, TableRef};
+use crate::entry::{EntryFormat, FieldInfo, FieldKind, NameHashes};
+use crate::table::{FieldWriter, Name, RegisterError, RuntimeTable, TableRef};
 
 /// What became of the annotations of an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,9 +141,13 @@ impl<F: EntryFormat> Parsed<F> {
         Ok(Self { region, name, format: PhantomData })
     }
 
+    fn hashed(&self) -> NameHashes {
+        NameHashes::new(self.region.class_prefix, self.name)
+    }
+
     /// Whether an entry of this key and address is in the table.
     fn is_in(&self, table: &TableRef<'_, F>) -> bool {
-        let id = self.region.full_id(self.name);
+        let id = self.region.full_id(self.hashed());
         let mut of_class = table.find_by_class(self.region.class);
         of_class.any(|entry| entry.core.id == id && entry.core.address == self.region.address)
     }
@@ -153,6 +157,7 @@ impl<F: EntryFormat> Parsed<F> {
         table: &TableRef<'_, F>,
         record: &Record<'static>,
     ) -> Result<(), AdoptErrorKind> {
+        let name = Name { text: self.name, hashed: self.hashed() };
         let mut wrong = None;
         let fields = |out: &mut FieldWriter<'_>| {
             for field in F::FIELDS {
@@ -167,7 +172,7 @@ impl<F: EntryFormat> Parsed<F> {
                 None => Ok(()),
             }
         };
-        let registered = table.register_with(self.name, &self.region, fields);
+        let registered = table.register_with(name, &self.region, fields);
         match (wrong, registered) {
             (Some(key), _) => Err(AdoptErrorKind::Value(key)),
             (None, registered) => registered.map(drop).map_err(AdoptErrorKind::Register),

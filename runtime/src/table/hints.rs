@@ -15,13 +15,13 @@ pub(crate) struct Hints([Stripe; STRIPES]);
 /// One more than a slot, or 0 for none yet.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Stripe(AtomicU32);
+pub(super) struct Stripe(AtomicU32);
 
 /// The slot to look at first, and whose hint it was.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hint<'a> {
     pub(super) slot: usize,
-    stripe: &'a Stripe,
+    pub(super) stripe: &'a Stripe,
 }
 
 impl Hints {
@@ -44,15 +44,19 @@ impl Hints {
     /// This thread freed a slot, which is as good as any to take next.
     #[inline]
     pub(super) fn freed(&self, slot: u32) {
-        self.0[stripe()].0.store(slot.wrapping_add(1), Ordering::Relaxed);
+        self.0[stripe()].set(slot);
     }
 }
 
-impl Hint<'_> {
-    /// A slot was taken: the next one may be free.
+impl Stripe {
+    /// What is taken is taken again when it is free; what is not free any more is looked for behind it. So a
+    /// slot that comes and goes leaves the hint as it is.
     #[inline]
-    pub(super) fn taken(self, slot: u32) {
-        self.stripe.0.store(slot.wrapping_add(2), Ordering::Relaxed);
+    pub(super) fn set(&self, slot: u32) {
+        let hint = slot.wrapping_add(1);
+        if self.0.load(Ordering::Relaxed) != hint {
+            self.0.store(hint, Ordering::Relaxed);
+        }
     }
 }
 

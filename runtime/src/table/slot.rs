@@ -14,6 +14,7 @@ pub(crate) const fn state_of(generation: u32, phase: u32) -> u32 {
 
 /// Takes a slot if it is empty, and returns its generation. It is in phase `writing` then, and the caller's
 /// alone.
+#[inline]
 pub(crate) fn claim(state: &AtomicU32) -> Option<u32> {
     let seen = state.load(Ordering::Relaxed);
     let generation = seen >> GENERATION_SHIFT;
@@ -28,11 +29,13 @@ pub(crate) fn claim(state: &AtomicU32) -> Option<u32> {
 }
 
 /// Publishes the row of a slot that [`claim`] took.
+#[inline]
 pub(crate) fn publish(state: &AtomicU32, generation: u32) {
     state.store(state_of(generation, phase::LIVE), order::PUBLISH);
 }
 
 /// Withdraws a row, if it is of this generation and nobody is changing it.
+#[inline]
 pub(crate) fn withdraw(state: &AtomicU32, generation: u32) -> Result<(), u32> {
     if generation >= GENERATION_LAST {
         return Err(state.load(Ordering::Relaxed));

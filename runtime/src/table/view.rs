@@ -9,11 +9,12 @@ use inspect_format::abi::{self, CoreEntry, phase};
 use inspect_format::hash;
 
 use super::fields::FieldWriter;
-use super::hints::Hints;
+use super::hints::{Hint, Hints};
 use super::names::Names;
 use super::slot::{self, Found};
 use super::word::{Word, Words};
 use super::{Change, Entry, Handle, Reclaimed, RegisterError};
+use crate::entry::NameHashes;
 use crate::sync::{AtomicU32, Ordering};
 use crate::{EntryFormat, Region};
 
@@ -43,22 +44,48 @@ pub struct TableRef<'a, F: EntryFormat> {
 
 impl<'a, F: EntryFormat> TableRef<'a, F> {
     /// Announces a region under the name that its entry has.
-    #[inline]
+    #[inline(always)]
     pub fn register(&self, entry: F) -> Result<Handle, RegisterError> {
-        self.register_as(entry.region().name, entry)
+        let region = entry.region();
+        let name = Name { text: region.name, hashed: region.hashed };
+        self.register_with(name, region, |out| entry.write_fields(out))
     }
 
     /// Announces a region under a name that is made while the program runs; the table keeps a copy.
-    #[inline]
     pub fn register_as(&self, name: &str, entry: F) -> Result<Handle, RegisterError> {
-        self.register_with(name, entry.region(), |out| entry.write_fields(out))
+        let region = entry.region();
+        let hashed = NameHashes::new(region.class_prefix, name);
+        self.register_with(Name { text: name, hashed }, region, |out| entry.write_fields(out))
+    }
+
+    /// Announces a region that shares no byte with a live one of the same address space, as far as rows say
+    /// where their memory lies without following pointers. It looks at every row. Of two regions that overlap
+    /// and are announced at the same moment at least one is refused; it may have been seen until then.
+    pub fn register_exclusive(&self, entry: F) -> Result<Handle, RegisterError> {
+        let region = *entry.region();
+        let other = |own: Option<Handle>| {
+            let mut others = self.iter().filter(|entry| Some(entry.handle) != own);
+            others.find(|entry| overlap(&entry.core, &region)).map(|entry| entry.handle)
+        };
+        if let Some(other) = other(None) {
+            return Err(RegisterError::Overlaps(other));
+        }
+        let handle = self.register(entry)?;
+        match other(Some(handle)) {
+            None => Ok(handle),
+            Some(other) => {
+                // Nobody else has the handle; a row that somebody changes was published on purpose.
+                let _ = self.unregister(handle);
+                Err(RegisterError::Overlaps(other))
+            }
+        }
     }
 
     /// Announces a region with the schema's own fields from wherever.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn register_with(
         &self,
-        name: &str,
+        name: Name<'_>,
         region: &Region,
         fields: impl FnOnce(&mut FieldWriter<'_>) -> Result<(), RegisterError>,
     ) -> Result<Handle, RegisterError> {
@@ -168,19 +195,18 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
     }
 
     /// The row of an entry, whose names are in the arena then.
-    #[inline]
+    #[inline(always)]
     fn row(
         &self,
-        name: &str,
+        name: Name<'_>,
         region: &Region,
         fields: impl FnOnce(&mut FieldWriter<'_>) -> Result<(), RegisterError>,
     ) -> Result<Row<F>, RegisterError> {
-        let keep = |text: &str| {
-            let kept = self.names.intern(text, hash::fnv1a_32(text.as_bytes()));
-            kept.map_err(|_| RegisterError::NamesFull)
+        let name_offset = match name.text {
+            "" => 0,
+            text => self.keep(text, name.hashed.name)?,
         };
-        let name_offset = keep(name)?;
-        let id = region.full_id(name);
+        let id = region.full_id(name.hashed);
         let mut words = <F::Words as Words>::PLAIN;
         let plain = words.as_mut();
         if let Some(core) = plain.first_chunk_mut() {
@@ -199,28 +225,54 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
                 region.bound,
             ];
         }
+        let keep = |text: &str| self.keep(text, hash::fnv1a_32(text.as_bytes()));
         fields(&mut FieldWriter { words: plain, keep: &keep })?;
         Ok(Row { id, words })
     }
 
-    /// Takes a slot and publishes a row there.
-    #[inline]
-    fn publish(&self, row: &Row<F>) -> Result<Handle, RegisterError> {
-        let count = self.slots.len();
-        let hint = self.hints.first(count);
-        let from_hint = (hint.slot..count).chain(0..hint.slot);
-        for (index, slot) in from_hint.filter_map(|at| Some((at as u32, self.slots.get(at)?))) {
-            let Some(generation) = slot::claim(&slot.state) else { continue };
-            slot.id.store(row.id, Ordering::Relaxed);
-            for (place, word) in slot.words.words().iter().zip(row.words.as_ref()) {
-                place.store(*word);
-            }
-            slot::publish(&slot.state, generation);
-            hint.taken(index);
-            return Ok(Handle { table: self.address, slot: index, generation });
-        }
-        Err(RegisterError::Full)
+    /// The offset of a text that the table keeps.
+    fn keep(&self, text: &str, hash: u32) -> Result<u32, RegisterError> {
+        self.names.intern(text, hash).map_err(|_| RegisterError::NamesFull)
     }
+
+    /// Takes a slot and publishes a row there.
+    #[inline(always)]
+    fn publish(&self, row: &Row<F>) -> Result<Handle, RegisterError> {
+        let hint = self.hints.first(self.slots.len());
+        match self.publish_at(row, hint.slot) {
+            Some(handle) => Ok(handle),
+            None => self.publish_anywhere(row, hint),
+        }
+    }
+
+    /// The hint was wrong: looks at every slot once, from there on.
+    #[inline(never)]
+    fn publish_anywhere(&self, row: &Row<F>, hint: Hint<'_>) -> Result<Handle, RegisterError> {
+        let mut others = (hint.slot + 1..self.slots.len()).chain(0..hint.slot);
+        let handle = others.find_map(|index| self.publish_at(row, index));
+        let handle = handle.ok_or(RegisterError::Full)?;
+        hint.stripe.set(handle.slot);
+        Ok(handle)
+    }
+
+    #[inline(always)]
+    fn publish_at(&self, row: &Row<F>, index: usize) -> Option<Handle> {
+        let slot = self.slots.get(index)?;
+        let generation = slot::claim(&slot.state)?;
+        slot.id.store(row.id, Ordering::Relaxed);
+        for (place, word) in slot.words.words().iter().zip(row.words.as_ref()) {
+            place.store(*word);
+        }
+        slot::publish(&slot.state, generation);
+        Some(Handle { table: self.address, slot: index as u32, generation })
+    }
+}
+
+/// A name and what is computed of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Name<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) hashed: NameHashes,
 }
 
 /// A row that nobody has seen yet.
@@ -247,11 +299,27 @@ const fn split(word: u64) -> (u32, u32) {
     }
 }
 
-fn check<F: EntryFormat>(name: &str, region: &Region) -> Result<(), RegisterError> {
+/// Whether two regions share a byte.
+fn overlap(core: &CoreEntry, region: &Region) -> bool {
+    let length = |extent, address: u64, length, bound: u64| match extent {
+        abi::extent::DIRECT => length,
+        abi::extent::RANGE => bound.saturating_sub(address),
+        _ => 0,
+    };
+    let one = length(core.extent, core.address, core.length, core.bound);
+    let two = length(region.extent, region.address, region.length, region.bound);
+    core.space == region.space
+        && two > 0
+        && (region.address.wrapping_sub(core.address) < one
+            || one > 0 && core.address.wrapping_sub(region.address) < two)
+}
+
+#[inline(always)]
+fn check<F: EntryFormat>(name: Name<'_>, region: &Region) -> Result<(), RegisterError> {
     if region.schema != const { hash::schema_number(F::SCHEMA) } {
         return Err(RegisterError::Class);
     }
-    if name.as_bytes().contains(&0) {
+    if name.hashed.has_nul {
         return Err(RegisterError::Name);
     }
     let space_end = match region.space {

@@ -1,0 +1,116 @@
+//! How much of a region can be read, found out without reading it where that would be the second
+//! fault.
+
+#[cfg(all(feature = "hosted", target_os = "linux"))]
+pub(crate) use linux::readable;
+
+/// How many of the `length` bytes at `address` can be read, from the first on. Without an operating
+/// system to ask, what the producer promised.
+#[cfg(not(all(feature = "hosted", target_os = "linux")))]
+pub(crate) fn readable(_: u64, length: u64) -> u64 {
+    length
+}
+
+#[cfg(all(feature = "hosted", target_os = "linux"))]
+mod linux {
+    /// `MADV_POPULATE_READ`, since Linux 5.14.
+    const POPULATE_READ: libc::c_int = 22;
+    /// Pages that are asked about in one call.
+    const BATCH: usize = 64;
+
+    /// How many of the `length` bytes at `address` can be read, from the first on.
+    pub(crate) fn readable(address: u64, length: u64) -> u64 {
+        let (Ok(start), Ok(size)) = (usize::try_from(address), usize::try_from(length)) else {
+            return 0;
+        };
+        let (Some(last), page) = (start.checked_add(size.saturating_sub(1)), page_size()) else {
+            return 0;
+        };
+        if size == 0 || is_populated(start, last, page) {
+            return length;
+        }
+        let first_page = start & !(page - 1);
+        let pages = (last - first_page) / page + 1;
+        let mut good = 0;
+        while good < pages {
+            let batch = BATCH.min(pages - good);
+            let found = touch(start, first_page + good * page, page, batch);
+            good += found;
+            if found < batch {
+                break;
+            }
+        }
+        (good * page).saturating_sub(start - first_page).min(size) as u64
+    }
+
+    /// Asks the kernel to bring in every page from `start` to `last`. An old kernel knows no such
+    /// question, and then, as where a page is missing, the answer is no.
+    fn is_populated(start: usize, last: usize, page: usize) -> bool {
+        let first_page = start & !(page - 1);
+        let pointer = core::ptr::with_exposed_provenance_mut(first_page);
+        // SAFETY: this advice changes no memory; the kernel checks the range.
+        unsafe { libc::madvise(pointer, last - first_page + 1, POPULATE_READ) == 0 }
+    }
+
+    /// How many of `count` pages from `first_page` on can be read: one byte of each is copied by
+    /// the kernel, which stops at the first that it cannot read.
+    fn touch(start: usize, first_page: usize, page: usize, count: usize) -> usize {
+        let mut bytes = [0_u8; BATCH];
+        let empty = libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 };
+        let mut places = [empty; BATCH];
+        for (index, place) in places[..count].iter_mut().enumerate() {
+            let address = (first_page + index * page).max(start);
+            place.iov_base = core::ptr::with_exposed_provenance_mut(address);
+            place.iov_len = 1;
+        }
+        let local = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: count };
+        // SAFETY: the kernel writes at most `count` bytes to `bytes`, which has `BATCH`, and looks
+        // at the other places itself.
+        let found = unsafe {
+            let own = libc::getpid();
+            libc::process_vm_readv(own, &local, 1, places.as_ptr(), count as libc::c_ulong, 0)
+        };
+        usize::try_from(found).unwrap_or(0)
+    }
+
+    fn page_size() -> usize {
+        // SAFETY: the function reads a number that the kernel gave at start; it is
+        // async-signal-safe.
+        let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        usize::try_from(size).ok().filter(|size| size.is_power_of_two()).unwrap_or(4096)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        /// Pages that can be read, then `PROT_NONE`, then pages that can be read.
+        #[test]
+        fn memory_ends_where_it_cannot_be_read() {
+            let page = page_size();
+            let size = 300 * page;
+            // SAFETY: a new mapping, which nobody else knows.
+            let start = unsafe {
+                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+                let access = libc::PROT_READ | libc::PROT_WRITE;
+                let start = libc::mmap(core::ptr::null_mut(), size, access, flags, -1, 0);
+                assert_ne!(start, libc::MAP_FAILED);
+                assert_eq!(libc::mprotect(start.byte_add(200 * page), page, libc::PROT_NONE), 0);
+                start
+            };
+            let address = start.expose_provenance() as u64;
+            let page = page as u64;
+            assert_eq!(readable(address, 200 * page), 200 * page);
+            assert_eq!(readable(address, 300 * page), 200 * page);
+            assert_eq!(readable(address + 5, 200 * page), 200 * page - 5);
+            assert_eq!(readable(address + 200 * page - 3, 10), 3);
+            assert_eq!(readable(address + 200 * page, 1), 0);
+            assert_eq!(readable(address + 201 * page + 9, page), page);
+            assert_eq!(readable(0, 1), 0);
+            assert_eq!(readable(u64::MAX, 2), 0);
+            assert_eq!(readable(address, 0), 0);
+            // SAFETY: the mapping is this test's own.
+            unsafe { libc::munmap(start, size) };
+        }
+    }
+}
