@@ -55,8 +55,9 @@ use view::Slot;
 
 use crate::sync;
 
-/// A table of at most `N` entries in a static, with `NAMES` bytes of memory for their names: an eighth of
-/// them and less finds names again, so that equal ones are kept once.
+/// A table of at most `N` entries in a static, with `NAMES` bytes of memory for their names: a quarter of
+/// them finds names again, so that equal ones are kept once, `NAMES / 16` different ones. Others are appended
+/// each time.
 ///
 /// ```ignore
 /// static TABLE: RuntimeTable<s::Region, 16> = RuntimeTable::new();

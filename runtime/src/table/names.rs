@@ -1,9 +1,9 @@
 //! The names of a table: an arena that only grows, and an index that finds what is there already.
 //!
 //! A name is a NUL-terminated text, known by its offset; offset 0 is the empty one. The arena's zeros are
-//! the terminators: no byte is given out twice. The index is a table of offsets by hash, with a short probe:
-//! a name that finds no place there is appended without being found again, so that names fail for want of
-//! room in the arena only. Loom runs this file as it stands (`tests/loom_table.rs`).
+//! the terminators: no byte is given out twice. The index is a table of offsets by hash. A name
+//! that finds no place there is appended without being found again, so that names fail for want of room in the
+//! arena only; where the same names come again and again, the index must have room for all of them. Loom runs this file as it stands (`tests/loom_table.rs`).
 
 use super::sync::{AtomicU8, AtomicU32, Ordering, order};
 
@@ -18,17 +18,18 @@ pub(super) struct Names<'a> {
 /// The arena has no room for a name.
 pub(super) struct NamesFull;
 
-/// Places of the index that a name may stand in.
-const PROBES: usize = 8;
+/// Bytes for names that come with an index entry, itself included: names of eleven bytes and more fill the arena
+/// before the index.
+const INDEX_SHARE: usize = 16;
 
-/// How many of `size` bytes for names hold texts; an index entry for each 64 takes the rest.
+/// How many of `size` bytes for names hold texts; the index takes the rest.
 pub(super) const fn text_size(size: usize) -> usize {
     size / 8 * 8 - index_count(size) * 4
 }
 
 /// How many entries the index in `size` bytes for names has.
 pub(super) const fn index_count(size: usize) -> usize {
-    size / 8 * 8 / 64
+    size / INDEX_SHARE
 }
 
 impl Names<'_> {
@@ -41,7 +42,7 @@ impl Names<'_> {
         // Spreads the hash over the index without a division.
         let first = (u64::from(hash) * count as u64 >> 32) as usize;
         let (behind, before) = self.index.split_at(first);
-        for entry in before.iter().chain(behind).take(PROBES) {
+        for entry in before.iter().chain(behind) {
             match entry.load(order::FIND) {
                 0 => return self.append_at(entry, name),
                 offset if self.holds(offset, name) => return Ok(offset),
