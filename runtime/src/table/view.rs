@@ -132,12 +132,14 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         if entry.core.name == 0 {
             return Some("");
         }
-        let bytes = self.names.bytes.get(entry.core.name as usize..)?;
-        let length = bytes.iter().position(|byte| byte.load(Ordering::Relaxed) == 0)?;
-        let name = buffer.get_mut(..length)?;
-        for (place, byte) in name.iter_mut().zip(bytes) {
-            *place = byte.load(Ordering::Relaxed);
+        let words = self.names.words.get(entry.core.name as usize / 4..)?;
+        let bytes = words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes());
+        let mut length = 0;
+        for byte in bytes.take_while(|byte| *byte != 0) {
+            *buffer.get_mut(length)? = byte;
+            length += 1;
         }
+        let name = buffer.get(..length)?;
         core::str::from_utf8(name).ok()
     }
 
