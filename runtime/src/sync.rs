@@ -7,15 +7,15 @@ pub(crate) use core::sync::atomic::{AtomicBool, AtomicU16};
 #[cfg(feature = "alloc")]
 pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize};
 
-/// Counts the changes of something that readers check before and after: as wide as the target has it, since a
-/// reader would be deceived that sleeps while all values pass.
+/// Counts the changes of something that readers check before and after: as wide as the target has it, since
+/// a reader would be deceived that sleeps while all values pass.
 #[cfg(target_has_atomic = "64")]
 pub(crate) type AtomicCount = core::sync::atomic::AtomicU64;
 #[cfg(not(target_has_atomic = "64"))]
 pub(crate) type AtomicCount = AtomicU32;
 
-/// 64 bits in relaxed accesses. Where the target has no such atomics they are two halves, which a reader may
-/// find torn: it is for values that something else validates.
+/// 64 bits in relaxed accesses. Where the target has no such atomics they are two halves, which a reader
+/// may find torn: it is for values that something else validates.
 #[derive(Debug)]
 pub(crate) struct Relaxed64 {
     #[cfg(target_has_atomic = "64")]

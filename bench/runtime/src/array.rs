@@ -1,6 +1,6 @@
-//! The map of the 2008 driver, from its description: three levels of arrays, each indexed by 13 bits of the number
-//! of a section, an entry of 8 bytes for each section with its hardware address. What is missing is a null
-//! pointer, or an entry that says so. Readers and writers had to keep away from each other.
+//! The map of the 2008 driver, from its description: three levels of arrays, each indexed by 13 bits of the
+//! number of a section, an entry of 8 bytes for each section with its hardware address. What is missing is
+//! a null pointer, or an entry that says so. Readers and writers had to keep away from each other.
 
 const BITS: u32 = 13;
 const ENTRIES: usize = 1 << BITS;
@@ -29,8 +29,9 @@ impl Array {
     /// Maps a section. The number has 39 bits at most.
     pub fn insert(&mut self, section: u64, hardware: u64) {
         let (top, directory, entry) = indices(section);
-        let directories = self.top[top]
-            .get_or_insert_with(|| Box::new(Directory { pages: (0..ENTRIES).map(|_| None).collect() }));
+        let directories = self.top[top].get_or_insert_with(|| {
+            Box::new(Directory { pages: (0..ENTRIES).map(|_| None).collect() })
+        });
         let page = directories.pages[directory].get_or_insert_with(|| {
             Box::new(Page { hardware: vec![HOLE; ENTRIES].try_into().expect("as many entries") })
         });

@@ -1,4 +1,5 @@
-//! 100,000 regions in 64 ranges: the least waste, and what joining them in the order of their addresses wastes.
+//! 100,000 regions in 64 ranges: the least waste, and what joining them in the order of their addresses
+//! wastes.
 
 use inspect_runtime::regions::{Address, GrowingRegionSet, Range};
 
@@ -26,25 +27,32 @@ pub fn run() -> bool {
     std::hint::black_box(set.coalesce(&mut out).expect("ranges"));
     let seconds = begin.elapsed().as_secs_f64();
     let holds = seconds < MOST_SECONDS && ours <= greedy;
-    race("coalesce: 100,000 regions in 64 ranges, ns per region", REGIONS, 21, &mut [
-        Contestant::new("optimal", Bar::None, || {
-            let mut out = [Range::ALL; RANGES];
-            set.coalesce(&mut out).expect("ranges").waste as u64
-        })
-        .note(format!("wastes {ours} bytes")),
-        Contestant::new("greedy, by address", Bar::None, || self::greedy(&set) as u64)
-            .note(format!("wastes {greedy} bytes, {:.1} times as many", greedy as f64 / ours as f64)),
-    ]);
+    race(
+        "coalesce: 100,000 regions in 64 ranges, ns per region",
+        REGIONS,
+        21,
+        &mut [
+            Contestant::new("optimal", Bar::None, || {
+                let mut out = [Range::ALL; RANGES];
+                set.coalesce(&mut out).expect("ranges").waste as u64
+            })
+            .note(format!("wastes {ours} bytes")),
+            Contestant::new("greedy, by address", Bar::None, || self::greedy(&set) as u64).note(
+                format!("wastes {greedy} bytes, {:.1} times as many", greedy as f64 / ours as f64),
+            ),
+        ],
+    );
     println!("optimal: {:.3} ms, bar < {MOST_SECONDS} s: {}", seconds * 1e3, mark(holds));
     holds
 }
 
-/// Goes through the regions once and begins a range wherever the hole is larger than the mean of those still to
-/// come would allow: holes above a threshold are left out until no range is left. Returns the waste.
+/// Joins regions in the order of their addresses, and leaves out each hole that is larger than the mean as
+/// long as there are ranges left. Returns the waste.
 fn greedy(set: &GrowingRegionSet<u64>) -> u128 {
-    let holes = set.regions().windows(2).map(|pair| {
-        u128::from(pair[1].range.first().0 - pair[0].range.last().0 - 1)
-    });
+    let holes = set
+        .regions()
+        .windows(2)
+        .map(|pair| u128::from(pair[1].range.first().0 - pair[0].range.last().0 - 1));
     let (sum, count) = holes.clone().fold((0, 0), |(sum, count), hole| (sum + hole, count + 1));
     let threshold = sum / count;
     let mut left = RANGES - 1;

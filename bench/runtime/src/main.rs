@@ -1,6 +1,6 @@
-//! Measures the runtime beside its peers. `cargo run --release -- [WORK...]` runs the works that are named, or
-//! all of them, and fails if a bar does not hold. Each work is a module that prints its own tables; `measure`
-//! is what they share.
+//! Measures the runtime beside its peers. `cargo run --release -- [WORK...]` runs the works that are named,
+//! or all of them, and fails if a bar does not hold. Each work is a module that prints its own tables;
+//! `measure` is what they share.
 
 mod array;
 mod coalesce;
@@ -16,11 +16,8 @@ static ALLOCATOR: measure::Counting = measure::Counting;
 /// A work by its name; it returns whether all of its bars hold.
 type Work = (&'static str, fn() -> bool);
 
-const WORKS: &[Work] = &[
-    ("translate", translate::run),
-    ("sparse", sparse::run),
-    ("coalesce", coalesce::run),
-];
+const WORKS: &[Work] =
+    &[("translate", translate::run), ("sparse", sparse::run), ("coalesce", coalesce::run)];
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();
@@ -29,7 +26,8 @@ fn main() -> ExitCode {
         eprintln!("no work is called `{unknown}`; there are: {}", names.join(", "));
         return ExitCode::from(2);
     }
-    let chosen = WORKS.iter().filter(|(name, _)| asked.is_empty() || asked.iter().any(|a| a == name));
+    let chosen =
+        WORKS.iter().filter(|(name, _)| asked.is_empty() || asked.iter().any(|a| a == name));
     // All of them run, also after one that does not hold.
     let holds = chosen.fold(true, |holds, (_, run)| run() && holds);
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -1,5 +1,5 @@
-//! Contestants that do the same work, in turns, so that whatever else the machine does hits them alike: only the
-//! ratios between them are results. Also counts what they allocate.
+//! Contestants that do the same work, in turns, so that whatever else the machine does hits them alike:
+//! only the ratios between them are results. Also counts what they allocate.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
@@ -42,9 +42,14 @@ impl<'a> Contestant<'a> {
     }
 }
 
-/// Lets them run in turns, prints a table, and says whether all bars hold. The times are the medians over the
-/// rounds, and so are the ratios, each taken within a round.
-pub fn race(title: &str, operations: u64, rounds: usize, contestants: &mut [Contestant<'_>]) -> bool {
+/// Lets them run in turns, prints a table, and says whether all bars hold. The times are the medians over
+/// the rounds, and so are the ratios, each taken within a round.
+pub fn race(
+    title: &str,
+    operations: u64,
+    rounds: usize,
+    contestants: &mut [Contestant<'_>],
+) -> bool {
     let mut times = vec![Vec::with_capacity(rounds); contestants.len()];
     for round in 0..=rounds {
         for (contestant, times) in contestants.iter_mut().zip(&mut times) {
@@ -61,11 +66,14 @@ pub fn race(title: &str, operations: u64, rounds: usize, contestants: &mut [Cont
     println!("{:<28} {:>12} {:>14} {:>16}   note", "", "ns/operation", "beside ours", "bar");
     let mut all_hold = true;
     for (contestant, theirs) in contestants.iter().zip(&times) {
-        let ratios: Vec<f64> = theirs.iter().zip(&times[0]).map(|(their, our)| their / our).collect();
+        let ratios: Vec<f64> =
+            theirs.iter().zip(&times[0]).map(|(their, our)| their / our).collect();
         let (ratio, nanoseconds) = (median(&ratios), median(theirs) * 1e9 / operations as f64);
         let (bar, holds) = match contestant.bar {
             Bar::None => (String::new(), true),
-            Bar::Faster(times) => (format!(">= {times:.2} {}", mark(ratio >= times)), ratio >= times),
+            Bar::Faster(times) => {
+                (format!(">= {times:.2} {}", mark(ratio >= times)), ratio >= times)
+            }
             Bar::Within(times) => {
                 let holds = 1.0 / ratio <= times;
                 (format!(">= {:.2} {}", 1.0 / times, mark(holds)), holds)
@@ -73,7 +81,10 @@ pub fn race(title: &str, operations: u64, rounds: usize, contestants: &mut [Cont
         };
         all_hold &= holds;
         let (name, note) = (contestant.name, &contestant.note);
-        println!("{name:<28} {nanoseconds:>12.2} {:>14} {bar:>16}   {note}", format!("{ratio:.2} x"));
+        println!(
+            "{name:<28} {nanoseconds:>12.2} {:>14} {bar:>16}   {note}",
+            format!("{ratio:.2} x")
+        );
     }
     all_hold
 }

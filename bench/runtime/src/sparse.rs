@@ -43,7 +43,11 @@ pub fn run() -> bool {
     let holds = ours < MOST;
     println!("\nsparse: 256 MiB at 0 and 16 MiB at 2^60");
     println!("{:<28} {:>12} {:>12}", "", "bytes", "bar");
-    println!("{:<28} {ours:>12} {:>12}", "SectionMap, beside itself", format!("< {MOST} {}", mark(holds)));
+    println!(
+        "{:<28} {ours:>12} {:>12}",
+        "SectionMap, beside itself",
+        format!("< {MOST} {}", mark(holds))
+    );
     println!("{:<28} {:>12}", "SectionMap itself", size_of_val(&map));
     println!("{:<28} {:>12}", "FixedSectionMap<4>", size_of::<FixedSectionMap<4>>());
     println!("{:<28} {array:>12}", "eHEA array");
