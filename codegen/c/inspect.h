@@ -645,7 +645,7 @@ struct inspect_runtime_table {
 #define INSPECT_TABLE_SIZE(row_size, row_count, name_bytes)                                                \
 	(sizeof(struct inspect_header) + 5 * sizeof(struct inspect_section) +                              \
 	 (size_t)(row_size) * (row_count) +                                                                \
-	 (((size_t)(name_bytes) + 8 + ((size_t)(name_bytes) + 8) / 15 + 11) & ~(size_t)7))
+	 (((size_t)(name_bytes) + 4 + ((size_t)(name_bytes) + 4) / 15 + 11) & ~(size_t)7))
 
 /**
  * inspect_table_init() - makes an empty table
