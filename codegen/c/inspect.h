@@ -157,6 +157,9 @@ INSPECT_INLINE uint64_t inspect_le64(uint64_t value)
 #define INSPECT_SECTION_IDENTITY 5u
 #define INSPECT_SECTION_HISTORY 6u
 
+/* inspect_section.flags */
+#define INSPECT_SECTION_REQUIRED 1u
+
 /* inspect_entry.state, low two bits; the generation stands above them */
 #define INSPECT_EMPTY 0u
 #define INSPECT_WRITING 1u
@@ -192,6 +195,9 @@ INSPECT_INLINE uint64_t inspect_le64(uint64_t value)
 
 /* inspect_entry.id: explicit, or allotted at run time */
 #define INSPECT_ID_EXPLICIT 0x80000000u
+
+/* The type of the ELF note named INSPECT that leads to the root. */
+#define INSPECT_NOTE_ROOT 1u
 
 /**
  * struct inspect_header - the start of a table
@@ -390,6 +396,9 @@ INSPECT_ASSERT(offsetof(struct inspect_pair, text) == 56, "a pair's layout is fi
 #define INSPECT_TEXT(key, value) INSPECT_PAIR_(key, INSPECT_PAIR_TEXT, 0, 0, value)
 #define INSPECT_INTEGER(key, value) INSPECT_PAIR_(key, INSPECT_PAIR_INTEGER, value, 0, "")
 #define INSPECT_ADDRESS(key, value) INSPECT_PAIR_(key, INSPECT_PAIR_ADDRESS, 0, value, "")
+/* The counter of a counted extent: its size stands beside its address. */
+#define INSPECT_COUNT(variable) \
+	INSPECT_PAIR_("count", INSPECT_PAIR_ADDRESS, sizeof(variable), &(variable), "")
 
 /*
  * `used` keeps the compiler from dropping a record, `retain` the linker with --gc-sections; the latter only
@@ -550,13 +559,39 @@ INSPECT_INLINE bool inspect_consumer_allows(const struct inspect_consumer *consu
 
 /* ---- The runtime (inspect_runtime.c) ----------------------------------------------------------------- */
 
-/* What the functions below return; 0 is success. */
+/* What the functions below return; 0 is success, and inspect_error_text() has words for the others. */
 #define INSPECT_OK 0
 #define INSPECT_E_FULL (-1)
 #define INSPECT_E_NAMES_FULL (-2)
 #define INSPECT_E_STALE (-3)
 #define INSPECT_E_MEMORY (-4)
 #define INSPECT_E_REGION (-5)
+#define INSPECT_E_CLASS (-6)
+#define INSPECT_E_BUSY (-7)
+#define INSPECT_E_TABLE (-8)
+#define INSPECT_E_SCHEMA (-9)
+#define INSPECT_E_TEXT (-10)
+#define INSPECT_E_KEY (-11)
+#define INSPECT_E_VALUE (-12)
+#define INSPECT_E_RECORD (-13)
+#define INSPECT_E_OBJECTS (-14)
+
+/*
+ * Each executable and each library has a runtime of its own, with its own root: functions of the same name
+ * elsewhere are somebody else's, and go when that object is unloaded. Whoever wants to export them anyway
+ * defines this.
+ */
+#ifndef INSPECT_API
+#ifdef __KERNEL__
+#define INSPECT_API
+#else
+#define INSPECT_API __attribute__((visibility("hidden")))
+#endif
+#endif
+
+/** inspect_error_text() - what went wrong and what helps, in a sentence without a full stop */
+INSPECT_API
+const char *inspect_error_text(int error);
 
 /** struct inspect_handle - a registered row; one that was unregistered is never somebody else's */
 struct inspect_handle {
@@ -564,56 +599,227 @@ struct inspect_handle {
 	uint32_t generation;
 };
 
-/** struct inspect_runtime_table - a run-time table; its memory begins with the header */
+/* How many places a table is filled from, and how far apart their hints lie: in lines of their own. */
+#define INSPECT_STRIPES 4
+#define INSPECT_STRIPE_BYTES 64
+
+/** struct inspect_hint - where to look first for a free slot; only ever a guess */
+struct inspect_hint {
+	uint32_t slot;
+	uint32_t padding[INSPECT_STRIPE_BYTES / 4 - 1];
+};
+
+/**
+ * struct inspect_runtime_table - what a process knows of a table in its memory
+ *
+ * The memory begins with the header and is all that others see: the rows, the texts, and an index of them.
+ * Of a table that inspect_tables_for_each() has found, @schema is NULL, and nothing can be registered.
+ */
 struct inspect_runtime_table {
 	struct inspect_header *header;
 	const struct inspect_schema *schema;
 	unsigned char *rows;
 	char *names;
+	/** @index: offsets of texts, by their hash */
+	uint32_t *index;
+	/** @stack: of whoever came first; other stacks begin to look elsewhere */
+	uintptr_t stack;
 	uint32_t capacity;
+	/** @stride: bytes of a row */
+	uint32_t stride;
 	uint32_t names_size;
+	uint32_t index_size;
+	/** @linked: nothing is left to do before the first row */
+	uint32_t linked;
+	struct inspect_hint hints[INSPECT_STRIPES];
 };
 
-/** INSPECT_TABLE_SIZE() - bytes of memory for a table of so many rows with so many bytes of names */
+/**
+ * INSPECT_TABLE_SIZE() - bytes of memory for a table of so many rows with so many bytes of texts
+ *
+ * A text takes its length and one byte; equal texts are kept once. An index takes a sixteenth more.
+ */
 #define INSPECT_TABLE_SIZE(row_size, row_count, name_bytes)                                                \
 	(sizeof(struct inspect_header) + 5 * sizeof(struct inspect_section) +                              \
-	 (size_t)(row_size) * (row_count) + (((size_t)(name_bytes) + 8) & ~(size_t)7))
+	 (size_t)(row_size) * (row_count) +                                                                \
+	 (((size_t)(name_bytes) + 1 + ((size_t)(name_bytes) + 1) / 15 + 8) & ~(size_t)7))
 
 /**
- * inspect_table_init() - makes an empty table in zeroed memory
- * @memory: aligned to 8 bytes, and there for as long as the program runs
- * @row_count: how many rows it holds; what is left of @size holds names
+ * inspect_table_init() - makes an empty table
+ * @memory: aligned to 8 bytes, and there for as long as the program or the loaded object is
+ * @row_count: how many rows it holds; what is left of @size holds texts
+ *
+ * To be called once for a memory, before anybody else sees it. Whatever was in it is cleared.
  */
+INSPECT_API
 int inspect_table_init(struct inspect_runtime_table *table, void *memory, size_t size,
 		       const struct inspect_schema *schema, uint32_t row_count);
 
 /**
- * inspect_register() - publishes a row
- * @row: the schema's entry struct; its state, name, and id are set by the table
- * @name: NUL-terminated, or NULL
- * @handle: what unregisters the row
+ * inspect_table_attach() - gives access to a table that another process or another language has made
+ * @memory: where the table was made: memory that is shared lies at the same address everywhere
+ * @size: of the memory that is there, in bytes
+ *
+ * The table stays out of this object's chain, since it has its place in its maker's. INSPECT_E_TABLE is a
+ * header that is damaged, foreign, or of another place; INSPECT_E_SCHEMA another schema or version.
  */
+INSPECT_API
+int inspect_table_attach(struct inspect_runtime_table *table, void *memory, size_t size,
+			 const struct inspect_schema *schema);
+
+/**
+ * inspect_register() - publishes a row
+ * @row: the schema's entry struct; its state and name are set by the table
+ * @name: UTF-8, NUL-terminated, or NULL; the table keeps a copy
+ * @handle: what unregisters the row
+ *
+ * An @row->id of 0 is replaced by the hash of schema, class, name and instance; any other is explicit. A type
+ * of 0 is replaced by the class's, whose properties are added to the row's. Fields that are texts hold what
+ * inspect_intern() has given.
+ *
+ * Works in signal handlers and interrupts, from any number of threads, and never waits.
+ */
+INSPECT_API
 int inspect_register(struct inspect_runtime_table *table, const void *row, const char *name,
 		     struct inspect_handle *handle);
 
-/** inspect_unregister() - withdraws a row */
+/** inspect_unregister() - withdraws a row; INSPECT_E_BUSY while somebody changes its properties */
+INSPECT_API
 int inspect_unregister(struct inspect_runtime_table *table, struct inspect_handle handle);
 
 /**
+ * inspect_set_properties() - replaces the properties of a row
+ * @properties: all of them; those of the class stay whatever is given
+ *
+ * Where a pointer has 32 bits each half changes by itself; what restricts comes first and goes last.
+ */
+INSPECT_API
+int inspect_set_properties(struct inspect_runtime_table *table, struct inspect_handle handle,
+			   uint64_t properties);
+
+/**
+ * inspect_intern() - keeps a text in a table, once
+ * @offset: for a field of a row that is a text; 0 for NULL and the empty text
+ */
+INSPECT_API
+int inspect_intern(struct inspect_runtime_table *table, const char *text, uint32_t *offset);
+
+/**
+ * inspect_reclaim() - frees the slots that killed writers have left half-written
+ *
+ * Only while nobody writes to the table. Returns how many there were.
+ */
+INSPECT_API
+uint32_t inspect_reclaim(struct inspect_runtime_table *table);
+
+/**
+ * inspect_read() - a consistent copy of the row in a slot
+ * @row: @size bytes, a multiple of 8; as many as the row has are written to it
+ *
+ * INSPECT_E_STALE where no row is, INSPECT_E_BUSY where one changed whenever it was looked at. The copy is
+ * live and of generation 0.
+ */
+INSPECT_API
+int inspect_read(const struct inspect_runtime_table *table, uint32_t slot, void *row, size_t size);
+
+/**
  * inspect_for_each() - calls a function with a consistent copy of each live row's core entry
+ * @visit: is given an entry whose addresses are absolute
  *
  * A row that changes again and again while it is copied is passed over. Stops at the first result that is
  * not 0, and returns it.
  */
+INSPECT_API
 int inspect_for_each(const struct inspect_runtime_table *table,
 		     int (*visit)(const struct inspect_entry *entry, const char *name, void *context),
 		     void *context);
 
 /**
  * inspect_table_copy() - writes the live rows as a table in one block, as a file holds it
- * @written: the bytes used; where @size is too small, the bytes needed
+ * @buffer: aligned to 8 bytes
+ * @written: the bytes used; where @size is too small, as many as are always enough
+ *
+ * Works in signal handlers.
  */
+INSPECT_API
 int inspect_table_copy(const struct inspect_runtime_table *table, void *buffer, size_t size, size_t *written);
+
+/**
+ * inspect_tables_for_each() - calls a function with each table of the process
+ *
+ * Those of this object first, compile-time and run-time; then, in a hosted Linux program, those of other
+ * loaded objects, as inspect_objects_refresh() has last found them. Stops at the first result that is not 0,
+ * and returns it. Works in signal handlers; the table that @visit is given lives until it returns.
+ */
+INSPECT_API
+int inspect_tables_for_each(int (*visit)(const struct inspect_runtime_table *table, void *context),
+			    void *context);
+
+/* How many other objects with tables are remembered. */
+#define INSPECT_OBJECTS 64
+
+/**
+ * inspect_objects_refresh() - looks for tables in all loaded objects
+ *
+ * To be called after objects were loaded, and after they were unloaded before anybody looks at tables again;
+ * not in signal handlers, since it asks the dynamic linker. INSPECT_E_OBJECTS where there are more than
+ * INSPECT_OBJECTS, of which the rest is left out; INSPECT_E_BUSY while another thread is at it.
+ */
+INSPECT_API
+int inspect_objects_refresh(void);
+
+/**
+ * inspect_seed() - something that is new at every start, before the first registration
+ *
+ * It tells tables of this start from those that a warm reset left in memory. Only where there is neither a
+ * cycle counter nor a random place in memory, as in firmware, somebody has to give it.
+ */
+INSPECT_API
+void inspect_seed(uint64_t seed);
+
+/** struct inspect_finding - an annotation that was not registered, and why */
+struct inspect_finding {
+	int error;
+	/** @key: of the pair at fault, or empty */
+	char key[33];
+	/** @name: of the annotation, as much as fits */
+	char name[73];
+	char file[73];
+	uint64_t line;
+};
+
+/** struct inspect_adoption - what became of annotations; the caller sets the first two members */
+struct inspect_adoption {
+	/** @report: is told of each annotation that is at fault, or NULL */
+	void (*report)(const struct inspect_finding *finding, void *context);
+	void *context;
+	uint32_t registered;
+	/** @present: those that were in the table already, or stand there twice */
+	uint32_t present;
+	/** @foreign: those of other schemas */
+	uint32_t foreign;
+	uint32_t failed;
+};
+
+/**
+ * inspect_adopt_unpacked() - registers this object's annotations that nobody has packed
+ * @adoption: counts, or NULL
+ *
+ * Only those of the table's schema; each wholly or not at all. Called again, it registers nothing twice; two
+ * threads must not call it at once. Returns the error of the first that failed.
+ */
+INSPECT_API
+int inspect_adopt_unpacked(struct inspect_runtime_table *table, struct inspect_adoption *adoption);
+
+/**
+ * inspect_adopt_pairs() - the same for pairs that lie elsewhere
+ * @pairs: aligned to 8 bytes
+ *
+ * For a kernel module or firmware whose linker gives the section's bounds no names.
+ */
+INSPECT_API
+int inspect_adopt_pairs(struct inspect_runtime_table *table, const void *pairs, size_t size,
+			struct inspect_adoption *adoption);
 
 #ifdef __cplusplus
 }

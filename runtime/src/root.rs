@@ -36,7 +36,7 @@ mod plain;
 use inspect_format::abi::Root;
 
 use crate::sync::AtomicU32;
-use crate::table::{Head, Link, Word};
+use crate::table::{Head, Link, Word, append};
 
 /// The root as it lies in memory.
 #[derive(Debug)]
@@ -72,26 +72,16 @@ pub(crate) fn nonce() -> u64 {
     }
 }
 
-/// Appends a table to the chain, if it does not stand there yet. The chain only grows at its end, so that
-/// whoever meets an empty link and fills it knows that the table stood nowhere before: any number of
-/// threads and signal handlers may do this at once for one table, and none of them waits.
+/// Appends a table to the chain, if it does not stand there yet.
 pub(crate) fn link(table: &'static Head) {
     let own = core::ptr::from_ref(table).expose_provenance();
-    let mut link = &here().runtime_table;
-    loop {
-        let next = match link.get() {
-            0 => link.settle(own),
-            next => next,
-        };
-        if next == 0 || next == own {
-            return;
-        }
+    append(&here().runtime_table, own, |next| {
         let place = next + inspect_format::abi::Header::NEXT_AT;
-        // SAFETY: a link is only ever written by this function and by its twin in the C runtime, with the
+        // SAFETY: a link is only ever written by `append` and by its twin in the C runtime, with the
         // exposed address of a table's header that stays where it is as long as the program runs. `next`
         // lies wholly inside the header, is aligned to 8, and is accessed by atomics on all sides.
-        link = unsafe { &*core::ptr::with_exposed_provenance::<Link>(place) };
-    }
+        unsafe { &*core::ptr::with_exposed_provenance::<Link>(place) }
+    });
 }
 
 /// What differs from start to start, without asking anybody: where the loader put things, and how many

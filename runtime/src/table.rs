@@ -18,10 +18,10 @@ mod growing;
 mod guard;
 mod head;
 mod hints;
+mod link;
 mod names;
 mod slot;
 mod view;
-mod word;
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -36,15 +36,16 @@ use crate::memory::ThisProcess;
 use crate::root;
 use crate::sync::{AtomicU32, Ordering};
 
+pub use crate::word::{Word, Words};
 pub use attach::{AttachError, SharedTable};
 pub use fields::FieldWriter;
 #[cfg(feature = "alloc")]
 pub use growing::GrowingTable;
 pub use guard::Registered;
-pub(crate) use head::{Head, Link};
+pub(crate) use head::Head;
+pub(crate) use link::{Link, append};
 pub(crate) use view::Name;
 pub use view::{Entries, TableRef};
-pub use word::{Word, Words};
 
 use head::Division;
 use hints::Hints;
@@ -106,6 +107,8 @@ pub enum RegisterError {
     Wraps,
     /// An explicit id of 2^31 or more.
     Id,
+    /// It shares bytes with this entry, and was to be the only one there.
+    Overlaps(Handle),
 }
 
 /// Why an entry was not changed or taken back.
@@ -179,6 +182,11 @@ impl<F: EntryFormat, const N: usize, const NAMES: usize> RuntimeTable<F, N, NAME
     #[inline]
     pub fn register_as(&'static self, name: &str, entry: F) -> Result<Handle, RegisterError> {
         self.open().register_as(name, entry)
+    }
+
+    /// [`TableRef::register_exclusive`], for a table that is found by others from the first time on.
+    pub fn register_exclusive(&'static self, entry: F) -> Result<Handle, RegisterError> {
+        self.open().register_exclusive(entry)
     }
 
     /// Registers an entry that is taken back when the guard is dropped.
@@ -296,7 +304,10 @@ impl core::error::Error for RegisterError {}
 
 impl fmt::Display for RegisterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.write_str(match *self {
+            Self::Overlaps(Handle { slot, .. }) => {
+                return write!(f, "the region overlaps the entry in slot {slot}");
+            }
             Self::Full => "every slot of the table is taken",
             Self::NamesFull => "the table has no room left for the name",
             Self::Name => "the name holds a NUL",

@@ -5,7 +5,7 @@ mod support;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use inspect_format::table::Table;
-use inspect_runtime::{Change, Handle, RegisterError, RuntimeTable};
+use inspect_runtime::{Change, GrowingTable, Handle, RegisterError, RuntimeTable};
 use support::{Format, entry};
 
 fn image<const N: usize, const NAMES: usize>(
@@ -111,4 +111,84 @@ fn readers_see_whole_rows_only() {
         seen
     });
     assert!(seen >= 20_000);
+}
+
+#[test]
+fn a_region_that_is_to_be_alone_overlaps_nothing() {
+    static TABLE: RuntimeTable<Format, 4> = RuntimeTable::new();
+    let first = TABLE.register_exclusive(entry(0x1000, 0x100)).unwrap();
+    for (address, length) in [(0x1000, 1), (0x10ff, 1), (0xfff, 2), (0, 0x2000), (0x1040, 0x10)] {
+        let refused = TABLE.register_exclusive(entry(address, length));
+        assert_eq!(refused, Err(RegisterError::Overlaps(first)), "{address:#x}+{length:#x}");
+    }
+    TABLE.register_exclusive(entry(0x1100, 1)).unwrap();
+    TABLE.register_exclusive(entry(0xfff, 1)).unwrap();
+    TABLE.register_exclusive(entry(0x1080, 0)).unwrap();
+    assert_eq!(TABLE.iter().count(), 4);
+    TABLE.unregister(first).unwrap();
+    TABLE.register_exclusive(entry(0x1000, 0x100)).unwrap();
+}
+
+#[test]
+fn properties_change_in_place() {
+    static TABLE: RuntimeTable<Format, 2> = RuntimeTable::new();
+    let handle = TABLE.register(entry(0x1000, 8)).unwrap();
+    TABLE.set_properties(handle, 1 << 63 | 5).unwrap();
+    assert_eq!(TABLE.view().get(handle).unwrap().core.properties, 1 << 63 | 5);
+    TABLE.unregister(handle).unwrap();
+    assert_eq!(TABLE.set_properties(handle, 1), Err(Change::Stale));
+    assert_eq!(TABLE.view().get(handle), None);
+}
+
+#[test]
+fn a_handle_of_another_table_is_stale() {
+    static ONE: RuntimeTable<Format, 2> = RuntimeTable::new();
+    static OTHER: RuntimeTable<Format, 2> = RuntimeTable::new();
+    let handle = ONE.register(entry(1, 1)).unwrap();
+    OTHER.register(entry(2, 1)).unwrap();
+    assert_eq!(OTHER.unregister(handle), Err(Change::Stale));
+    assert_eq!((ONE.iter().count(), OTHER.iter().count()), (1, 1));
+}
+
+#[test]
+fn equal_names_are_kept_once() {
+    static TABLE: RuntimeTable<Format, 64, 1024> = RuntimeTable::new();
+    let offsets: Vec<u32> = (0..60)
+        .map(|index| {
+            let handle = TABLE.register_as(["first", "second"][index % 2], entry(1, 1)).unwrap();
+            TABLE.view().get(handle).unwrap().core.name
+        })
+        .collect();
+    assert!(offsets.iter().step_by(2).all(|offset| *offset == offsets[0]));
+    assert_ne!(offsets[0], offsets[1]);
+    let found = TABLE.view().find_by_address(1).next().unwrap();
+    let mut buffer = [0; 16];
+    assert_eq!(TABLE.view().name_of(&found, &mut buffer), Some("first"));
+}
+
+#[test]
+fn a_table_grows_by_chunks_that_stay() {
+    static TABLE: GrowingTable<Format> = GrowingTable::new();
+    let handles: Vec<Handle> = (0..1000)
+        .map(|index| TABLE.register_as(&format!("number {index}"), entry(index, 8)).unwrap())
+        .collect();
+    assert_eq!(TABLE.iter().count(), 1000);
+    assert!(TABLE.chunks().count() > 3);
+    for (index, handle) in handles.iter().enumerate() {
+        assert_eq!(TABLE.get(*handle).unwrap().core.address, index as u64);
+    }
+    handles.iter().for_each(|handle| TABLE.unregister(*handle).unwrap());
+    assert_eq!((TABLE.iter().count(), TABLE.unregister(handles[3])), (0, Err(Change::Stale)));
+}
+
+#[test]
+fn a_guard_takes_its_entry_back() {
+    static TABLE: RuntimeTable<Format, 2> = RuntimeTable::new();
+    let guard = TABLE.register_guarded(entry(1, 1)).unwrap();
+    guard.set_properties(4).unwrap();
+    assert_eq!(TABLE.iter().next().unwrap().core.properties, 4);
+    drop(guard);
+    assert_eq!(TABLE.iter().count(), 0);
+    TABLE.register_guarded(entry(1, 1)).unwrap().keep();
+    assert_eq!(TABLE.iter().count(), 1);
 }

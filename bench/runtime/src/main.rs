@@ -7,6 +7,7 @@ mod coalesce;
 mod dump;
 mod measure;
 mod sparse;
+mod table;
 mod translate;
 
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ static ALLOCATOR: measure::Counting = measure::Counting;
 type Work = (&'static str, fn() -> bool);
 
 const WORKS: &[Work] = &[
+    ("table", table::run),
     ("translate", translate::run),
     ("sparse", sparse::run),
     ("coalesce", coalesce::run),

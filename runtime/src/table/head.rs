@@ -4,14 +4,13 @@
 //! which is the same whoever writes it: several may do so at once, and nothing needs to be claimed. The
 //! magic is written last.
 
-use core::sync::atomic::AtomicUsize;
-
 use inspect_format::abi::{self, DirectoryRecord, Header, Order, section_kind, table_flags};
 use inspect_format::hash;
 
-use super::word::Word;
+use super::link::Link;
 use crate::EntryFormat;
-use crate::sync::{AtomicU32, Ordering, fence};
+use crate::sync::{AtomicU32, AtomicUsize, Ordering, fence};
+use crate::word::Word;
 
 /// Header, directory, and what fills up four cache lines, so that rows begin at one.
 #[derive(Debug)]
@@ -40,34 +39,12 @@ const _: () = {
     assert!(core::mem::offset_of!(Head, directory) == Header::SIZE);
 };
 
-/// Eight bytes that hold an address, which one store or compare-and-swap changes.
-#[derive(Debug)]
-#[repr(C, align(8))]
-pub(crate) struct Link {
-    #[cfg(all(target_pointer_width = "32", target_endian = "big"))]
-    upper: AtomicU32,
-    address: AtomicUsize,
-    #[cfg(all(target_pointer_width = "32", target_endian = "little"))]
-    upper: AtomicU32,
-}
-
 impl Link {
     pub(crate) const NONE: Self = Self {
         address: AtomicUsize::new(0),
         #[cfg(target_pointer_width = "32")]
         upper: AtomicU32::new(0),
     };
-
-    pub(crate) fn get(&self) -> usize {
-        self.address.load(Ordering::Acquire)
-    }
-
-    /// Sets the address if there is none, and returns the one that was there.
-    pub(crate) fn settle(&self, address: usize) -> usize {
-        let settled =
-            self.address.compare_exchange(0, address, Ordering::AcqRel, Ordering::Acquire);
-        settled.unwrap_or_else(|there| there)
-    }
 }
 
 /// How a table's memory is divided.

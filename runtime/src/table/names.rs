@@ -3,11 +3,9 @@
 //! A name is a NUL-terminated text, known by its offset; offset 0 is the empty one. The arena's zeros are
 //! the terminators: no byte is given out twice. The index is a table of offsets by hash, with a short probe:
 //! a name that finds no place there is appended without being found again, so that names fail for want of
-//! room in the arena only.
+//! room in the arena only. Loom runs this file as it stands (`tests/loom_table.rs`).
 
-use core::sync::atomic::AtomicU8;
-
-use crate::sync::{AtomicU32, Ordering};
+use super::sync::{AtomicU8, AtomicU32, Ordering, order};
 
 /// Arena and index of a table.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +42,7 @@ impl Names<'_> {
         let first = (u64::from(hash) * count as u64 >> 32) as usize;
         let (behind, before) = self.index.split_at(first);
         for entry in before.iter().chain(behind).take(PROBES) {
-            match entry.load(Ordering::Acquire) {
+            match entry.load(order::FIND) {
                 0 => return self.append_at(entry, name),
                 offset if self.holds(offset, name) => return Ok(offset),
                 _ => {}
@@ -57,7 +55,7 @@ impl Names<'_> {
     /// offset is taken, and the bytes of ours are lost.
     fn append_at(&self, entry: &AtomicU32, name: &str) -> Result<u32, NamesFull> {
         let offset = self.append(name)?;
-        match entry.compare_exchange(0, offset, Ordering::Release, Ordering::Acquire) {
+        match entry.compare_exchange(0, offset, order::NOTE, order::FIND) {
             Err(other) if self.holds(other, name) => Ok(other),
             _ => Ok(offset),
         }

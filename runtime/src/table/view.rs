@@ -12,10 +12,10 @@ use super::fields::FieldWriter;
 use super::hints::{Hint, Hints};
 use super::names::Names;
 use super::slot::{self, Found};
-use super::word::{Word, Words};
 use super::{Change, Entry, Handle, Reclaimed, RegisterError};
 use crate::entry::NameHashes;
 use crate::sync::{AtomicU32, Ordering};
+use crate::word::{Word, Words};
 use crate::{EntryFormat, Region};
 
 /// A row in memory.
@@ -56,6 +56,29 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         let region = entry.region();
         let hashed = NameHashes::new(region.class_prefix, name);
         self.register_with(Name { text: name, hashed }, region, |out| entry.write_fields(out))
+    }
+
+    /// Announces a region that shares no byte with a live one of the same address space, as far as rows say
+    /// where their memory lies without following pointers. It looks at every row. Of two regions that overlap
+    /// and are announced at the same moment at least one is refused; it may have been seen until then.
+    pub fn register_exclusive(&self, entry: F) -> Result<Handle, RegisterError> {
+        let region = *entry.region();
+        let other = |own: Option<Handle>| {
+            let mut others = self.iter().filter(|entry| Some(entry.handle) != own);
+            others.find(|entry| overlap(&entry.core, &region)).map(|entry| entry.handle)
+        };
+        if let Some(other) = other(None) {
+            return Err(RegisterError::Overlaps(other));
+        }
+        let handle = self.register(entry)?;
+        match other(Some(handle)) {
+            None => Ok(handle),
+            Some(other) => {
+                // Nobody else has the handle; a row that somebody changes was published on purpose.
+                let _ = self.unregister(handle);
+                Err(RegisterError::Overlaps(other))
+            }
+        }
     }
 
     /// Announces a region with the schema's own fields from wherever.
@@ -274,6 +297,21 @@ const fn split(word: u64) -> (u32, u32) {
         abi::Order::Little => (word as u32, (word >> 32) as u32),
         abi::Order::Big => ((word >> 32) as u32, word as u32),
     }
+}
+
+/// Whether two regions share a byte.
+fn overlap(core: &CoreEntry, region: &Region) -> bool {
+    let length = |extent, address: u64, length, bound: u64| match extent {
+        abi::extent::DIRECT => length,
+        abi::extent::RANGE => bound.saturating_sub(address),
+        _ => 0,
+    };
+    let one = length(core.extent, core.address, core.length, core.bound);
+    let two = length(region.extent, region.address, region.length, region.bound);
+    core.space == region.space
+        && two > 0
+        && (region.address.wrapping_sub(core.address) < one
+            || one > 0 && core.address.wrapping_sub(region.address) < two)
 }
 
 #[inline(always)]

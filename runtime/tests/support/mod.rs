@@ -8,10 +8,10 @@ use inspect_runtime::{
 };
 
 #[derive(Clone, Copy, Debug)]
-pub struct Format {
-    pub core: Region,
-    pub twin: u64,
-    pub text: &'static str,
+pub(crate) struct Format {
+    pub(crate) core: Region,
+    pub(crate) twin: u64,
+    pub(crate) text: &'static str,
 }
 
 impl EntryFormat for Format {
@@ -41,7 +41,7 @@ impl EntryFormat for Format {
     }
 }
 
-pub struct Log;
+pub(crate) struct Log;
 
 impl Class for Log {
     type Format = Format;
@@ -53,7 +53,7 @@ impl Class for Log {
 }
 
 /// An entry whose instance and last field say what address and length must be.
-pub fn entry(address: u64, length: u64) -> Format {
+pub(crate) fn entry(address: u64, length: u64) -> Format {
     let twin = address ^ length;
     Format { core: Region::new::<Log>(address, length).instance(twin), twin, text: "" }
 }

@@ -1,8 +1,9 @@
-//! Eight bytes of a row, whatever atomics the machine has.
+//! Eight bytes that several may access, whatever atomics the machine has.
+//! A leaf of this crate: rows are made of them, and section maps.
 
 #[cfg(not(target_has_atomic = "64"))]
-use crate::sync::AtomicU32;
-use crate::sync::Ordering;
+use core::sync::atomic::AtomicU32;
+use core::sync::atomic::Ordering;
 
 /// One atomic word where the machine has them, otherwise two halves.
 #[derive(Debug)]
