@@ -407,10 +407,12 @@ INSPECT_ASSERT(offsetof(struct inspect_pair, text) == 56, "a pair's layout is fi
 #if defined(__has_attribute)
 #if __has_attribute(retain) && defined(__ELF__) && defined(__linux__)
 #define INSPECT_RETAIN __attribute__((used, retain))
+#define INSPECT_SECTION_FLAGS "awR"
 #endif
 #endif
 #ifndef INSPECT_RETAIN
 #define INSPECT_RETAIN __attribute__((used))
+#define INSPECT_SECTION_FLAGS "aw"
 #endif
 
 /* C++ must not initialise a record when the program starts: it would write into the packed table. */
@@ -756,7 +758,9 @@ int inspect_tables_for_each(int (*visit)(const struct inspect_runtime_table *tab
 			    void *context);
 
 /* How many other objects with tables are remembered. */
+#ifndef INSPECT_OBJECTS
 #define INSPECT_OBJECTS 64
+#endif
 
 /**
  * inspect_objects_refresh() - looks for tables in all loaded objects

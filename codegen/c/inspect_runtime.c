@@ -136,12 +136,12 @@ static inspect_word *inspect_state(const struct inspect_runtime_table *table, ui
  * section, until the module is packed.
  */
 #ifdef __KERNEL__
-#define INSPECT_ASM_TABLES                              \
-	"\t.pushsection inspect_table, \"aw\", %progbits\n" \
-	"\t.balign 8\n"                                     \
-	".Linspect_tables:\n"                               \
-	"\t.8byte 0\n"                                      \
-	".Linspect_tables_end:\n"                           \
+#define INSPECT_ASM_TABLES                                                                 \
+	"\t.pushsection inspect_table, \"" INSPECT_SECTION_FLAGS "\", %progbits\n" \
+	"\t.balign 8\n"                                                                      \
+	".Linspect_tables:\n"                                                                \
+	"\t.8byte 0\n"                                                                       \
+	".Linspect_tables_end:\n"                                                            \
 	"\t.popsection\n"
 #define INSPECT_ASM_START ".Linspect_tables"
 #define INSPECT_ASM_STOP ".Linspect_tables_end"
@@ -1655,22 +1655,31 @@ struct inspect_search {
 	bool more;
 };
 
-/* Whether a root lies in memory that the object has loaded, and is one. */
-static bool inspect_is_root(const struct dl_phdr_info *info, uintptr_t at)
+/* Whether an object has loaded all of some bytes. */
+static bool inspect_is_loaded(const struct dl_phdr_info *info, uintptr_t at, uintptr_t size)
 {
-	static const unsigned char magic[8] = { 0x89, 'I', 'N', 'S', 'P', 'R', 'T', '\n' };
-	const struct inspect_root *root = (const struct inspect_root *)at;
-	bool loaded = false;
 	size_t i;
 
 	for (i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
 		const uintptr_t offset = at - (uintptr_t)(info->dlpi_addr + segment->p_vaddr);
 
-		loaded |= segment->p_type == PT_LOAD && offset < segment->p_memsz &&
-			  segment->p_memsz - offset >= sizeof(*root);
+		if (segment->p_type == PT_LOAD && (segment->p_flags & PF_R) != 0 && offset <= segment->p_memsz &&
+		    size <= segment->p_memsz - offset)
+			return true;
 	}
-	if (!loaded || (at & 7) != 0 || root->self_address != at || root->size < sizeof(*root))
+	return false;
+}
+
+/* Whether a root lies in memory that the object has loaded, and is one. */
+static bool inspect_is_root(const struct dl_phdr_info *info, uintptr_t at)
+{
+	static const unsigned char magic[8] = { 0x89, 'I', 'N', 'S', 'P', 'R', 'T', '\n' };
+	const struct inspect_root *root = (const struct inspect_root *)at;
+	size_t i;
+
+	if ((at & 7) != 0 || !inspect_is_loaded(info, at, sizeof(*root)) || root->self_address != at ||
+	    root->size < sizeof(*root))
 		return false;
 	for (i = 0; i < sizeof(magic); i++) {
 		if (root->magic[i] != magic[i])
@@ -1743,10 +1752,11 @@ static int inspect_search_object(struct dl_phdr_info *info, size_t size, void *c
 	(void)size;
 	for (i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		const uintptr_t at = (uintptr_t)(info->dlpi_addr + segment->p_vaddr);
 
-		if (segment->p_type == PT_NOTE)
-			inspect_search_notes(search, info, (uintptr_t)(info->dlpi_addr + segment->p_vaddr),
-					     segment->p_memsz, segment->p_align == 8 ? 8 : 4);
+		/* Tools that change executables leave notes that are not loaded. */
+		if (segment->p_type == PT_NOTE && inspect_is_loaded(info, at, segment->p_memsz))
+			inspect_search_notes(search, info, at, segment->p_memsz, segment->p_align == 8 ? 8 : 4);
 	}
 	return 0;
 }

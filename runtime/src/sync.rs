@@ -7,7 +7,7 @@ pub(crate) mod order;
 
 #[allow(unused_imports, reason = "which of them are needed depends on the features")]
 pub(crate) use core::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence,
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicUsize, Ordering, fence,
 };
 
 /// 64 bits in relaxed accesses.

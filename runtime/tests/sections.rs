@@ -127,16 +127,16 @@ fn removing_a_hole_changes_nothing() {
 
 #[test]
 fn an_addition_that_fails_half_way_leaves_nothing() {
-    // Three lines in four: room for three groups of 12.
+    // Three lines in four: room for three groups of 8.
     let map = FixedSectionMap::<4>::new(&COMPACT).unwrap();
     let mut writer = map.writer().unwrap();
     writer.add(sections(6, 2)).unwrap();
     let (before, epoch) = (layout(&map), map.epoch());
-    let error = writer.add(sections(0, 37)).unwrap_err();
+    let error = writer.add(sections(0, 25)).unwrap_err();
     assert_eq!(error, ChangeError::Full { groups: 4, capacity: 3 });
     assert_eq!(
         error.to_string(),
-        "4 groups of 12 sections would be mapped, and there is room for 3: remove some, or give \
+        "4 groups of 8 sections would be mapped, and there is room for 3: remove some, or give \
          the map more lines"
     );
     assert!(matches!(writer.add(Range::ALL), Err(ChangeError::Full { .. })));
@@ -160,13 +160,13 @@ fn an_addition_that_fails_half_way_leaves_nothing() {
 fn groups_make_room_for_others_within_one_edit() {
     let map = FixedSectionMap::<4>::new(&STABLE).unwrap();
     let mut writer = map.writer().unwrap();
-    writer.add(sections(0, 36)).unwrap();
+    writer.add(sections(0, 24)).unwrap();
     for round in 1..50 {
         let mut edit = writer.edit().unwrap();
-        assert_eq!(edit.remove(sections((round - 1) * 36, 36)).unwrap().changed, 36);
-        assert_eq!(edit.add(sections(round * 36, 36)).unwrap().changed, 36);
+        assert_eq!(edit.remove(sections((round - 1) * 24, 24)).unwrap().changed, 24);
+        assert_eq!(edit.add(sections(round * 24, 24)).unwrap().changed, 24);
         edit.commit().unwrap();
-        assert_eq!(map.section_count(), 36);
+        assert_eq!(map.section_count(), 24);
         assert_eq!(map.region_count(), 1);
     }
     layout(&map);
@@ -379,8 +379,8 @@ fn memory_follows_what_is_mapped_and_not_the_span() {
 fn a_limit_on_growth_holds() {
     let map = GrowingSectionMap::with_limit(&COMPACT, 2).unwrap();
     let mut writer = map.writer().unwrap();
-    writer.add(sections(0, 24)).unwrap();
-    let error = writer.add(sections(24, 1)).unwrap_err();
+    writer.add(sections(0, 16)).unwrap();
+    let error = writer.add(sections(16, 1)).unwrap_err();
     assert_eq!(error, ChangeError::Full { groups: 3, capacity: 2 });
 }
 
@@ -406,7 +406,7 @@ impl Model {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if std::env::var_os("INSPECT_LONG").is_some() {
-        20_000
+        4000
     } else {
         400
     }))]
@@ -604,13 +604,13 @@ fn look<M: Memory>(map: &SectionMap<M>, random: u64) {
 fn readers_during_a_rebuild_see_no_half_of_it() {
     let long = std::env::var_os("INSPECT_LONG").is_some();
     let map = FixedSectionMap::<256>::new(&COMPACT).unwrap();
-    readers_and_a_writer(&map, if long { 100_000 } else { 1000 });
+    readers_and_a_writer(&map, if long { 20_000 } else { 1000 });
 }
 
 #[test]
 fn readers_during_growth_see_no_memory_that_is_freed() {
     let long = std::env::var_os("INSPECT_LONG").is_some();
-    for _ in 0..if long { 5000 } else { 50 } {
+    for _ in 0..if long { 500 } else { 50 } {
         readers_and_a_writer(&compact(), 10);
     }
 }

@@ -59,7 +59,9 @@ pub fn run() -> bool {
                 let mut sink = FileSink::new(file.as_raw_fd());
                 let request = Request::new(&CONSUMER).tables(&tables);
                 let report = request.elf(&WORKSPACE, &mut sink).expect("a dump");
-                assert!(report.captured == REGIONS as u64 && report.written > (SIZE - REGIONS) as u64);
+                assert!(
+                    report.captured == REGIONS as u64 && report.written > (SIZE - REGIONS) as u64
+                );
                 report.written
             }),
             Contestant::new("cp", Bar::Within(1.2), || {

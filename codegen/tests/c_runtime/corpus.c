@@ -445,6 +445,9 @@ static void attaching_believes_nothing(void)
 	DAMAGED(sections[1].size, 0);
 	DAMAGED(sections[1].size, ~0ull - 7);
 	DAMAGED(sections[2].kind, INSPECT_SECTION_STRINGS);
+	sections[0].size -= ROW;
+	DAMAGED(sections[0].offset, sections[0].offset + 4);
+	sections[0].size += ROW;
 	sections[3].flags = INSPECT_SECTION_REQUIRED;
 	EXPECT(INSPECT_OK, inspect_table_attach(&second, memory, size, SCHEMA));
 	DAMAGED(sections[3].kind, 77);
@@ -535,8 +538,15 @@ static void copies_are_plain_tables(void)
 	CHECK(core.state == INSPECT_LIVE);
 	memcpy(&core, buffer + sections[0].offset + ROW, sizeof(core));
 	CHECK(core.state == INSPECT_LIVE && core.instance == 2);
-	free(buffer);
 	*state_of(&table, 1) &= ~1u;
+	/* Another process may write anything there at any time. */
+	table.header->arena_used = 0;
+	EXPECT(INSPECT_OK, inspect_table_copy(&table, buffer, needed, &written));
+	CHECK(sections[1].size == 1);
+	table.header->arena_used = 0xffffffffu;
+	EXPECT(INSPECT_OK, inspect_table_copy(&table, buffer, needed, &written));
+	CHECK(sections[1].size == table.names_size && written == needed - ROW);
+	free(buffer);
 }
 
 /* ---- Tables of the process ---- */
@@ -607,6 +617,10 @@ static void tables_are_found(void)
 	table.header->nonce ^= 1;
 	CHECK(walk(table.header).met == 0);
 	table.header->nonce ^= 1;
+	/* A chain that is damaged ends all the same. */
+	table.header->next = (uintptr_t)table.header;
+	CHECK(walk(table.header).met > 1);
+	table.header->next = 0;
 	EXPECT(99, inspect_tables_for_each(stop, &count));
 	CHECK(count == 1);
 	EXPECT(INSPECT_OK, inspect_objects_refresh());

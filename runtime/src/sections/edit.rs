@@ -39,7 +39,7 @@ impl<'w, M: Memory> Edit<'w, M> {
         let side = map.flip.begin();
         let groups = live.header.groups.load(Relaxed) as usize;
         let no_memory = |_| ChangeError::OutOfMemory { groups: groups as u64 };
-        let table = map.memory.make_room(side, groups).map_err(no_memory)?;
+        let table = map.memory.make_room(side, groups, live.limit()).map_err(no_memory)?;
         table.copy_from(&live);
         let sections = live.header.sections.load(Relaxed).into();
         Ok(Edit {
@@ -193,10 +193,11 @@ impl<'w, M: Memory> Edit<'w, M> {
         Ok((present, fresh))
     }
 
-    /// Sees to it that so many groups fit on the side, if need be on a larger one.
+    /// Sees to it that so many groups fit on the side, if need be on a larger one, and then on one that has room for
+    /// all indices of this one.
     fn make_room(&mut self, groups: usize) -> Result<(), ChangeError> {
         let no_memory = |_| ChangeError::OutOfMemory { groups: groups as u64 };
-        let table = self.map.memory.make_room(self.side, groups).map_err(no_memory)?;
+        let table = self.map.memory.make_room(self.side, groups, 0).map_err(no_memory)?;
         if !core::ptr::eq(table.header, self.table.header) {
             table.copy_from(&self.table);
             self.table = table;
@@ -218,7 +219,7 @@ impl<'w, M: Memory> Edit<'w, M> {
     fn hardware_of(&self, section: u64) -> Option<u32> {
         let line = self.table.find(section / GROUP)?;
         let at = (section % GROUP) as usize;
-        (line.mapped() >> at & 1 == 1).then(|| line.hardware(at))
+        line.is_mapped(at).then(|| line.hardware(at))
     }
 
     /// Maps consecutive sections, none of which is: with hardware indices if they are to stay, otherwise numbering
@@ -256,7 +257,7 @@ impl<'w, M: Memory> Edit<'w, M> {
 
     /// Unmaps those of some sections that are in a line, and returns how many were mapped.
     fn unmap(&mut self, line: &Line, sections: &Sections) -> u64 {
-        let Some(group) = line.group() else { return 0 };
+        let Some(group) = self.table.group_of(line) else { return 0 };
         let (mapped, wanted) = (line.mapped(), places_of(sections, group));
         if self.map.space.stable {
             line.places()
