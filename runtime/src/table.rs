@@ -148,7 +148,7 @@ impl<F: EntryFormat, const N: usize, const NAMES: usize> RuntimeTable<F, N, NAME
         }
         Self {
             head: Head::new(),
-            slots: [const { Slot::EMPTY }; N],
+            slots: [const { Slot::empty() }; N],
             names: NameBytes([const { AtomicU8::new(0) }; NAMES]),
             is_open: AtomicU32::new(0),
             hints: Hints::new(),

@@ -42,7 +42,7 @@ impl Names<'_> {
             return Ok(0);
         }
         // Spreads the hash over the heads without a division.
-        let head = (u64::from(hash) * self.heads.len() as u64 >> 32) as usize;
+        let head = ((u64::from(hash) * self.heads.len() as u64) >> 32) as usize;
         let head = self.heads.get(head).ok_or(NamesFull)?;
         let first = head.load(order::FIND);
         match self.find(name, first, 0) {

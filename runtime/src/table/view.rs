@@ -28,8 +28,9 @@ pub(crate) struct Slot<W> {
 }
 
 impl<W: Words> Slot<W> {
-    pub(super) const EMPTY: Self =
-        Self { state: AtomicU32::new(0), id: AtomicU32::new(0), words: W::ZERO };
+    pub(super) const fn empty() -> Self {
+        Self { state: AtomicU32::new(0), id: AtomicU32::new(0), words: W::ZERO }
+    }
 }
 
 /// A run-time table in memory that lives for `'a`.
@@ -350,7 +351,11 @@ fn read<W: Words>(slot: &Slot<W>, index: u32, table: usize) -> Option<Entry> {
     let copy = || {
         let id = slot.id.load(Ordering::Relaxed);
         let words: Option<&[Word; 7]> = slot.words.words().first_chunk();
-        (id, words.map(|words| words.each_ref().map(Word::load)).unwrap_or_default())
+        let mut plain = words.map(|words| words.each_ref().map(Word::load)).unwrap_or_default();
+        if cfg!(not(target_has_atomic = "64")) {
+            plain[PROPERTIES] = words.map_or(0, |words| words[PROPERTIES].load_properties());
+        }
+        (id, plain)
     };
     let Found::Row(generation, (id, words)) = slot::read(&slot.state, copy) else { return None };
     let [names, properties, address, length, instance, tail, bound] = words;
