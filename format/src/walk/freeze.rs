@@ -137,7 +137,8 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
 
     /// The entry with the addresses that its slots hold; a slot that cannot be read stays.
     fn without_slots(&self, mut core: CoreEntry) -> CoreEntry {
-        let slots: [(u8, fn(&mut CoreEntry) -> &mut u64); 2] = [
+        type Place = fn(&mut CoreEntry) -> &mut u64;
+        let slots: [(u8, Place); 2] = [
             (abi::EXTENT_ADDRESS_SLOT, |core| &mut core.address),
             (abi::EXTENT_BOUND_SLOT, |core| &mut core.bound),
         ];
