@@ -4,6 +4,8 @@
 //! The files of the crate are included as they stand, beside atomics of loom's. Each is included once more for
 //! each ordering, with that one weakened: the model must fail then, or it would prove nothing.
 
+#![allow(clippy::duplicate_mod, reason = "each inclusion has another ordering weakened")]
+
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
