@@ -407,10 +407,12 @@ INSPECT_ASSERT(offsetof(struct inspect_pair, text) == 56, "a pair's layout is fi
 #if defined(__has_attribute)
 #if __has_attribute(retain) && defined(__ELF__) && defined(__linux__)
 #define INSPECT_RETAIN __attribute__((used, retain))
+#define INSPECT_SECTION_FLAGS "awR"
 #endif
 #endif
 #ifndef INSPECT_RETAIN
 #define INSPECT_RETAIN __attribute__((used))
+#define INSPECT_SECTION_FLAGS "aw"
 #endif
 
 /* C++ must not initialise a record when the program starts: it would write into the packed table. */
@@ -612,7 +614,7 @@ struct inspect_hint {
 /**
  * struct inspect_runtime_table - what a process knows of a table in its memory
  *
- * The memory begins with the header and is all that others see: the rows, the texts, and an index of them.
+ * The memory begins with the header and is all that others see: the rows, the texts, and where to find them.
  * Of a table that inspect_tables_for_each() has found, @schema is NULL, and nothing can be registered.
  */
 struct inspect_runtime_table {
@@ -620,15 +622,15 @@ struct inspect_runtime_table {
 	const struct inspect_schema *schema;
 	unsigned char *rows;
 	char *names;
-	/** @index: offsets of texts, by their hash */
-	uint32_t *index;
+	/** @heads: of lists of texts, by their hash */
+	uint32_t *heads;
 	/** @stack: of whoever came first; other stacks begin to look elsewhere */
 	uintptr_t stack;
 	uint32_t capacity;
 	/** @stride: bytes of a row */
 	uint32_t stride;
 	uint32_t names_size;
-	uint32_t index_size;
+	uint32_t head_count;
 	/** @linked: nothing is left to do before the first row */
 	uint32_t linked;
 	struct inspect_hint hints[INSPECT_STRIPES];
@@ -637,12 +639,13 @@ struct inspect_runtime_table {
 /**
  * INSPECT_TABLE_SIZE() - bytes of memory for a table of so many rows with so many bytes of texts
  *
- * A text takes its length and one byte; equal texts are kept once. An index takes a sixteenth more.
+ * A text takes its length rounded up to a multiple of 4, and at most 8 bytes beside it; equal texts are kept
+ * once. The heads of their lists take a fifteenth more.
  */
 #define INSPECT_TABLE_SIZE(row_size, row_count, name_bytes)                                                \
 	(sizeof(struct inspect_header) + 5 * sizeof(struct inspect_section) +                              \
 	 (size_t)(row_size) * (row_count) +                                                                \
-	 (((size_t)(name_bytes) + 1 + ((size_t)(name_bytes) + 1) / 15 + 8) & ~(size_t)7))
+	 (((size_t)(name_bytes) + 4 + ((size_t)(name_bytes) + 4) / 15 + 11) & ~(size_t)7))
 
 /**
  * inspect_table_init() - makes an empty table
@@ -756,7 +759,9 @@ int inspect_tables_for_each(int (*visit)(const struct inspect_runtime_table *tab
 			    void *context);
 
 /* How many other objects with tables are remembered. */
+#ifndef INSPECT_OBJECTS
 #define INSPECT_OBJECTS 64
+#endif
 
 /**
  * inspect_objects_refresh() - looks for tables in all loaded objects

@@ -5,7 +5,7 @@
 #[allow(dead_code, reason = "shared with the other tests of the C output")]
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use inspect_format::abi::{Order, ROOT_MAGIC, Root, note_kind};
 use inspect_gen::compile::CORE_SCHEMA;
@@ -74,7 +74,7 @@ fn roots_survive_every_way_to_link() {
         }
         for (form, flags) in FORMS {
             for (lto, saving) in [(false, false), (false, true), (true, false), (true, true)] {
-                if lto && !can_optimise(compiler, linker) {
+                if lto && !can_optimise(&workshop, compiler, linker) {
                     continue;
                 }
                 let uses = format!("-fuse-ld={linker}");
@@ -98,11 +98,16 @@ fn roots_survive_every_way_to_link() {
     eprintln!("{count} ways to link");
 }
 
-/// Each compiler's intermediate code is read by its own linker or through a plugin.
-fn can_optimise(compiler: &str, linker: &str) -> bool {
+/// Each compiler's intermediate code is read by its own linker, or through a plugin where there is one.
+fn can_optimise(workshop: &Workshop, compiler: &str, linker: &str) -> bool {
     match (compiler, linker) {
         ("gcc", "bfd") | ("clang", "lld") => true,
-        ("clang", "bfd") => Path::new("/usr/lib/llvm-14/lib/LLVMgold.so").exists(),
+        ("clang", "bfd") => {
+            std::fs::write(workshop.c().join("try.c"), "int main(void) { return 0; }\n")
+                .expect("a small file");
+            let arguments = ["-flto", "-fuse-ld=bfd", "-o", "try", "try.c"];
+            run(&workshop.c(), "clang", &arguments).is_ok()
+        }
         _ => false,
     }
 }
@@ -207,8 +212,8 @@ fn programs<H: FileHeader>(header: &H, bytes: &[u8]) -> (Vec<(u64, u64)>, bool) 
         let Ok(start) = segment.data(endian, bytes) else { continue };
         for dynamic in segment.dynamic(endian, bytes).ok().flatten().unwrap_or_default() {
             let (tag, value) = (dynamic.d_tag(endian), dynamic.d_val(endian).into());
-            text_relocations |= tag == elf::DT_TEXTREL
-                || (tag == elf::DT_FLAGS && value & u64::from(elf::DF_TEXTREL.0) != 0);
+            text_relocations |=
+                tag == elf::DT_TEXTREL || (tag == elf::DT_FLAGS && value & elf::DF_TEXTREL.0 != 0);
         }
         let Ok(Some(mut notes)) = segment.notes(endian, bytes) else { continue };
         assert_eq!(
@@ -230,4 +235,65 @@ fn programs<H: FileHeader>(header: &H, bytes: &[u8]) -> (Vec<(u64, u64)>, bool) 
         }
     }
     (found, text_relocations)
+}
+
+const MODULE: &str = r#"#include <linux/module.h>
+#include "tests_runtime.inspect.h"
+
+static uint64_t hits;
+TESTS_RUNTIME_ANNOTATE_COUNTER(hits, "hits");
+
+static uint64_t memory[INSPECT_TABLE_SIZE(sizeof(struct tests_runtime_row), 4, 64) / 8];
+static struct inspect_runtime_table table;
+
+static int __init sample_init(void)
+{
+	struct tests_runtime_row row = { .core = { .class_number = TESTS_RUNTIME_CLASS_COUNTER } };
+	struct inspect_handle handle;
+
+	if (inspect_table_init(&table, memory, sizeof(memory), &tests_runtime_inspect_v2, 4) != INSPECT_OK)
+		return -1;
+	return inspect_register(&table, &row, "row", &handle);
+}
+
+static void __exit sample_exit(void) {}
+module_init(sample_init);
+module_exit(sample_exit);
+MODULE_LICENSE("Dual MIT/GPL");
+"#;
+
+/// In a module, which the kernel links, the root leads to the runtime's own part of the section: the packer finds
+/// the relocations there and turns them to the table.
+#[test]
+fn a_kernel_module_has_a_root() {
+    let entries = std::fs::read_dir("/usr/src").into_iter().flatten().flatten();
+    let mut headers: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    headers.retain(|path| path.join("Module.symvers").exists());
+    let (true, Some(headers)) = (has("make"), headers.pop()) else {
+        let required = std::env::var("INSPECT_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
+        assert!(!required, "kernel headers are required: Debian's linux-headers-amd64");
+        eprintln!("skipped: no kernel headers below /usr/src");
+        return;
+    };
+    let workshop = Workshop::new();
+    let write = |name: &str, text: &str| std::fs::write(workshop.c().join(name), text);
+    let makefile = "obj-m := sample.o\nsample-y := main.o inspect_runtime.o tests_runtime.inspect.o\n\
+                    ccflags-y := -I$(src) -Werror\n";
+    write("Makefile", makefile).and(write("main.c", MODULE)).expect("the module");
+    let module = format!("M={}", workshop.c().display());
+    run(&workshop.c(), "make", &["-C", &headers.display().to_string(), &module, "modules"])
+        .unwrap_or_else(|error| panic!("{error}"));
+    let bytes = std::fs::read(workshop.c().join("sample.ko")).expect("the module");
+    let file = object::File::parse(&*bytes).expect("an object");
+    let tables: Vec<_> =
+        file.sections().filter(|section| section.name() == Ok("inspect_table")).collect();
+    assert_eq!(tables.len(), 1, "pairs and the runtime's part lie in one section");
+    let root = file.symbols().find(|symbol| symbol.name() == Ok("inspect_root")).expect("a root");
+    let section = root.section_index().expect("its section");
+    let section = file.section_by_index(section).expect("its section");
+    let places: Vec<u64> = section.relocations().map(|(offset, _)| offset).collect();
+    assert_eq!(places, [16, 24, 48], "both ends of the tables, and where the root lies");
+    let note = file.section_by_name(".note.inspect").expect("a note");
+    let (offset, _) = note.relocations().next().expect("a relocation");
+    assert_eq!(offset, 20, "it names the root");
 }

@@ -16,6 +16,7 @@
 //! allowing a struct allows what is inside it.
 
 mod elf;
+mod fields;
 mod output;
 pub(crate) mod plan;
 mod probe;
@@ -91,7 +92,8 @@ impl<'a> Request<'a> {
     /// handler that was installed with `SA_SIGINFO`. On processors other than x86-64 and AArch64
     /// nothing comes of it.
     ///
-    /// # Safety `context` is null or points to a `ucontext_t` that lives until the dump is written.
+    /// # Safety
+    /// `context` is null or points to a `ucontext_t` that lives until the dump is written.
     #[cfg(all(feature = "hosted", target_os = "linux"))]
     #[must_use]
     pub unsafe fn context(mut self, context: *const core::ffi::c_void) -> Self {

@@ -32,6 +32,7 @@ pub mod snapshot;
 mod sync;
 mod table;
 mod value;
+mod word;
 pub mod zone;
 
 #[doc(hidden)]

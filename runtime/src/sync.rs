@@ -1,65 +1,21 @@
 //! The atomics of this crate, and the orderings on which its protocols stand.
 //!
 //! Files that take their atomics from `super::sync` can be run by loom as they stand: a model includes them
-//! beside a module `sync` of its own (`tests/loom_table.rs`).
+//! beside a module `sync` of its own (`tests/loom_table.rs`, `tests/loom_sections.rs`).
 
 pub(crate) mod order;
 
 #[allow(unused_imports, reason = "which of them are needed depends on the features")]
-pub(crate) use core::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence};
+pub(crate) use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicUsize, Ordering, fence,
+};
 
-pub(crate) use core::sync::atomic::AtomicBool;
-#[cfg(feature = "alloc")]
-pub(crate) use core::sync::atomic::AtomicPtr;
+/// 64 bits in relaxed accesses.
+pub(crate) use crate::word::Word as Relaxed64;
 
-/// Counts the changes of something that readers check before and after: as wide as the target has it, since a
-/// reader would be deceived that sleeps while all values pass.
+/// Counts the changes of something that readers check before and after: as wide as the target has it, since
+/// a reader would be deceived that sleeps while all values pass.
 #[cfg(target_has_atomic = "64")]
 pub(crate) type AtomicCount = core::sync::atomic::AtomicU64;
 #[cfg(not(target_has_atomic = "64"))]
 pub(crate) type AtomicCount = AtomicU32;
-
-/// 64 bits in relaxed accesses. Where the target has no such atomics they are two halves, which a reader may
-/// find torn: it is for values that something else validates.
-#[derive(Debug)]
-pub(crate) struct Relaxed64 {
-    #[cfg(target_has_atomic = "64")]
-    whole: core::sync::atomic::AtomicU64,
-    #[cfg(not(target_has_atomic = "64"))]
-    halves: [AtomicU32; 2],
-}
-
-#[cfg(target_has_atomic = "64")]
-impl Relaxed64 {
-    pub(crate) const fn new() -> Relaxed64 {
-        Relaxed64 { whole: core::sync::atomic::AtomicU64::new(0) }
-    }
-
-    #[inline(always)]
-    pub(crate) fn load(&self) -> u64 {
-        self.whole.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn store(&self, value: u64) {
-        self.whole.store(value, Ordering::Relaxed);
-    }
-}
-
-#[cfg(not(target_has_atomic = "64"))]
-impl Relaxed64 {
-    pub(crate) const fn new() -> Relaxed64 {
-        Relaxed64 { halves: [const { AtomicU32::new(0) }; 2] }
-    }
-
-    #[inline(always)]
-    pub(crate) fn load(&self) -> u64 {
-        let [low, high] = &self.halves;
-        u64::from(low.load(Ordering::Relaxed)) | u64::from(high.load(Ordering::Relaxed)) << 32
-    }
-
-    pub(crate) fn store(&self, value: u64) {
-        let [low, high] = &self.halves;
-        low.store(value as u32, Ordering::Relaxed);
-        high.store((value >> 32) as u32, Ordering::Relaxed);
-    }
-}

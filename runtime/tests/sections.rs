@@ -1,8 +1,8 @@
 //! Section maps: changes are real, whole and honest, and readers never see half of one.
 //!
-//! Several tests are named after what went wrong in a driver that kept such a map on its own: a stray cancel
-//! counted twice, an addition that failed half-way left its first half, removing a hole changed the map, partial
-//! sections were dropped in silence, and readers ran into a map that was being rebuilt.
+//! Several tests are named after what went wrong in a driver that kept such a map on its own: a stray
+//! cancel counted twice, an addition that failed half-way left its first half, removing a hole changed the
+//! map, partial sections were dropped in silence, and readers ran into a map that was being rebuilt.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -127,16 +127,16 @@ fn removing_a_hole_changes_nothing() {
 
 #[test]
 fn an_addition_that_fails_half_way_leaves_nothing() {
-    // Three lines in four: room for three groups of 12.
+    // Three lines in four: room for three groups of 8.
     let map = FixedSectionMap::<4>::new(&COMPACT).unwrap();
     let mut writer = map.writer().unwrap();
     writer.add(sections(6, 2)).unwrap();
     let (before, epoch) = (layout(&map), map.epoch());
-    let error = writer.add(sections(0, 37)).unwrap_err();
+    let error = writer.add(sections(0, 25)).unwrap_err();
     assert_eq!(error, ChangeError::Full { groups: 4, capacity: 3 });
     assert_eq!(
         error.to_string(),
-        "4 groups of 12 sections would be mapped, and there is room for 3: remove some, or give \
+        "4 groups of 8 sections would be mapped, and there is room for 3: remove some, or give \
          the map more lines"
     );
     assert!(matches!(writer.add(Range::ALL), Err(ChangeError::Full { .. })));
@@ -160,13 +160,13 @@ fn an_addition_that_fails_half_way_leaves_nothing() {
 fn groups_make_room_for_others_within_one_edit() {
     let map = FixedSectionMap::<4>::new(&STABLE).unwrap();
     let mut writer = map.writer().unwrap();
-    writer.add(sections(0, 36)).unwrap();
+    writer.add(sections(0, 24)).unwrap();
     for round in 1..50 {
         let mut edit = writer.edit().unwrap();
-        assert_eq!(edit.remove(sections((round - 1) * 36, 36)).unwrap().changed, 36);
-        assert_eq!(edit.add(sections(round * 36, 36)).unwrap().changed, 36);
+        assert_eq!(edit.remove(sections((round - 1) * 24, 24)).unwrap().changed, 24);
+        assert_eq!(edit.add(sections(round * 24, 24)).unwrap().changed, 24);
         edit.commit().unwrap();
-        assert_eq!(map.section_count(), 36);
+        assert_eq!(map.section_count(), 24);
         assert_eq!(map.region_count(), 1);
     }
     layout(&map);
@@ -308,7 +308,8 @@ fn a_stable_section_stays_where_it_is() {
     writer.remove(sections(101, 1)).unwrap();
     assert_eq!(map.epoch(), 1);
     assert_eq!(layout(&map), [(100, 0), (102, 2), (0, 3), (1, 4), (2, 5)]);
-    // What comes goes beside its neighbours where that saves a region, otherwise where it fits in one piece.
+    // What comes goes beside its neighbours where that saves a region, otherwise where it fits in one
+    // piece.
     writer.add(sections(3, 1)).unwrap();
     writer.add(sections(50, 2)).unwrap();
     writer.add(sections(101, 1)).unwrap();
@@ -379,8 +380,8 @@ fn memory_follows_what_is_mapped_and_not_the_span() {
 fn a_limit_on_growth_holds() {
     let map = GrowingSectionMap::with_limit(&COMPACT, 2).unwrap();
     let mut writer = map.writer().unwrap();
-    writer.add(sections(0, 24)).unwrap();
-    let error = writer.add(sections(24, 1)).unwrap_err();
+    writer.add(sections(0, 16)).unwrap();
+    let error = writer.add(sections(16, 1)).unwrap_err();
     assert_eq!(error, ChangeError::Full { groups: 3, capacity: 2 });
 }
 
@@ -406,7 +407,7 @@ impl Model {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if std::env::var_os("INSPECT_LONG").is_some() {
-        20_000
+        4000
     } else {
         400
     }))]
@@ -524,9 +525,9 @@ fn is_there(epoch: u64, number: u64) -> bool {
     }
 }
 
-/// A writer goes through states that both sides know by their epochs, each with other sections at other places;
-/// readers check that whatever they are told is what holds in the epoch that they are told. A reader that saw
-/// half of a state, or memory that was freed, would find something else.
+/// A writer goes through states that both sides know by their epochs, each with other sections at other
+/// places; readers check that whatever they are told is what holds in the epoch that they are told. A
+/// reader that saw half of a state, or memory that was freed, would find something else.
 fn readers_and_a_writer<M: Memory + Sync>(map: &SectionMap<M>, changes: u64) {
     map.writer().unwrap().add(block(BLOCKS - 1)).unwrap();
     let (done, looked) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -604,13 +605,13 @@ fn look<M: Memory>(map: &SectionMap<M>, random: u64) {
 fn readers_during_a_rebuild_see_no_half_of_it() {
     let long = std::env::var_os("INSPECT_LONG").is_some();
     let map = FixedSectionMap::<256>::new(&COMPACT).unwrap();
-    readers_and_a_writer(&map, if long { 100_000 } else { 1000 });
+    readers_and_a_writer(&map, if long { 20_000 } else { 1000 });
 }
 
 #[test]
 fn readers_during_growth_see_no_memory_that_is_freed() {
     let long = std::env::var_os("INSPECT_LONG").is_some();
-    for _ in 0..if long { 5000 } else { 50 } {
+    for _ in 0..if long { 500 } else { 50 } {
         readers_and_a_writer(&compact(), 10);
     }
 }

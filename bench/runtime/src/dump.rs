@@ -1,5 +1,5 @@
-//! `dump::elf` of 1 GiB of regions to tmpfs beside `cp` of the same bytes, and beside `write` of them in one
-//! piece, which is what remains of a dump when everything else costs nothing.
+//! `dump::elf` of 1 GiB of regions to tmpfs beside `cp` of the same bytes, and beside `write` of them
+//! in one piece, which is what remains of a dump when everything else costs nothing.
 
 use std::fs::File;
 use std::io::Write;
@@ -59,7 +59,9 @@ pub fn run() -> bool {
                 let mut sink = FileSink::new(file.as_raw_fd());
                 let request = Request::new(&CONSUMER).tables(&tables);
                 let report = request.elf(&WORKSPACE, &mut sink).expect("a dump");
-                assert!(report.captured == REGIONS as u64 && report.written > (SIZE - REGIONS) as u64);
+                assert!(
+                    report.captured == REGIONS as u64 && report.written > (SIZE - REGIONS) as u64
+                );
                 report.written
             }),
             Contestant::new("cp", Bar::Within(1.2), || {

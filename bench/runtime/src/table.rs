@@ -152,7 +152,9 @@ fn register_twice() -> bool {
             Contestant::new("RuntimeTable", Bar::None, || twice(|_| unnamed())),
             Contestant::new("RuntimeTable, one thread", Bar::Within(2.0), unnamed),
             Contestant::new("CAS and 64 bytes", Bar::None, || twice(|index| bare(&LINES[index]))),
-            Contestant::new("slab in a mutex", Bar::Faster(1.0), || twice(|_| slab_in_mutex(&locked))),
+            Contestant::new("slab in a mutex", Bar::Faster(1.0), || {
+                twice(|_| slab_in_mutex(&locked))
+            }),
             Contestant::new("sharded-slab", Bar::Faster(1.0), || twice(|_| sharded_slab(&sharded))),
         ],
     )

@@ -27,7 +27,8 @@ static struct inspect_runtime_table table;
 static struct inspect_runtime_table linked[TABLES];
 static uint64_t number;
 static uint32_t started, writing = WRITERS;
-static uint64_t rows_read, rows_busy, registered, interrupted;
+/* As wide as every machine counts atomically. */
+static size_t rows_read, rows_busy, registered, interrupted;
 
 static uint64_t check_of(const struct tests_runtime_row *row)
 {
@@ -120,7 +121,7 @@ static void *read_rows(void *context)
 {
 	static uint64_t copies[READERS][2048];
 	uint64_t *copy = copies[*(const int *)context];
-	uint64_t busy = 0;
+	size_t busy = 0;
 	uint32_t slot, round = 0;
 
 	while (__atomic_load_n(&writing, __ATOMIC_ACQUIRE) != 0) {

@@ -7,7 +7,7 @@ mod schemas {
 
 
 use inspect_runtime::memory::{Memory, ThisProcess};
-use inspect_runtime::{Be16, Be64, Le32, RuntimeTable, Text};
+use inspect_runtime::{Be16, Be64, Consumer, Le32, RuntimeTable, Text};
 use schemas::{tests_forms as s, tests_kinds as k};
 
 static SCALARS: s::Scalars = s::Scalars {
@@ -164,7 +164,7 @@ fn read(table: &str, structs: &str) {
     let bytes = std::fs::read(table).unwrap();
     let table = s::Table::parse(&bytes).unwrap();
     for row in table.rows().filter(|row| row.is_live()) {
-        print_row(row);
+        print_row(row, table.raw().header().schema);
     }
     let layouts = table.bind().unwrap();
     let bytes = std::fs::read(structs).unwrap();
@@ -188,10 +188,16 @@ fn read(table: &str, structs: &str) {
     }
 }
 
-fn print_row(row: s::Row_<'_>) {
+fn print_row(row: s::Row_<'_>, schema: u64) {
     let dump = u8::from(row.properties() & s::Facts::DUMP.0 != 0);
     let any = u8::from(row.length() > 0);
     println!("row {} class={:08x} length>0={any} dump={dump}", row.name(), row.class());
+    let core = row.raw().core();
+    let sees = |consumer: &Consumer| {
+        u8::from(consumer.judge(schema, &core, row.name()).is_allowed())
+    };
+    let (minidump, nothing) = (sees(&s::consumer::MINIDUMP), sees(&s::consumer::NOTHING));
+    println!("minidump={minidump} nothing={nothing}");
     println!("owner={}\nnode={}\nlabel={}", row.owner(), row.node(), row.label());
     println!("core={}\nshade={}\ntitle={}", row.core_(), row.shade().0, row.title());
     println!("stamp={}\npairs={}", row.stamp().len(), row.pairs()[2]);

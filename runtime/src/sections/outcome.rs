@@ -53,14 +53,14 @@ pub enum ChangeError {
         /// Bytes of a section.
         section_size: u64,
     },
-    /// More groups of 12 sections would be mapped than there is room for.
+    /// More groups of 8 sections would be mapped than there is room for.
     Full {
         /// How many there would be.
         groups: u64,
         /// How many there is room for.
         capacity: u64,
     },
-    /// There is no memory for so many groups of 12 sections.
+    /// There is no memory for so many groups of 8 sections.
     OutOfMemory {
         /// How many there would be.
         groups: u64,
