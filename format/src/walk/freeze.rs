@@ -44,8 +44,8 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
             sum.saturating_add(size.checked_next_multiple_of(8).unwrap_or(u64::MAX))
         });
         let fixed = Header::SIZE + (SECTIONS.len() + 1) * DirectoryRecord::SIZE;
-        let work = self.work_size().next_multiple_of(8);
-        usize::try_from(size).unwrap_or(usize::MAX).saturating_add(fixed + work)
+        let work = self.work_size().checked_next_multiple_of(8).unwrap_or(usize::MAX);
+        usize::try_from(size).unwrap_or(usize::MAX).saturating_add(work).saturating_add(fixed)
     }
 
     /// Writes the table to the start of `out`, which is scratch behind it, and returns the block's size. With
