@@ -79,8 +79,7 @@ fn zones_are_the_same_bytes_in_c_and_in_rust() {
             assert_eq!(std::fs::read(&path).expect("the zone"), twin.0);
             for round in 0..12_usize {
                 let length = [0, 1, 7, zone.room() as usize][round % 4];
-                let payload: Vec<u8> =
-                    (0..length).map(|byte| (byte * 7 + round) as u8).collect();
+                let payload: Vec<u8> = (0..length).map(|byte| (byte * 7 + round) as u8).collect();
                 let sequence = write(&mut twin, &payload);
                 let [kind, nonce, time] =
                     [LABEL.kind.into(), LABEL.nonce, LABEL.written_at].map(|n| n.to_string());
