@@ -488,6 +488,11 @@ static int inspect_open(struct inspect_runtime_table *table, const void *memory,
 	return INSPECT_OK;
 }
 
+int inspect_table_open(struct inspect_runtime_table *table, const void *memory, uint64_t size)
+{
+	return memory == NULL || ((uintptr_t)memory & 7) != 0 ? INSPECT_E_MEMORY : inspect_open(table, memory, size);
+}
+
 int inspect_table_attach(struct inspect_runtime_table *table, void *memory, size_t size,
 			 const struct inspect_schema *schema)
 {
@@ -1886,6 +1891,30 @@ const char *inspect_error_text(int error)
 		return "the annotation has no end";
 	case INSPECT_E_OBJECTS:
 		return "more loaded objects have tables than are remembered; raise INSPECT_OBJECTS";
+	case INSPECT_E_FAULT:
+		return "memory that was promised cannot be read";
+	case INSPECT_E_ROOM:
+		return "the dump is longer than the place for it; raise it, or lower the consumer's budget";
+	case INSPECT_E_SYSTEM:
+		return "the operating system refused to take the dump";
+	case INSPECT_E_TABLES:
+		return "too many tables do not fit into the workspace; give it more bytes of tables";
+	case INSPECT_E_LARGE:
+		return "the dump is too large for a core of this machine; lower the consumer's budget";
+	case INSPECT_E_ZONE:
+		return "this is no zone; it has to be prepared first";
+	case INSPECT_E_FORMAT:
+		return "the zone is of a byte order or a generation that is not known; prepare it anew";
+	case INSPECT_E_CHECKSUM:
+		return "the checksum of the zone's header is wrong; prepare it anew";
+	case INSPECT_E_SIZES:
+		return "the sizes of the zone contradict each other or the storage";
+	case INSPECT_E_SMALL:
+		return "the storage is too small for so many slots";
+	case INSPECT_E_SEQUENCE:
+		return "the zone is used up and has to be prepared anew";
+	case INSPECT_E_NONE:
+		return "there is no whole dump in the zone";
 	default:
 		return "an error of a later version";
 	}

@@ -1,5 +1,5 @@
-//! The C output: `inspect.h`, `inspect_decode.h` and `inspect_runtime.c` as they are, and for each
-//! schema a header, a decoder and a source file.
+//! The C output: `inspect.h`, `inspect_decode.h`, `inspect_dump.h` and the sources of the runtime as
+//! they are, and for each schema a header, a decoder and a source file.
 //!
 //! A view holds final names, declarations and numbers; the templates in `templates/c` only loop.
 //! Everything compiles as C99 to C23 and C++17 under `-Wall -Wextra -Wpedantic`, and inside a Linux
@@ -21,10 +21,12 @@ use super::Files;
 use crate::model::Model;
 use crate::model::names::schema_word;
 
-const FIXED: [(&str, &str); 3] = [
+const FIXED: [(&str, &str); 5] = [
     ("c/inspect.h", include_str!("../../../c/inspect.h")),
     ("c/inspect_decode.h", include_str!("../../../c/inspect_decode.h")),
+    ("c/inspect_dump.h", include_str!("../../../c/inspect_dump.h")),
     ("c/inspect_runtime.c", include_str!("../../../c/inspect_runtime.c")),
+    ("c/inspect_dump.c", include_str!("../../../c/inspect_dump.c")),
 ];
 
 /// The files of every emitted schema, and what they share.
