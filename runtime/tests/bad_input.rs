@@ -17,6 +17,7 @@ use support::{Format, entry};
 
 const SIZE: usize = 2048;
 const ROWS: usize = 8;
+const NAMES: [&str; 5] = ["some name", "other", "x", "a longer name than those", "abc"];
 
 /// Memory for one table, aligned as tables are.
 #[repr(C, align(64))]
@@ -203,7 +204,8 @@ fn use_up(shared: &SharedTable<Format>) {
     let table = shared.table();
     let mut held = Vec::new();
     for number in 0..20 {
-        held.extend(table.register_as("some name", entry(number, 1)));
+        let name = NAMES[number as usize % NAMES.len()];
+        held.extend(table.register_as(name, entry(number, 1)));
     }
     let mut buffer = [0; 64];
     for entry in table.iter().take(100) {
@@ -216,6 +218,11 @@ fn use_up(shared: &SharedTable<Format>) {
     table.reclaim();
 }
 
+/// A place in the header and the directory, or anywhere among rows, names and the heads of their lists.
+fn place() -> impl Strategy<Value = usize> {
+    prop_oneof![0..Header::SIZE + 120, 0..SIZE]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -223,7 +230,7 @@ proptest! {
     /// belong to it as far as the operating system is concerned, are as they were.
     #[test]
     fn a_damaged_table_is_refused_or_harmless(
-        damage in prop::collection::vec((0..216_usize, prop_oneof![any::<u64>(), 0..3000_u64], 1..=8_usize), 1..4),
+        damage in prop::collection::vec((place(), prop_oneof![any::<u64>(), 0..3000_u64], 1..=8_usize), 1..4),
         cut in 0..3_usize,
         rows in prop::collection::vec(any::<u32>(), ROWS),
     ) {
@@ -231,12 +238,13 @@ proptest! {
         let inner = SIZE - 512 + cut * 8;
         // SAFETY: the block is larger, zeroed, and outlives the table.
         let created = unsafe { SharedTable::<Format>::create(block.start(), inner, ROWS) };
+        let created = created.map(|table| use_up(&table));
         prop_assert!(created.is_ok());
         for (index, state) in rows.iter().enumerate() {
             block.state(index).store(*state, Ordering::Relaxed);
         }
         for (at, number, size) in damage {
-            block.put(at.min(Header::SIZE + 120 - size), size, number);
+            block.put(at.min(inner - size), size, number);
         }
         for word in &block.0[inner / 8..] {
             word.store(0x5a5a_5a5a_5a5a_5a5a, Ordering::Relaxed);

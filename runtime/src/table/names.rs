@@ -78,7 +78,7 @@ impl Names<'_> {
         let size = self.words.len();
         let take = |used: u32| {
             let end = (used as usize).div_ceil(WORD).max(1).checked_add(words)?;
-            u32::try_from(end * WORD).ok().filter(|_| end <= size)
+            Some(end).filter(|end| *end <= size).and_then(|end| u32::try_from(end * WORD).ok())
         };
         let used = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
         let used = used.map_err(|_| NamesFull)?;
