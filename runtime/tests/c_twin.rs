@@ -259,8 +259,27 @@ fn table(chance: &mut Chance, arena: u64, rows: u64) -> u64 {
         word[..chunk.len()].copy_from_slice(chunk);
         u64::from_ne_bytes(word)
     });
-    let words: Vec<u64> = words.collect();
-    words.leak().as_ptr().expose_provenance() as u64
+    let words = words.collect::<Vec<u64>>().leak();
+    let address = words.as_ptr().expose_provenance() as u64;
+    if chance.below(4) == 0 && cfg!(target_endian = "little") {
+        make_relative(words, stride as usize / 8, address);
+    }
+    address
+}
+
+/// As a packed table has it: addresses count from the header.
+fn make_relative(words: &mut [u64], stride: usize, address: u64) {
+    const RELATIVE: u64 = 2;
+    words[3] |= RELATIVE;
+    // The first section is that of the rows: its offset and its size.
+    let (start, size) = (words[13] as usize / 8, words[14] as usize / 8);
+    for row in words[start..start + size].chunks_exact_mut(stride) {
+        row[3] = row[3].wrapping_sub(address);
+        let kind = (row[6] >> 48) as u8 & inspect_format::abi::EXTENT_MASK;
+        if kind == extent::COUNTED || kind == extent::RANGE {
+            row[7] = row[7].wrapping_sub(address);
+        }
+    }
 }
 
 /// What is in a file from its start on.

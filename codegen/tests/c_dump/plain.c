@@ -23,9 +23,14 @@ static size_t used;
 
 INSPECT_WORKSPACE(workspace, 8, 8192);
 
+/* Whoever is interrupted while it writes a dump keeps its workspace. */
 static int append(const void *bytes, size_t size, void *context)
 {
-	(void)context;
+	const struct inspect_dump_request *request = (const struct inspect_dump_request *)context;
+	const struct inspect_sink again = { append, NULL, context };
+
+	if (inspect_dump_elf(request, &workspace, &again, NULL) != INSPECT_E_BUSY)
+		return INSPECT_E_TABLE;
 	if (size > sizeof(dump) - used)
 		return INSPECT_E_ROOM;
 	memcpy(dump + used, bytes, size);
@@ -46,8 +51,8 @@ static int announce(struct tests_crash_row *row, uint32_t class_number, volatile
 
 int main(int argc, char **argv)
 {
-	const struct inspect_sink sink = { append, NULL, NULL };
 	struct inspect_dump_request request;
+	const struct inspect_sink sink = { append, NULL, &request };
 	struct inspect_dump_report report;
 	struct tests_crash_row row;
 	FILE *file;
