@@ -167,7 +167,9 @@ fn a_torn_write_loses_only_the_new_dump() {
         let mut zone = Bytes(vec![0; 64 + 2 * 128]);
         let layout = Layout { slot_count: 2, order: Order::Little, word_size: 8 };
         Zone::init(&mut zone, layout).expect("a zone");
-        (0..dumps).for_each(|dump| drop(write(&mut zone, format!("dump {dump}").as_bytes())));
+        for dump in 0..dumps {
+            write(&mut zone, format!("dump {dump}").as_bytes());
+        }
         std::fs::write(&path, &zone.0).expect("the zone's file");
         let count: usize =
             shop.run(&program, &["torn", &path, &out], b"").trim().parse().expect("a number");

@@ -321,7 +321,7 @@ fn dumps_are_the_same_bytes() {
     let mut chance = Chance(3);
     let arena = arena();
     let mut totals = [0; 9];
-    let rounds = if std::env::var_os("INSPECT_LONG").is_some() { 20_000 } else { 400 };
+    let rounds = if std::env::var_os("INSPECT_LONG").is_some() { 5_000 } else { 400 };
     for round in 0..rounds {
         let workspace = chance.below(3) as u32;
         let tables: Vec<u64> = (0..chance.below(4))

@@ -52,6 +52,7 @@ impl Twin {
         let tool = format!("-DINSPECT_DUMP_TOOL=\"inspect-runtime {}\"", env!("CARGO_PKG_VERSION"));
         let compiled = Command::new("gcc")
             .args(["-std=c99", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-shared"])
+            .args(["-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"])
             .args(["-fPIC", "-DINSPECT_POSIX", &tool, "-I"])
             .args([&sources, Path::new("-I"), folder.path(), Path::new("-o"), &library])
             .args([root.join("tests/c_twin/twin.c"), sources.join("inspect_dump.c")])
