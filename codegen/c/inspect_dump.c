@@ -71,8 +71,9 @@ static void inspect_store_number(unsigned char *to, uint64_t number, uint32_t si
 {
 	uint32_t i;
 
-	for (i = 0; i < size; i++)
-		to[big ? size - 1 - i : i] = (unsigned char)(number >> 8 * i);
+	/* Shifts by constants: those of 64 bits by others are calls on some machines of 32. */
+	for (i = 0; i < size; i++, number >>= 8)
+		to[big ? size - 1 - i : i] = (unsigned char)number;
 }
 
 static uint64_t inspect_load_number(const unsigned char *from, uint32_t size, bool big)
@@ -81,7 +82,7 @@ static uint64_t inspect_load_number(const unsigned char *from, uint32_t size, bo
 	uint32_t i;
 
 	for (i = 0; i < size; i++)
-		number |= (uint64_t)from[big ? size - 1 - i : i] << 8 * i;
+		number = number << 8 | from[big ? i : size - 1 - i];
 	return number;
 }
 
@@ -198,8 +199,8 @@ static uint64_t inspect_divide(uint64_t number, uint32_t by)
 	uint64_t rest = 0;
 	int bit;
 
-	for (bit = 63; bit >= 0; bit--) {
-		rest = rest << 1 | (number >> bit & 1);
+	for (bit = 0; bit < 64; bit++, number <<= 1) {
+		rest = rest << 1 | number >> 63;
 		quotient <<= 1;
 		if (rest >= by) {
 			rest -= by;
@@ -1820,7 +1821,7 @@ static uint64_t inspect_elf_headers(uint32_t segments)
 static void inspect_put_elf_header(struct inspect_output *out, uint32_t segments)
 {
 	const bool many = segments >= INSPECT_ELF_MANY;
-	const unsigned char identity[7] = { 0x7f, 'E', 'L', 'F', INSPECT_ELF_CLASS, INSPECT_BIG_ENDIAN ? 2 : 1, 1 };
+	static const unsigned char identity[7] = { 0x7f, 'E', 'L', 'F', INSPECT_ELF_CLASS, INSPECT_BIG_ENDIAN ? 2 : 1, 1 };
 
 	inspect_put(out, identity, sizeof(identity));
 	inspect_put_zeros(out, 16 - sizeof(identity));

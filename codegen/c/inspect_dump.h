@@ -279,10 +279,10 @@ struct inspect_dump_report {
  * @report: is filled whatever the result is, or NULL
  *
  * The core has a frozen copy of the tables, what became of every entry, and the memory of those that the
- * consumer may see. What is left out has no segment, so that a debugger says that it is not there. Where an
- * entry that is allowed reaches over one that a rule of deny names, or that is sensitive or has effects when
- * read, those bytes are left out, too; of a refused entry without a length everything to the end of the allowed
- * memory around it.
+ * consumer may see. What is left out has no segment: a debugger says that it is not there, or, of variables,
+ * shows what the program's own file begins them with. Where an entry that is allowed reaches over one that a
+ * rule of deny names, or that is sensitive or has effects when read, those bytes are left out, too; of a refused
+ * entry without a length everything to the end of the allowed memory around it.
  *
  * INSPECT_E_BUSY while the workspace is in use, by another thread or by the code that was interrupted;
  * INSPECT_E_TABLES where what tables refuse is not known; otherwise what the sink has returned.

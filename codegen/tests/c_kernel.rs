@@ -25,9 +25,10 @@ fn kernel_headers() -> Vec<PathBuf> {
     found
 }
 
-const OBJECTS: [&str; 8] = [
+const OBJECTS: [&str; 9] = [
     "main",
     "inspect_runtime",
+    "inspect_dump",
     "cached_state.inspect",
     "linux_types.inspect",
     "linux_mm.inspect",
@@ -39,13 +40,26 @@ const OBJECTS: [&str; 8] = [
 const MAIN: &str = r#"#include <linux/module.h>
 #include "cached_state.decode.h"
 #include "firmware.decode.h"
+#include "inspect_dump.h"
 #include "linux_boot.decode.h"
 #include "linux_mm.decode.h"
 #include "linux_printk.decode.h"
 #include "linux_sched.decode.h"
 #include "linux_time.decode.h"
 
-static int __init sample_init(void) { return 0; }
+INSPECT_WORKSPACE(workspace, 16, 4096);
+
+static int drop_all(const void *bytes, size_t size, void *context) { return 0; }
+
+static int __init sample_init(void)
+{
+	static const struct inspect_consumer nobody = { .name = "nobody" };
+	static const struct inspect_dump_request request = { .consumer = &nobody };
+	static const struct inspect_sink sink = { .write = drop_all };
+
+	return inspect_dump_elf(&request, &workspace, &sink, NULL);
+}
+
 static void __exit sample_exit(void) {}
 module_init(sample_init);
 module_exit(sample_exit);
