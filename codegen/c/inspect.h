@@ -462,6 +462,29 @@ INSPECT_ASSERT(offsetof(struct inspect_pair, text) == 56, "a pair's layout is fi
 #define INSPECT_SIZE_OF(type, pointer, variable)                                                           \
 	(sizeof(variable) + 0 * sizeof(1 ? (pointer) : (const volatile type *)0))
 
+/* ---- Address spaces ----------------------------------------------------------------------------------- */
+
+/* inspect_space.partial: what happens to parts of sections */
+#define INSPECT_PARTIAL_REJECT 0u
+#define INSPECT_PARTIAL_ROUND_IN 1u
+#define INSPECT_PARTIAL_ROUND_OUT 2u
+
+/** struct inspect_space - a declared address space of a device, for a section map (inspect_hotplug.h) */
+struct inspect_space {
+	const char *name;
+	/** @section_size: in bytes, a power of two */
+	uint64_t section_size;
+	/** @base: the first address that it hands out */
+	uint64_t base;
+	/** @max_regions: the most memory regions that the device takes; 0 is no limit */
+	uint32_t max_regions;
+	/** @number: in entries */
+	uint16_t number;
+	uint8_t partial;
+	/** @stable: whether a live section keeps its address; otherwise they are dense and may move */
+	bool stable;
+};
+
 /* ---- Consumers --------------------------------------------------------------------------------------- */
 
 /* inspect_rule.kind */

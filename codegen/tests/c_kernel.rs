@@ -25,10 +25,11 @@ fn kernel_headers() -> Vec<PathBuf> {
     found
 }
 
-const OBJECTS: [&str; 9] = [
+const OBJECTS: [&str; 10] = [
     "main",
     "inspect_runtime",
     "inspect_dump",
+    "inspect_hotplug",
     "cached_state.inspect",
     "linux_types.inspect",
     "linux_mm.inspect",

@@ -10,8 +10,8 @@ use super::structs::{self, StructView, forward};
 use super::types::{self, Declarer, aggregate_word, integer, mask, schema_hash, string_literal};
 use crate::model::names::{schema_word, upper_case};
 use crate::model::{
-    AggregateId, AggregateKind, Class, ConstantValue, Entry, Enum, EnumRepr, FlagMember, Model,
-    Pointee, Rule, Scalar, Schema, SchemaId, Type, TypeId,
+    AggregateId, AggregateKind, Assign, Class, ConstantValue, Entry, Enum, EnumRepr, FlagMember,
+    Model, Partial, Pointee, Rule, Scalar, Schema, SchemaId, Type, TypeId,
 };
 
 /// The header of one schema.
@@ -93,9 +93,14 @@ struct ClassView {
 struct SpaceView {
     comment: String,
     name: String,
+    written: String,
     number: u16,
     section_size: u64,
     base: String,
+    stable: bool,
+    partial: &'static str,
+    /// 0 is no limit, which the checker lets nobody declare.
+    max_regions: u32,
 }
 
 /// A filter as constant tables.
@@ -211,9 +216,17 @@ pub(super) fn view(model: &Model, id: SchemaId) -> HeaderView {
             .map(|space| SpaceView {
                 comment: docs::comment("", &space.naming),
                 name: space.naming.c.clone(),
+                written: space.naming.name.clone(),
                 number: space.number,
                 section_size: space.section_size,
                 base: mask(space.base, 8),
+                stable: space.assign == Assign::Stable,
+                partial: match space.partial {
+                    Partial::Reject => "INSPECT_PARTIAL_REJECT",
+                    Partial::RoundIn => "INSPECT_PARTIAL_ROUND_IN",
+                    Partial::RoundOut => "INSPECT_PARTIAL_ROUND_OUT",
+                },
+                max_regions: space.max_regions.unwrap_or(0),
             })
             .collect(),
         consumers: consumers(model, schema),

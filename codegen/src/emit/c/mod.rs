@@ -1,4 +1,5 @@
-//! The C output: `inspect.h`, `inspect_decode.h`, `inspect_dump.h` and the sources of the runtime as
+//! The C output: what is the same for every schema (`inspect.h`, `inspect_decode.h`, and the runtime with its
+//! dumps and hot-plug) as
 //! they are, and for each schema a header, a decoder and a source file.
 //!
 //! A view holds final names, declarations and numbers; the templates in `templates/c` only loop.
@@ -21,10 +22,12 @@ use super::Files;
 use crate::model::Model;
 use crate::model::names::schema_word;
 
-const FIXED: [(&str, &str); 5] = [
+const FIXED: [(&str, &str); 7] = [
     ("c/inspect.h", include_str!("../../../c/inspect.h")),
     ("c/inspect_decode.h", include_str!("../../../c/inspect_decode.h")),
     ("c/inspect_dump.h", include_str!("../../../c/inspect_dump.h")),
+    ("c/inspect_hotplug.h", include_str!("../../../c/inspect_hotplug.h")),
+    ("c/inspect_hotplug.c", include_str!("../../../c/inspect_hotplug.c")),
     ("c/inspect_runtime.c", include_str!("../../../c/inspect_runtime.c")),
     ("c/inspect_dump.c", include_str!("../../../c/inspect_dump.c")),
 ];

@@ -1,0 +1,291 @@
+//! Section maps, the notifier and region sets in C, held against their twins in Rust: a script of operations
+//! goes to a C program, and every line that it answers has to be what the Rust one would have said. Under
+//! sanitizers, in every language mode, with readers and a writer at once; and nobody is called.
+
+#[path = "c/support.rs"]
+#[allow(dead_code, reason = "shared with the other tests of the C output")]
+mod support;
+
+#[path = "c_hotplug/sections.rs"]
+mod sections;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use inspect_gen::compile::CORE_SCHEMA;
+use inspect_gen::source::SourceMap;
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use support::{CROSS, STRICT, generate, has, run};
+
+const SANITIZED: &[&str] =
+    &["-std=c99", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+
+const MODES: &[&[&str]] = &[
+    &["gcc", "-std=c99", "-O0"],
+    &["gcc", "-std=c2x", "-O3"],
+    &["clang", "-std=c99", "-O2"],
+    &["g++", "-x", "c++", "-std=c++17", "-O2"],
+    &["clang++", "-x", "c++", "-std=c++17", "-O1"],
+];
+
+/// The runtime, the schema of these tests, and a place to build programs of both.
+struct Workshop {
+    folder: tempfile::TempDir,
+}
+
+impl Workshop {
+    fn new() -> Self {
+        let mut sources = SourceMap::new();
+        sources.add("core.inspect", CORE_SCHEMA, true);
+        sources.add("corpus.inspect", include_str!("c_hotplug/corpus.inspect"), false);
+        Self { folder: support::written(&generate(&sources)) }
+    }
+
+    fn c(&self) -> PathBuf {
+        self.folder.path().join("c")
+    }
+
+    /// Builds a program of `c_hotplug/` with `inspect_hotplug.c`, or with a changed one.
+    fn build_with(&self, compiler: &[&str], name: &str, hotplug: &str) -> Result<String, String> {
+        let sources = support::root().join("tests/c_hotplug");
+        let include = format!("-I{}", sources.display());
+        let program = sources.join(format!("{name}.c")).display().to_string();
+        let out = self.c().join(format!("{name}.{}", compiler.join("").replace('/', "_")));
+        let out = out.display().to_string();
+        let mut arguments = compiler[1..].to_vec();
+        arguments.extend(STRICT);
+        arguments.extend(["-I.", &include, "-o", &out, &program, hotplug, "-pthread"]);
+        run(&self.c(), compiler[0], &arguments)?;
+        Ok(out)
+    }
+
+    fn build(&self, compiler: &[&str], name: &str) -> String {
+        self.build_with(compiler, name, "inspect_hotplug.c")
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// A program built with sanitizers, by the first compiler that there is.
+    fn sanitized(&self, name: &str) -> Option<String> {
+        let compiler = ["gcc", "clang"].into_iter().find(|compiler| has(compiler))?;
+        Some(self.build(&[&[compiler], SANITIZED].concat(), name))
+    }
+
+    fn changed(&self, from: &str, to: &str) -> &'static str {
+        let text = std::fs::read_to_string(self.c().join("inspect_hotplug.c")).expect("a source");
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        std::fs::write(self.c().join("broken.c"), text.replace(from, to)).expect("a file");
+        "broken.c"
+    }
+}
+
+fn is_long() -> bool {
+    std::env::var("INSPECT_LONG").is_ok_and(|text| text == "1")
+}
+
+/// A script, and what has to be the answer.
+#[derive(Clone, Debug, Default)]
+struct Dialogue {
+    script: String,
+    expected: String,
+}
+
+/// What a program answers to a script.
+fn answer(program: &str, script: &str) -> Result<String, String> {
+    let mut child = Command::new(program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{program}: {error}"))?;
+    let mut stdin = child.stdin.take().ok_or("no way in")?;
+    let script = script.to_owned();
+    // A program that answers while it is still asked would wait for somebody who reads.
+    let writer = std::thread::spawn(move || stdin.write_all(script.as_bytes()));
+    let output = child.wait_with_output().map_err(|error| error.to_string())?;
+    let _ = writer.join();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(format!("{}\n{}{}", output.status, text(&output.stderr), text(&output.stdout)))
+    }
+}
+
+/// The first line on which C and Rust are of two minds.
+fn compare(program: &str, dialogue: &Dialogue) -> Result<(), String> {
+    let found = answer(program, &dialogue.script)?;
+    if found == dialogue.expected {
+        return Ok(());
+    }
+    let lines = found.lines().zip(dialogue.expected.lines());
+    let (at, (found, expected)) =
+        lines.enumerate().find(|(_, (found, expected))| found != expected).unwrap_or((0, ("", "")));
+    Err(format!("line {at}: C says {found:?}, Rust {expected:?}\nof\n{}", dialogue.script))
+}
+
+/// Holds random dialogues against a program.
+fn agree<S: Strategy>(
+    program: &str,
+    cases: u32,
+    cases_long: u32,
+    strategy: &S,
+    tell: impl Fn(S::Value) -> Dialogue,
+) {
+    let cases = if is_long() { cases_long } else { cases };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let result = TestRunner::new(config)
+        .run(strategy, |steps| compare(program, &tell(steps)).map_err(TestCaseError::fail));
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn section_maps_do_what_their_twins_do() {
+    let workshop = Workshop::new();
+    let Some(program) = workshop.sanitized("sections") else { return };
+    agree(&program, 150, 5000, &sections::cases(), |case| sections::tell(&case));
+}
+
+/// A check that accepts one of these would prove nothing.
+#[test]
+fn faults_of_section_maps_are_noticed() {
+    if !has("gcc") {
+        return;
+    }
+    let workshop = Workshop::new();
+    for (from, to) in [
+        // The stray cancel that counts twice; what was left half done; the hole that changes something.
+        (
+            "= sections.last - sections.first + 1 - present;",
+            "= sections.last - sections.first + 1;",
+        ),
+        ("if (edit->groups + (uint64_t)*fresh > capacity)", "if (false)"),
+        ("edit->invalidated |= removed > 0;", "edit->invalidated = true;"),
+        // A tail that is dropped in silence.
+        (
+            "inspect_set_tail(&change->left_out, range->last & ~mask, range->last);",
+            "change->left_out.has_tail = false;",
+        ),
+        ("if (map->space->max_regions != 0 && ", "if (false && "),
+        ("begins += at == 0 || !inspect_goes_on(line, at - 1, line, at);", "begins += at == 0;"),
+    ] {
+        let broken = workshop.changed(from, to);
+        let program = workshop.build_with(&["gcc", "-std=c99"], "sections", broken);
+        let program = program.unwrap_or_else(|error| panic!("{error}"));
+        let mut runner = TestRunner::deterministic();
+        let noticed = (0..200).any(|_| {
+            let case = sections::cases().new_tree(&mut runner).expect("a case");
+            let case = proptest::strategy::ValueTree::current(&case);
+            compare(&program, &sections::tell(&case)).is_err()
+        });
+        assert!(noticed, "nobody notices {to}");
+    }
+}
+
+#[test]
+fn spaces_are_what_the_schema_says() {
+    let workshop = Workshop::new();
+    for command in MODES.iter().filter(|command| has(command[0])) {
+        let program = workshop.build(command, "spaces");
+        run(&workshop.c(), &program, &[]).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+/// Whoever looks while the map is rebuilt sees the state before or the state after.
+#[test]
+fn readers_during_a_rebuild_see_no_half_of_it() {
+    let workshop = Workshop::new();
+    let (fast, slow) = if is_long() { ("100000", "20000") } else { ("1000", "100") };
+    let mut programs = Vec::new();
+    for compiler in ["gcc", "clang"].into_iter().filter(|compiler| has(compiler)) {
+        programs.push((workshop.build(&[compiler, "-std=c11", "-O2"], "readers"), fast));
+        programs.push((workshop.build(&[&[compiler], SANITIZED].concat(), "readers"), slow));
+    }
+    // It does not know fences, and needs none to see an access that is not atomic.
+    if has("clang") {
+        let command = ["clang", "-std=c11", "-O1", "-g", "-fsanitize=thread"];
+        programs.push((workshop.build(&command, "readers"), slow));
+    }
+    for (program, changes) in programs {
+        let said = run(&workshop.c(), &program, &[changes]);
+        eprint!("{}", said.unwrap_or_else(|error| panic!("{error}")));
+    }
+}
+
+/// What the readers' checks are worth: each of these shows them half a state.
+#[test]
+fn torn_looks_are_noticed() {
+    if !has("gcc") {
+        return;
+    }
+    let workshop = Workshop::new();
+    for (from, to) in [
+        (
+            "return __atomic_load_n(&map->generation, __ATOMIC_RELAXED) != generation;",
+            "return __atomic_load_n(&map->generation, __ATOMIC_RELAXED) < generation;",
+        ),
+        (
+            "edit->side = &map->sides[live == map->sides];",
+            "edit->side = (struct inspect_section_side *)live;",
+        ),
+    ] {
+        let broken = workshop.changed(from, to);
+        let program = workshop.build_with(&["gcc", "-std=c11", "-O1"], "readers", broken);
+        let program = program.unwrap_or_else(|error| panic!("{error}"));
+        let noticed = (0..20).any(|_| run(&workshop.c(), &program, &["3000"]).is_err());
+        assert!(noticed, "nobody notices {to}");
+    }
+}
+
+/// Nothing but what the compiler itself needs for arithmetic of 64 bits.
+#[test]
+fn nobody_is_called() {
+    use object::{Object, ObjectSymbol};
+    let workshop = Workshop::new();
+    let native = [("gcc", &[][..]), ("clang", &[]), ("g++", &["-x", "c++"])];
+    let cross = CROSS.iter().map(|cross| (cross.gcc, cross.flags));
+    let mut calls = Vec::new();
+    for (compiler, flags) in native.into_iter().chain(cross) {
+        if !has(compiler) {
+            continue;
+        }
+        for level in ["-O0", "-Os", "-O2", "-O3"] {
+            let mut arguments = vec![level, "-c", "-o", "hotplug.o", "-ffreestanding"];
+            match compiler {
+                // Debian's compiler for bare metal is for a processor without compare-and-swap.
+                "arm-none-eabi-gcc" => arguments.push("-mcpu=cortex-m4"),
+                "aarch64-linux-gnu-gcc" => arguments.push("-mno-outline-atomics"),
+                _ => {}
+            }
+            arguments.extend(flags);
+            arguments.extend(STRICT);
+            arguments.extend(["-fno-stack-protector", "-fno-pic", "inspect_hotplug.c"]);
+            run(&workshop.c(), compiler, &arguments).unwrap_or_else(|error| panic!("{error}"));
+            let bytes = std::fs::read(workshop.c().join("hotplug.o")).expect("an object");
+            let object = object::File::parse(&*bytes).expect("an object");
+            for symbol in object.symbols().filter(object::ObjectSymbol::is_undefined) {
+                let name = symbol.name().expect("a name");
+                let compiler_own = [
+                    "__aeabi_uidiv",
+                    "__ashldi3",
+                    "__lshrdi3",
+                    "__aeabi_llsl",
+                    "__aeabi_llsr",
+                    "_savegpr0_",
+                    "_restgpr0_",
+                    ".TOC.",
+                    "_GLOBAL_",
+                    "_gp_disp",
+                    "__gnu_local_gp",
+                ];
+                if !name.is_empty() && !compiler_own.iter().any(|own| name.starts_with(own)) {
+                    calls.push(format!("{compiler} {level} calls {name}"));
+                }
+            }
+        }
+    }
+    assert!(calls.is_empty(), "{calls:#?}");
+}
