@@ -1,6 +1,5 @@
-//! The C output: what is the same for every schema (`inspect.h`, `inspect_decode.h`, and the runtime with its
-//! dumps and hot-plug) as
-//! they are, and for each schema a header, a decoder and a source file.
+//! The C output: the files of `codegen/c` as they are, which no schema changes, and for each schema a header, a
+//! decoder and a source file.
 //!
 //! A view holds final names, declarations and numbers; the templates in `templates/c` only loop.
 //! Everything compiles as C99 to C23 and C++17 under `-Wall -Wextra -Wpedantic`, and inside a Linux
