@@ -536,9 +536,12 @@ INSPECT_INLINE bool inspect_text_equal(const char *a, const char *b)
 	return *a == *b;
 }
 
-/* The bits of @properties are those that mean something to the rule's consumer. */
+/*
+ * The bits of @properties are those that mean something to the rule's consumer. A name that cannot be read is
+ * NULL, and @unnamed says whether it is any name or none.
+ */
 INSPECT_INLINE bool inspect_rule_matches(const struct inspect_rule *rule, uint64_t schema, uint64_t properties,
-					 const struct inspect_entry *entry, const char *name)
+					 const struct inspect_entry *entry, const char *name, bool unnamed)
 {
 	if (rule->kind == INSPECT_RULE_PROPERTIES)
 		return (properties & rule->properties) != 0;
@@ -546,40 +549,147 @@ INSPECT_INLINE bool inspect_rule_matches(const struct inspect_rule *rule, uint64
 		return false;
 	if (rule->kind == INSPECT_RULE_CLASS)
 		return true;
-	return (rule->name == NULL || inspect_text_equal(rule->name, name)) &&
-	       (rule->any_instance || rule->instance == entry->instance);
+	if (rule->name != NULL && (name == NULL ? !unnamed : !inspect_text_equal(rule->name, name)))
+		return false;
+	return rule->any_instance || rule->instance == entry->instance;
 }
 
+/* The number of the first rule that is about an entry; as many as there are where none is. */
+INSPECT_INLINE size_t inspect_find_rule(const struct inspect_rule *rules, size_t count, uint64_t schema,
+					uint64_t properties, const struct inspect_entry *entry, const char *name,
+					bool unnamed)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (inspect_rule_matches(&rules[i], schema, properties, entry, name, unnamed))
+			break;
+	}
+	return i;
+}
+
+/* Bits of a schema mean nothing in tables of others: there only the core's are looked at. */
+INSPECT_INLINE uint64_t inspect_known_properties(const struct inspect_consumer *consumer, uint64_t schema,
+						 const struct inspect_entry *entry)
+{
+	return schema == consumer->schema ? entry->properties : entry->properties & INSPECT_CORE_PROPERTIES;
+}
+
+/* inspect_verdict.reason; of several that hold, the one that stands first here */
+#define INSPECT_ALLOWED 0u
+#define INSPECT_DENIED_RULE 1u
+#define INSPECT_DENIED_GUARDED 2u
+#define INSPECT_DENIED_LACKS 3u
+#define INSPECT_DENIED_UNLISTED 4u
+
+/** struct inspect_verdict - what a consumer says about an entry */
+struct inspect_verdict {
+	/** @reason: INSPECT_ALLOWED by a rule, or denied by one, by a property, for want of one or of a rule */
+	uint32_t reason;
+	/** @rule: which one of allow or deny, counted from 0 */
+	uint32_t rule;
+	/** @properties: those that are refused, or are missing */
+	uint64_t properties;
+};
+
 /**
- * inspect_consumer_allows() - whether a consumer may see an entry
+ * inspect_consumer_judge() - whether a consumer may see an entry, and why
  * @schema: the table's schema, as its header says
  * @entry: in native byte order
- * @name: the entry's name, never NULL
+ * @name: the entry's name; NULL is one that cannot be read: it counts as every name that is denied and as none
+ * that is allowed, so that a broken name never shows what a whole one would have hidden
  *
- * Everything not allowed is refused, what is denied is refused whatever is allowed, and so is what is
+ * Everything is refused that no rule allows. What is denied is refused whatever is allowed, and so is what is
  * sensitive or has effects when read, unless the consumer permits it by name.
  */
+INSPECT_INLINE struct inspect_verdict inspect_consumer_judge(const struct inspect_consumer *consumer,
+							     uint64_t schema, const struct inspect_entry *entry,
+							     const char *name)
+{
+	const uint64_t properties = inspect_known_properties(consumer, schema, entry);
+	struct inspect_verdict verdict;
+	size_t rule;
+
+	verdict.reason = INSPECT_DENIED_RULE;
+	verdict.properties = 0;
+	rule = inspect_find_rule(consumer->deny, consumer->deny_count, schema, properties, entry, name, true);
+	verdict.rule = (uint32_t)rule;
+	if (rule < consumer->deny_count)
+		return verdict;
+	verdict.rule = 0;
+	verdict.reason = INSPECT_DENIED_GUARDED;
+	verdict.properties = properties & (INSPECT_SENSITIVE | INSPECT_MMIO) & ~consumer->permit;
+	if (verdict.properties != 0)
+		return verdict;
+	verdict.reason = INSPECT_DENIED_LACKS;
+	verdict.properties = consumer->require & ~properties;
+	if (verdict.properties != 0)
+		return verdict;
+	rule = inspect_find_rule(consumer->allow, consumer->allow_count, schema, properties, entry, name, false);
+	verdict.reason = rule < consumer->allow_count ? INSPECT_ALLOWED : INSPECT_DENIED_UNLISTED;
+	verdict.rule = rule < consumer->allow_count ? (uint32_t)rule : 0;
+	return verdict;
+}
+
+/** inspect_consumer_allows() - whether a consumer may see an entry: inspect_consumer_judge() in one word */
 INSPECT_INLINE bool inspect_consumer_allows(const struct inspect_consumer *consumer, uint64_t schema,
 					    const struct inspect_entry *entry, const char *name)
 {
-	const uint64_t guarded = INSPECT_SENSITIVE | INSPECT_MMIO;
-	const uint64_t known = schema == consumer->schema ? ~0ull : INSPECT_CORE_PROPERTIES;
-	const uint64_t properties = entry->properties & known;
-	size_t i;
+	return inspect_consumer_judge(consumer, schema, entry, name).reason == INSPECT_ALLOWED;
+}
 
-	if ((properties & consumer->require) != consumer->require)
-		return false;
-	if ((properties & guarded & ~consumer->permit) != 0)
-		return false;
-	for (i = 0; i < consumer->deny_count; i++) {
-		if (inspect_rule_matches(&consumer->deny[i], schema, properties, entry, name))
-			return false;
-	}
-	for (i = 0; i < consumer->allow_count; i++) {
-		if (inspect_rule_matches(&consumer->allow[i], schema, properties, entry, name))
-			return true;
-	}
-	return false;
+/**
+ * inspect_consumer_rank() - the place of an entry where a budget is short
+ *
+ * The number of the first rule of the order that is about it: lower numbers come first, entries without a rule
+ * after all that have one.
+ */
+INSPECT_INLINE uint32_t inspect_consumer_rank(const struct inspect_consumer *consumer, uint64_t schema,
+					      const struct inspect_entry *entry, const char *name)
+{
+	return (uint32_t)inspect_find_rule(consumer->order, consumer->order_count, schema,
+					   inspect_known_properties(consumer, schema, entry), entry, name, false);
+}
+
+/* What inspect_purse_spend() returns: the limit that was exceeded, if any. */
+#define INSPECT_LIMIT_NONE 0u
+#define INSPECT_LIMIT_REGIONS 1u
+#define INSPECT_LIMIT_NAME 2u
+#define INSPECT_LIMIT_BYTES 3u
+
+/** struct inspect_purse - what is left of a consumer's budget; INSPECT_NO_LIMIT is never less */
+struct inspect_purse {
+	uint64_t regions;
+	/** @name: of each name, and not of all together */
+	uint64_t name;
+	uint64_t bytes;
+};
+
+INSPECT_INLINE void inspect_purse_init(struct inspect_purse *purse, const struct inspect_consumer *consumer)
+{
+	purse->regions = consumer->limit_regions;
+	purse->name = consumer->limit_name;
+	purse->bytes = consumer->limit_bytes;
+}
+
+/**
+ * inspect_purse_spend() - takes one region with its name out of the budget, whole or not at all
+ *
+ * Returns the limit it exceeds, or INSPECT_LIMIT_NONE. A smaller region that comes later may still fit.
+ */
+INSPECT_INLINE uint32_t inspect_purse_spend(struct inspect_purse *purse, uint64_t name_bytes, uint64_t bytes)
+{
+	if (name_bytes > purse->name)
+		return INSPECT_LIMIT_NAME;
+	if (purse->regions == 0)
+		return INSPECT_LIMIT_REGIONS;
+	if (bytes > purse->bytes)
+		return INSPECT_LIMIT_BYTES;
+	if (purse->regions != INSPECT_NO_LIMIT)
+		purse->regions--;
+	if (purse->bytes != INSPECT_NO_LIMIT)
+		purse->bytes -= bytes;
+	return INSPECT_LIMIT_NONE;
 }
 
 /* ---- The runtime (inspect_runtime.c) ----------------------------------------------------------------- */
@@ -600,6 +710,19 @@ INSPECT_INLINE bool inspect_consumer_allows(const struct inspect_consumer *consu
 #define INSPECT_E_VALUE (-12)
 #define INSPECT_E_RECORD (-13)
 #define INSPECT_E_OBJECTS (-14)
+/* Of dumps and zones (inspect_dump.h). */
+#define INSPECT_E_FAULT (-15)
+#define INSPECT_E_ROOM (-16)
+#define INSPECT_E_SYSTEM (-17)
+#define INSPECT_E_TABLES (-18)
+#define INSPECT_E_LARGE (-19)
+#define INSPECT_E_ZONE (-20)
+#define INSPECT_E_FORMAT (-21)
+#define INSPECT_E_CHECKSUM (-22)
+#define INSPECT_E_SIZES (-23)
+#define INSPECT_E_SMALL (-24)
+#define INSPECT_E_SEQUENCE (-25)
+#define INSPECT_E_NONE (-26)
 
 /*
  * Each executable and each library has a runtime of its own, with its own root: functions of the same name
@@ -637,7 +760,7 @@ struct inspect_hint {
 /**
  * struct inspect_runtime_table - what a process knows of a table in its memory
  *
- * The memory begins with the header and is all that others see: the rows, the texts, and an index of them.
+ * The memory begins with the header and is all that others see: the rows, the texts, and where to find them.
  * Of a table that inspect_tables_for_each() has found, @schema is NULL, and nothing can be registered.
  */
 struct inspect_runtime_table {
@@ -645,15 +768,15 @@ struct inspect_runtime_table {
 	const struct inspect_schema *schema;
 	unsigned char *rows;
 	char *names;
-	/** @index: offsets of texts, by their hash */
-	uint32_t *index;
+	/** @heads: of lists of texts, by their hash */
+	uint32_t *heads;
 	/** @stack: of whoever came first; other stacks begin to look elsewhere */
 	uintptr_t stack;
 	uint32_t capacity;
 	/** @stride: bytes of a row */
 	uint32_t stride;
 	uint32_t names_size;
-	uint32_t index_size;
+	uint32_t head_count;
 	/** @linked: nothing is left to do before the first row */
 	uint32_t linked;
 	struct inspect_hint hints[INSPECT_STRIPES];
@@ -662,12 +785,13 @@ struct inspect_runtime_table {
 /**
  * INSPECT_TABLE_SIZE() - bytes of memory for a table of so many rows with so many bytes of texts
  *
- * A text takes its length and one byte; equal texts are kept once. An index takes a sixteenth more.
+ * A text takes its length rounded up to a multiple of 4, and at most 8 bytes beside it; equal texts are kept
+ * once. The heads of their lists take a fifteenth more.
  */
 #define INSPECT_TABLE_SIZE(row_size, row_count, name_bytes)                                                \
 	(sizeof(struct inspect_header) + 5 * sizeof(struct inspect_section) +                              \
 	 (size_t)(row_size) * (row_count) +                                                                \
-	 (((size_t)(name_bytes) + 1 + ((size_t)(name_bytes) + 1) / 15 + 8) & ~(size_t)7))
+	 (((size_t)(name_bytes) + 4 + ((size_t)(name_bytes) + 4) / 15 + 11) & ~(size_t)7))
 
 /**
  * inspect_table_init() - makes an empty table
@@ -691,6 +815,15 @@ int inspect_table_init(struct inspect_runtime_table *table, void *memory, size_t
 INSPECT_API
 int inspect_table_attach(struct inspect_runtime_table *table, void *memory, size_t size,
 			 const struct inspect_schema *schema);
+
+/**
+ * inspect_table_open() - gives a view of a table in memory, to be read only
+ * @memory: where a table of this machine lies, packed or of run time, aligned to 8 bytes
+ *
+ * Nothing in the header is believed before it is checked; INSPECT_E_TABLE where something is wrong.
+ */
+INSPECT_API
+int inspect_table_open(struct inspect_runtime_table *table, const void *memory, uint64_t size);
 
 /**
  * inspect_register() - publishes a row

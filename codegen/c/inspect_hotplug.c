@@ -1292,14 +1292,15 @@ static void inspect_copy_range(struct inspect_range *to, const struct inspect_ra
 	to->last = from->last;
 }
 
-static void inspect_copy_region(struct inspect_region *to, const struct inspect_region *from)
+static void inspect_copy_region(struct inspect_owned_region *to, const struct inspect_owned_region *from)
 {
 	inspect_copy_range(&to->range, &from->range);
 	to->owner = from->owner;
 	__asm__ volatile("" : : : "memory");
 }
 
-void inspect_region_set_init(struct inspect_region_set *set, struct inspect_region *regions, size_t capacity)
+void inspect_region_set_init(struct inspect_region_set *set, struct inspect_owned_region *regions,
+			     size_t capacity)
 {
 	set->regions = regions;
 	set->count = 0;
@@ -1344,7 +1345,7 @@ static size_t inspect_behind(const struct inspect_region_set *set, size_t begin,
 }
 
 /* What is in a region and in a range as well, which is something. */
-static void inspect_clip(struct inspect_range *part, const struct inspect_region *region,
+static void inspect_clip(struct inspect_range *part, const struct inspect_owned_region *region,
 			 const struct inspect_range *range)
 {
 	part->first = region->range.first > range->first ? region->range.first : range->first;
@@ -1370,7 +1371,7 @@ static void inspect_move_down(struct inspect_region_set *set, size_t begin, size
 }
 
 int inspect_region_insert(struct inspect_region_set *set, struct inspect_range range, void *owner,
-			  struct inspect_region *present)
+			  struct inspect_owned_region *present)
 {
 	size_t index;
 
@@ -1442,7 +1443,7 @@ int inspect_region_remove(struct inspect_region_set *set, struct inspect_range r
 	return INSPECT_OK;
 }
 
-const struct inspect_region *inspect_region_find(const struct inspect_region_set *set, uint64_t address)
+const struct inspect_owned_region *inspect_region_find(const struct inspect_region_set *set, uint64_t address)
 {
 	const size_t index = inspect_first_ending_at(set, address);
 
@@ -1459,7 +1460,7 @@ int inspect_region_walk(const struct inspect_region_set *set, struct inspect_ran
 	int result = 0;
 
 	for (; result == 0 && index < set->count && set->regions[index].range.first <= range.last; index++) {
-		const struct inspect_region *region = &set->regions[index];
+		const struct inspect_owned_region *region = &set->regions[index];
 
 		inspect_clip(&part, region, &range);
 		result = visit(&part, region->owner, context);
@@ -1482,7 +1483,7 @@ void inspect_region_holes(const struct inspect_region_set *set, struct inspect_r
 bool inspect_hole_next(struct inspect_holes *holes, struct inspect_hole *hole)
 {
 	while (holes->more) {
-		const struct inspect_region *regions = holes->set->regions;
+		const struct inspect_owned_region *regions = holes->set->regions;
 		const size_t index = holes->index;
 
 		inspect_copy_range(&hole->range, &holes->rest);
@@ -1592,7 +1593,7 @@ static void inspect_keep_hole(struct inspect_range *heap, size_t *count, size_t 
 int inspect_region_coalesce(const struct inspect_region_set *set, struct inspect_range *ranges,
 			    size_t max_regions, size_t *count, uint64_t *waste)
 {
-	const struct inspect_region *regions = set->regions;
+	const struct inspect_owned_region *regions = set->regions;
 	struct inspect_range hole;
 	uint64_t all = 0;
 	uint64_t first;

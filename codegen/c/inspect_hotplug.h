@@ -464,8 +464,8 @@ void inspect_port(struct inspect_ported *ported, const char *name,
 
 /* ---- Region sets ------------------------------------------------------------------------------------- */
 
-/** struct inspect_region - a range and whose it is */
-struct inspect_region {
+/** struct inspect_owned_region - a range and whose it is */
+struct inspect_owned_region {
 	struct inspect_range range;
 	void *owner;
 };
@@ -476,7 +476,7 @@ struct inspect_region {
  * Neighbours are never joined, since each was announced by somebody who will take it back.
  */
 struct inspect_region_set {
-	struct inspect_region *regions;
+	struct inspect_owned_region *regions;
 	size_t count;
 	/** @capacity: how many fit in the array */
 	size_t capacity;
@@ -484,7 +484,8 @@ struct inspect_region_set {
 
 /** inspect_region_set_init() - makes a set without regions */
 INSPECT_API
-void inspect_region_set_init(struct inspect_region_set *set, struct inspect_region *regions, size_t capacity);
+void inspect_region_set_init(struct inspect_region_set *set, struct inspect_owned_region *regions,
+			     size_t capacity);
 
 /**
  * inspect_region_insert() - adds a region
@@ -494,7 +495,7 @@ void inspect_region_set_init(struct inspect_region_set *set, struct inspect_regi
  */
 INSPECT_API
 int inspect_region_insert(struct inspect_region_set *set, struct inspect_range range, void *owner,
-			  struct inspect_region *present);
+			  struct inspect_owned_region *present);
 
 /** struct inspect_removed - what was taken out of a set */
 struct inspect_removed {
@@ -517,7 +518,7 @@ int inspect_region_remove(struct inspect_region_set *set, struct inspect_range r
 
 /** inspect_region_find() - the region that an address is in, or NULL */
 INSPECT_API
-const struct inspect_region *inspect_region_find(const struct inspect_region_set *set, uint64_t address);
+const struct inspect_owned_region *inspect_region_find(const struct inspect_region_set *set, uint64_t address);
 
 /**
  * inspect_region_walk() - visits what is in a range, ascending and clipped to it
@@ -534,9 +535,9 @@ int inspect_region_walk(const struct inspect_region_set *set, struct inspect_ran
 struct inspect_hole {
 	struct inspect_range range;
 	/** @below: the nearest region below, wherever it ends, or NULL */
-	const struct inspect_region *below;
+	const struct inspect_owned_region *below;
 	/** @above: the nearest region above, wherever it begins, or NULL */
-	const struct inspect_region *above;
+	const struct inspect_owned_region *above;
 };
 
 /** struct inspect_holes - how far a walk over holes has come; the set must not change meanwhile */

@@ -30,10 +30,8 @@ typedef uint64_t __attribute__((may_alias)) inspect_number;
 #define INSPECT_ROWS_AT (sizeof(struct inspect_header) + INSPECT_SECTIONS * sizeof(struct inspect_section))
 /* How often a row that changes is read again. */
 #define INSPECT_ATTEMPTS 16
-/* How far a text may lie from its place in the index. */
-#define INSPECT_PROBES 8
-/* Bytes of texts for each place in the index. */
-#define INSPECT_INDEX_SHARE 64
+/* Bytes of memory for texts that come with the head of a list. */
+#define INSPECT_HEAD_SHARE 64
 /* Restrictions: whoever may not look must not find them missing. */
 #define INSPECT_GUARDED (INSPECT_SENSITIVE | INSPECT_MMIO)
 
@@ -386,9 +384,9 @@ int inspect_table_init(struct inspect_runtime_table *table, void *memory, size_t
 	table->names = (char *)bytes + names_at;
 	table->capacity = row_count;
 	table->stride = schema->entry_size;
-	table->index_size = (uint32_t)(room / INSPECT_INDEX_SHARE);
-	table->names_size = (uint32_t)room - table->index_size * 4;
-	table->index = (uint32_t *)(void *)(table->names + table->names_size);
+	table->head_count = (uint32_t)((room + INSPECT_HEAD_SHARE - 1) / INSPECT_HEAD_SHARE);
+	table->names_size = (uint32_t)room - table->head_count * 4;
+	table->heads = (uint32_t *)(void *)(table->names + table->names_size);
 	table->linked = 0;
 	inspect_start_hints(table);
 	inspect_fill_header(header, schema);
@@ -477,16 +475,22 @@ static int inspect_open(struct inspect_runtime_table *table, const void *memory,
 	table->capacity = (uint32_t)((size_t)found[0].size / stride);
 	table->stride = stride;
 	table->names_size = (uint32_t)found[1].size;
-	table->index = NULL;
-	table->index_size = 0;
+	table->heads = NULL;
+	table->head_count = 0;
 	names_end = found[1].offset + found[1].size;
-	if ((header->flags & INSPECT_TABLE_RUNTIME) != 0 && (names_end & 3) == 0 && found[1].size != 0) {
-		table->index = (uint32_t *)(void *)(table->names + table->names_size);
-		table->index_size = (total - names_end) / 4 > 0xffffffffu ? 0 : (uint32_t)((total - names_end) / 4);
+	if ((header->flags & INSPECT_TABLE_RUNTIME) != 0 && (found[1].offset & 3) == 0 && (names_end & 3) == 0 &&
+	    found[1].size != 0) {
+		table->heads = (uint32_t *)(void *)(table->names + table->names_size);
+		table->head_count = (total - names_end) / 4 > 0xffffffffu ? 0 : (uint32_t)((total - names_end) / 4);
 	}
 	table->linked = 1;
 	inspect_start_hints(table);
 	return INSPECT_OK;
+}
+
+int inspect_table_open(struct inspect_runtime_table *table, const void *memory, uint64_t size)
+{
+	return memory == NULL || ((uintptr_t)memory & 7) != 0 ? INSPECT_E_MEMORY : inspect_open(table, memory, size);
 }
 
 int inspect_table_attach(struct inspect_runtime_table *table, void *memory, size_t size,
@@ -549,7 +553,39 @@ static bool inspect_is_text(const struct inspect_runtime_table *table, uint32_t 
 	return __atomic_load_n(&table->names[offset + length], __ATOMIC_RELAXED) == 0;
 }
 
-/* Reserves room in the arena, which only grows, and copies a text there. The NUL behind it is there. */
+/* The word before a text: the offset of the next one on its list. NULL where no text can lie. */
+static inspect_word *inspect_text_link(const struct inspect_runtime_table *table, uint32_t offset)
+{
+	if (offset < 4 || offset >= table->names_size || (offset & 3) != 0)
+		return NULL;
+	return (inspect_word *)(void *)(table->names + offset - 4);
+}
+
+/*
+ * The offset of a text on the list from @at on, up to @end; 0 if it is not there. Lists in memory that others
+ * write to are not believed: a link that leads nowhere ends one, and none is longer than the arena.
+ */
+static uint32_t inspect_find_text(const struct inspect_runtime_table *table, uint32_t at, uint32_t end,
+				  const char *text, size_t length)
+{
+	uint32_t steps;
+
+	for (steps = table->names_size / 4; steps != 0 && at != 0 && at != end; steps--) {
+		const inspect_word *link = inspect_text_link(table, at);
+
+		if (link == NULL)
+			return 0;
+		if (inspect_is_text(table, at, text, length))
+			return at;
+		at = __atomic_load_n(link, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+/*
+ * Reserves room in the arena, which only grows, for a link and a text in words of four bytes, and copies the
+ * text there. The zeros behind it are there. Returns its offset, or 0 where it does not fit.
+ */
 static uint32_t inspect_append_text(struct inspect_runtime_table *table, const char *text, size_t length)
 {
 	uint32_t *used = &table->header->arena_used;
@@ -557,54 +593,54 @@ static uint32_t inspect_append_text(struct inspect_runtime_table *table, const c
 	uint32_t start;
 
 	do {
-		start = seen + (seen == 0);
-		if (length >= table->names_size || start >= table->names_size - length)
+		/* The first word is the empty text's. */
+		start = seen == 0 ? 4 : (seen & 3) == 0 ? seen : (seen & ~3u) + 4;
+		if (length >= table->names_size || start > table->names_size ||
+		    (size_t)(table->names_size - start) < (length & ~(size_t)3) + 8)
 			return 0;
-	} while (!__atomic_compare_exchange_n(used, &seen, (uint32_t)(start + length + 1), true, __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
-	inspect_copy_bytes(&table->names[start], text, length);
-	return start;
+	} while (!__atomic_compare_exchange_n(used, &seen, (uint32_t)(start + (length & ~(size_t)3) + 8), true,
+					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	inspect_copy_bytes(&table->names[start + 4], text, length);
+	return start + 4;
 }
 
 /*
- * Finds a text by its hash, or appends it. Two threads that bring the same text at once may both append it;
- * the index then has one of them. Where its places are taken the text is kept without being found again.
+ * Finds a text, or appends it and hangs it in front of the list of its hash. Where somebody else hung the same
+ * one there meanwhile, its offset is taken, and the bytes of ours are lost.
  */
 static int inspect_keep_text(struct inspect_runtime_table *table, const char *text, size_t length,
 			     uint32_t *offset)
 {
-	const uint32_t size = table->index_size;
-	const uint32_t probes = size < INSPECT_PROBES ? size : INSPECT_PROBES;
-	uint32_t place, i;
-	uint32_t own = 0;
+	uint32_t *head;
+	uint32_t first, own;
 
 	*offset = 0;
 	if (length == 0)
 		return INSPECT_OK;
-	/* The hash is spread over the index without a division. */
-	place = (uint32_t)((uint64_t)inspect_hash(0x811c9dc5u, text, length) * size >> 32);
-	for (i = 0; i < probes; i++, place = place + 1 == size ? 0 : place + 1) {
-		uint32_t seen = __atomic_load_n(&table->index[place], __ATOMIC_ACQUIRE);
-
-		if (seen == 0) {
-			if (own == 0)
-				own = inspect_append_text(table, text, length);
-			if (own == 0)
-				return INSPECT_E_NAMES_FULL;
-			*offset = own;
-			if (__atomic_compare_exchange_n(&table->index[place], &seen, own, false, __ATOMIC_RELEASE,
-							__ATOMIC_ACQUIRE))
-				return INSPECT_OK;
-		}
-		if (inspect_is_text(table, seen, text, length)) {
-			*offset = seen;
-			return INSPECT_OK;
-		}
-	}
+	if (table->head_count == 0)
+		return INSPECT_E_NAMES_FULL;
+	/* The hash is spread over the heads without a division. */
+	head = &table->heads[(uint64_t)inspect_hash(0x811c9dc5u, text, length) * table->head_count >> 32];
+	first = __atomic_load_n(head, __ATOMIC_ACQUIRE);
+	*offset = inspect_find_text(table, first, 0, text, length);
+	if (*offset != 0)
+		return INSPECT_OK;
+	own = inspect_append_text(table, text, length);
 	if (own == 0)
-		own = inspect_append_text(table, text, length);
+		return INSPECT_E_NAMES_FULL;
+	for (;;) {
+		uint32_t newer = first;
+
+		__atomic_store_n(inspect_text_link(table, own), first, __ATOMIC_RELAXED);
+		if (__atomic_compare_exchange_n(head, &newer, own, false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE))
+			break;
+		*offset = inspect_find_text(table, newer, first, text, length);
+		if (*offset != 0)
+			return INSPECT_OK;
+		first = newer;
+	}
 	*offset = own;
-	return own == 0 ? INSPECT_E_NAMES_FULL : INSPECT_OK;
+	return INSPECT_OK;
 }
 
 int inspect_intern(struct inspect_runtime_table *table, const char *text, uint32_t *offset)
@@ -1855,6 +1891,30 @@ const char *inspect_error_text(int error)
 		return "the annotation has no end";
 	case INSPECT_E_OBJECTS:
 		return "more loaded objects have tables than are remembered; raise INSPECT_OBJECTS";
+	case INSPECT_E_FAULT:
+		return "memory that was promised cannot be read";
+	case INSPECT_E_ROOM:
+		return "the dump is longer than the place for it; raise it, or lower the consumer's budget";
+	case INSPECT_E_SYSTEM:
+		return "the operating system refused to take the dump";
+	case INSPECT_E_TABLES:
+		return "too many tables do not fit into the workspace; give it more bytes of tables";
+	case INSPECT_E_LARGE:
+		return "the dump is too large for a core of this machine; lower the consumer's budget";
+	case INSPECT_E_ZONE:
+		return "this is no zone; it has to be prepared first";
+	case INSPECT_E_FORMAT:
+		return "the zone is of a byte order or a generation that is not known; prepare it anew";
+	case INSPECT_E_CHECKSUM:
+		return "the checksum of the zone's header is wrong; prepare it anew";
+	case INSPECT_E_SIZES:
+		return "the sizes of the zone contradict each other or the storage";
+	case INSPECT_E_SMALL:
+		return "the storage is too small for so many slots";
+	case INSPECT_E_SEQUENCE:
+		return "the zone is used up and has to be prepared anew";
+	case INSPECT_E_NONE:
+		return "there is no whole dump in the zone";
 	default:
 		return "an error of a later version";
 	}

@@ -25,9 +25,10 @@ fn kernel_headers() -> Vec<PathBuf> {
     found
 }
 
-const OBJECTS: [&str; 9] = [
+const OBJECTS: [&str; 10] = [
     "main",
     "inspect_runtime",
+    "inspect_dump",
     "inspect_hotplug",
     "cached_state.inspect",
     "linux_types.inspect",
@@ -46,6 +47,7 @@ const MAIN: &str = r#"#include <linux/memory.h>
 #include "inspect_hotplug.h"
 #include "cached_state.decode.h"
 #include "firmware.decode.h"
+#include "inspect_dump.h"
 #include "linux_boot.decode.h"
 #include "linux_mm.decode.h"
 #include "linux_printk.decode.h"
@@ -77,10 +79,20 @@ static int sample_callback(struct notifier_block *block, unsigned long action, v
 static struct notifier_block sample_block = { .notifier_call = sample_callback };
 static struct inspect_ported ported;
 
+INSPECT_WORKSPACE(workspace, 16, 4096);
+
+static int drop_all(const void *bytes, size_t size, void *context) { return 0; }
+
 static int __init sample_init(void)
 {
+	static const struct inspect_consumer nobody = { .name = "nobody" };
+	static const struct inspect_dump_request request = { .consumer = &nobody };
+	static const struct inspect_sink sink = { .write = drop_all };
+
 	inspect_port(&ported, "sample", sample_block.notifier_call, &sample_block);
-	return inspect_subscribe(&notifier, &ported.subscriber);
+	if (inspect_subscribe(&notifier, &ported.subscriber) != INSPECT_OK)
+		return -EBUSY;
+	return inspect_dump_elf(&request, &workspace, &sink, NULL);
 }
 
 static void __exit sample_exit(void)

@@ -157,7 +157,7 @@ fn faults_are_noticed() {
             "if (before >> 2 <= after >> 2) {",
         ),
         ("(handle.generation + 1) << 2 | INSPECT_EMPTY", "handle.generation << 2 | INSPECT_EMPTY"),
-        ("if (inspect_is_text(table, seen, text, length)) {", "if (length == 0) {"),
+        ("if (inspect_is_text(table, at, text, length))", "if (text == NULL || length == 0)"),
     ] {
         assert_eq!(text.matches(from).count(), 1, "{from}");
         std::fs::write(workshop.c().join("broken.c"), text.replace(from, to)).expect("a file");

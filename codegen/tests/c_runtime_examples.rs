@@ -129,6 +129,13 @@ fn the_daemon_writes_its_table_in_a_signal_handler() {
     let status = daemon.child.wait().expect("an end");
     assert!(status.code() != Some(9) && !status.success(), "{status}");
     assert_eq!(list(&inspect, &table), with(&["blob[1]"]));
+    // Beside it, what a report may hold: the log and the statistics, and nothing that users said.
+    let core = std::fs::read(folder.path().join("daemon.table.core")).expect("the core");
+    let holds = |text: &[u8]| core.windows(text.len()).any(|window| window == text);
+    assert!(holds(b"stored") && !holds(b"Ada"));
+    let core = inspect_format::elfcore::Core::parse(&core).expect("a core");
+    let loads = core.segments().filter(|segment| segment.kind == inspect_format::elfcore::PT_LOAD);
+    assert_ne!(loads.count(), 0);
 }
 
 #[test]

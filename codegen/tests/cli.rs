@@ -72,6 +72,8 @@ fn every_kind_of_output_is_written_where_it_belongs() {
         "rust/demo_one.rs",
         "c/inspect.h",
         "c/inspect_runtime.c",
+        "c/inspect_dump.h",
+        "c/inspect_dump.c",
         "c/demo_one.inspect.h",
         "c/demo_one.inspect.c",
         "c/demo_one.decode.h",

@@ -3,8 +3,9 @@
  * A cache that tells what it has in memory, while it runs and when it has crashed.
  *
  * Static objects are annotated where they are defined; values are registered when they are stored and
- * withdrawn when they are thrown out. The signal handler writes a copy of the table to a file: the runtime
- * neither allocates nor locks, and open, write and rename may be called in a signal handler.
+ * withdrawn when they are thrown out. The signal handler writes a copy of the table to a file, and after a crash
+ * an ELF core with what a report may hold beside it: the runtime neither allocates nor locks, and open, write and
+ * rename may be called in a signal handler.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "cached_state.inspect.h"
+#include "inspect_dump.h"
 
 #define ITEMS 8
 #define LINES 16
@@ -43,7 +45,11 @@ CACHED_STATE_ANNOTATE_STATS(stats, "worker");
 static struct inspect_runtime_table table;
 static uint64_t memory[INSPECT_TABLE_SIZE(sizeof(struct cached_state_region), ROWS, 512) / 8];
 static uint64_t copy[8192];
-static char path[256], path_beside[260];
+static char path[256], path_beside[260], path_core[261];
+
+/* What a dump takes, set aside before anything goes wrong. */
+INSPECT_WORKSPACE(workspace, ROWS, 16384);
+static struct inspect_process process;
 
 /* ---- The signal handler ---- */
 
@@ -72,7 +78,24 @@ static bool write_table(void)
 	return fsync(file) == 0 && close(file) == 0 && size == 0 && rename(path_beside, path) == 0;
 }
 
-static void on_signal(int number)
+/* What the consumer `report` may see, for a debugger and for `inspect`. */
+static void write_core(int number, const void *context)
+{
+	/* After a crash nothing is followed that the kernel has not looked at. */
+	const struct inspect_dump_request request = {
+		&CACHED_STATE_CONSUMER_REPORT, inspect_posix_memory(), &process, "c-daemon", NULL, 0
+	};
+	struct inspect_file file = { open(path_core, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), 0 };
+	const struct inspect_sink sink = inspect_file_sink(&file);
+
+	inspect_process_fill(&process, number, context);
+	if (file.descriptor >= 0 && inspect_dump_elf(&request, &workspace, &sink, NULL) != INSPECT_OK)
+		unlink(path_core);
+	if (file.descriptor >= 0)
+		close(file.descriptor);
+}
+
+static void on_signal(int number, siginfo_t *info, void *context)
 {
 	static const char done[] = "table written\n";
 	static const char failed[] = "table not written\n";
@@ -82,6 +105,9 @@ static void on_signal(int number)
 				       write(STDOUT_FILENO, failed, sizeof(failed) - 1);
 
 	(void)said;
+	(void)info;
+	if (number != SIGUSR1)
+		write_core(number, context);
 	errno = error;
 	/* The handler was for once: what crashed now crashes for good. */
 	if (number != SIGUSR1)
@@ -93,11 +119,11 @@ static void handle_signals(void)
 	struct sigaction action;
 
 	memset(&action, 0, sizeof(action));
-	action.sa_handler = on_signal;
+	action.sa_sigaction = on_signal;
 	sigfillset(&action.sa_mask);
-	action.sa_flags = SA_RESTART;
+	action.sa_flags = SA_SIGINFO | SA_RESTART;
 	sigaction(SIGUSR1, &action, NULL);
-	action.sa_flags = (int)SA_RESETHAND;
+	action.sa_flags = (int)(SA_SIGINFO | SA_RESETHAND);
 	sigaction(SIGSEGV, &action, NULL);
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGABRT, &action, NULL);
@@ -237,6 +263,7 @@ int main(int argc, char **argv)
 	}
 	snprintf(path, sizeof(path), "%s", argv[1]);
 	snprintf(path_beside, sizeof(path_beside), "%s.new", path);
+	snprintf(path_core, sizeof(path_core), "%s.core", path);
 	result = inspect_table_init(&table, memory, sizeof(memory), &cached_state_inspect_v3, ROWS);
 	if (result == INSPECT_OK)
 		result = inspect_adopt_unpacked(&table, NULL);

@@ -1,4 +1,5 @@
-//! Snapshots: a directory with the tables, what became of their entries, and a file for each run of memory.
+//! Snapshots: a directory with the tables, what became of their entries, and a file for each run of
+//! memory.
 //!
 //! | file | holds |
 //! |---|---|
@@ -7,8 +8,8 @@
 //! | `capture` | what became of each entry: [`capture`](crate::notes::capture) |
 //! | 16 hexadecimal digits | the memory from this address on |
 //!
-//! The manifest is one spelling for one content. Numbers are decimal, addresses have 16 hexadecimal digits in
-//! lower case, runs ascend and do not overlap, and the last line counts them:
+//! The manifest is one spelling for one content. Numbers are decimal, addresses have 16 hexadecimal
+//! digits in lower case, runs ascend and do not overlap, and the last line counts them:
 //!
 //! ```text
 //! inspect snapshot 1

@@ -111,6 +111,12 @@ impl<'m, M: Memory + ?Sized> LiveTable<'m, M> {
         for record in prefix.sections() {
             if let Some(place) = sections.get_mut(record.kind as usize) {
                 let at = offset_address(address, record.offset, header.word_size);
+                let limit = if header.word_size == 4 { u64::from(u32::MAX) } else { u64::MAX };
+                // A section that wraps around would be read for ever.
+                if record.size > 0 && record.size - 1 > limit - at {
+                    let kind = table::ErrorKind::SectionOutside(record.kind);
+                    return Err(WalkError::new(address, WalkErrorKind::Table(kind)));
+                }
                 *place = Place { address: at, size: record.size };
             }
         }
@@ -225,18 +231,16 @@ enum Next {
         address: u64,
         left: u64,
     },
-    /// A run-time table, the `count`-th.
+    /// A run-time table, the `count`-th. `mark` is the address of an earlier one.
     Chain {
         address: u64,
         count: u32,
+        mark: u64,
     },
     End,
 }
 
 impl<'m, M: Memory + ?Sized> Tables<'m, M> {
-    /// More tables than this on a chain are taken for a circle.
-    const CHAIN_MAX: u32 = 1 << 20;
-
     /// The tables of the root at `address`.
     pub fn of_root(memory: &'m M, address: u64) -> Result<Self, WalkError> {
         let mut bytes = [0; Root::SIZE];
@@ -247,7 +251,7 @@ impl<'m, M: Memory + ?Sized> Tables<'m, M> {
         let size = record.compile_end.wrapping_sub(record.compile_table);
         let left = if record.word_size == 4 { size & 0xffff_ffff } else { size };
         let next = match record.compile_table {
-            0 => Next::Chain { address: record.runtime_table, count: 0 },
+            0 => Next::Chain { address: record.runtime_table, count: 0, mark: 0 },
             distance => {
                 let address = offset_address(address, distance, record.word_size);
                 Next::Section { address, left }
@@ -310,19 +314,26 @@ impl<'m, M: Memory + ?Sized> Tables<'m, M> {
     fn table_in_section(&mut self, at: u64, left: u64) -> Result<LiveTable<'m, M>, WalkError> {
         self.next = Next::End;
         let table = LiveTable::at(self.memory, at)?;
-        let total = table.header.total_size.next_multiple_of(abi::TABLE_ALIGN.into());
-        if total > left {
+        let total = table.header.total_size.checked_next_multiple_of(abi::TABLE_ALIGN.into());
+        let Some(total) = total.filter(|total| *total <= left) else {
             let kind = table::ErrorKind::TotalSize(table.header.total_size);
             return Err(WalkError::new(at, WalkErrorKind::Table(kind)));
-        }
+        };
         let address = offset_address(at, total, self.root.record.word_size);
         self.next = Next::Section { address, left: left - total };
         Ok(table)
     }
 
-    fn in_chain(&mut self, address: u64, count: u32) -> Result<LiveTable<'m, M>, WalkError> {
+    /// The table at `address`. The mark moves to it whenever the count has doubled, so that a circle comes
+    /// back to the mark before it has been walked three times.
+    fn in_chain(
+        &mut self,
+        address: u64,
+        count: u32,
+        mark: u64,
+    ) -> Result<LiveTable<'m, M>, WalkError> {
         self.next = Next::End;
-        if count == Self::CHAIN_MAX {
+        if count > 0 && address == mark {
             return Err(WalkError::new(address, WalkErrorKind::Endless));
         }
         let table = LiveTable::at(self.memory, address)?;
@@ -334,7 +345,8 @@ impl<'m, M: Memory + ?Sized> Tables<'m, M> {
         if header.nonce != self.root.record.nonce {
             return Err(WalkError::new(address, WalkErrorKind::Stale));
         }
-        self.next = Next::Chain { address: header.next, count: count + 1 };
+        let mark = if count.is_power_of_two() || count == 0 { address } else { mark };
+        self.next = Next::Chain { address: header.next, count: count.wrapping_add(1), mark };
         Ok(table)
     }
 }
@@ -347,10 +359,12 @@ impl<'m, M: Memory + ?Sized> Iterator for Tables<'m, M> {
             if let Some(found) = self.in_section(address, left) {
                 return Some(found);
             }
-            self.next = Next::Chain { address: self.root.record.runtime_table, count: 0 };
+            self.next = Next::Chain { address: self.root.record.runtime_table, count: 0, mark: 0 };
         }
         match self.next {
-            Next::Chain { address, count } if address != 0 => Some(self.in_chain(address, count)),
+            Next::Chain { address, count, mark } if address != 0 => {
+                Some(self.in_chain(address, count, mark))
+            }
             _ => None,
         }
     }

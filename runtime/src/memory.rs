@@ -23,6 +23,13 @@ impl ThisProcess {
     }
 }
 
+#[cfg(all(feature = "hosted", target_os = "linux"))]
+impl Default for ThisProcess {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 #[cfg(not(all(feature = "hosted", target_os = "linux")))]
 impl ThisProcess {
     /// The address space, as far as it can be read.

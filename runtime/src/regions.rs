@@ -1,9 +1,9 @@
 //! Sets of address ranges: what is there, whose it is, and where the holes are.
 //!
-//! A [`RegionSet`] holds ranges with owners, sorted and without overlap. It knows no address space and reads
-//! no memory; what it is asked for goes back to the caller as ranges. Every range given to it becomes one
-//! region: neighbours are never joined, since each was announced by somebody who will take it back. Where
-//! few ranges are wanted instead, [`RegionSet::coalesce`] makes them, and says what that costs.
+//! A [`RegionSet`] holds ranges with owners, sorted and without overlap. It knows no address space and
+//! reads no memory; what it is asked for goes back to the caller as ranges. Every range given to it becomes
+//! one region: neighbours are never joined, since each was announced by somebody who will take it back.
+//! Where few ranges are wanted instead, [`RegionSet::coalesce`] makes them, and says what that costs.
 
 mod coalesce;
 mod range;
@@ -18,8 +18,8 @@ pub use coalesce::{Coalesced, NoRanges};
 pub use range::{Address, Range, RangeError};
 pub use storage::Storage;
 
-/// Ranges with owners, ascending and without overlap, in a storage `S`; see [`FixedRegionSet`] and, with the
-/// feature `alloc`, `GrowingRegionSet`.
+/// Ranges with owners, ascending and without overlap, in a storage `S`; see [`FixedRegionSet`] and, with
+/// the feature `alloc`, `GrowingRegionSet`.
 #[derive(Clone, Debug)]
 pub struct RegionSet<O, S: Storage<Region<O>>> {
     regions: S,

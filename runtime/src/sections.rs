@@ -1,8 +1,8 @@
 //! Sparse addresses mapped to a dense hardware address space, section by section.
 //!
 //! A device with a memory unit of its own sees memory in an address space of its own: dense, where the
-//! processor's is sparse. A [`SectionMap`] says which address is where, for a [`Space`] that a schema declares.
-//! It knows no device and no memory: who learns that memory comes or goes calls [`Edit::add`] and
+//! processor's is sparse. A [`SectionMap`] says which address is where, for a [`Space`] that a schema
+//! declares. It knows no device and no memory: who learns that memory comes or goes calls [`Edit::add`] and
 //! [`Edit::remove`], and who fills descriptors calls [`SectionMap::translate`], on any thread, in an
 //! interrupt or in a signal handler.
 //!
@@ -36,31 +36,33 @@
 //! ```
 //!
 //! # Memory
-//! What is mapped stands in a hash table of lines, one cache line for each 8 consecutive sections of which any
-//! is mapped, so that memory follows what is there and not how far apart it is, and a translation touches one
-//! line of it. A second array leads back from hardware addresses. Both exist twice: see below.
+//! What is mapped stands in a hash table of lines, one cache line for each 8 consecutive sections
+//! of which any is mapped, so that memory follows what is there and not how far apart it is, and a
+//! translation touches one line of it. A second array leads back from hardware addresses. Both exist twice:
+//! see below.
 //!
 //! # Why readers are safe
-//! There are two sides. Readers look at the live one. The one writer copies it to the other, changes that one
-//! as it likes, and then makes it live by adding one to the number of the generation, whose lowest bit says
-//! which side that is. A reader loads the number, looks, and loads the number again; if it is another one, it
-//! drops what it saw and begins anew.
+//! There are two sides. Readers look at the live one. The one writer copies it to
+//! the other, changes that one as it likes, and then makes it live by adding one to the number of the
+//! generation, whose lowest bit says which side that is. A reader loads the number, looks, and loads the
+//! number again; if it is another one, it drops what it saw and begins anew.
 //!
-//! 1. *There is one writer.* [`SectionMap::writer`] takes a flag and refuses whoever comes second; the flag is
-//!    released by the first and acquired by the next, so that changes follow each other on all threads.
+//! 1. *There is one writer.* [`SectionMap::writer`] takes a flag and refuses whoever comes second; the flag
+//!    is released by the first and acquired by the next, so that changes follow each other on all threads.
 //! 2. *What a reader returns was complete.* The number that it loaded first, with acquire, was stored with
 //!    release after the last store to that side.
-//! 3. *What a reader returns did not change while it looked.* Whoever writes the side again does so after the
-//!    next number was stored and behind a release fence. If a reader has seen any such store, then its acquire
-//!    fence synchronises with that fence, its second load cannot return the older number, and it begins anew.
-//!    With 64 bits the number does not come round; on targets without such atomics, 2^32 changes would have
-//!    to pass during one look.
-//! 4. *A reader may look at half-written memory, and survives it.* Every access is a relaxed atomic, so that
-//!    there is no data race; indices read from memory are checked, loops are bounded by the size of the side,
-//!    and arithmetic on what was read cannot overflow. By 3 the result is dropped.
-//! 5. *No reader looks at memory that was freed.* Without allocation there is none. With it, a side that was
-//!    replaced is freed only where the map is held mutably, so that there is no reader; the size of a side never
-//!    changes and is found through the same pointer, which is stored with release and loaded with acquire.
+//! 3. *What a reader returns did not change while it looked.* Whoever writes the side again does so after
+//!    the next number was stored and behind a release fence. If a reader has seen any such store, then its
+//!    acquire fence synchronises with that fence, its second load cannot return the older number, and it
+//!    begins anew. With 64 bits the number does not come round; on targets without such atomics, 2^32
+//!    changes would have to pass during one look.
+//! 4. *A reader may look at half-written memory, and survives it.* Every access is a relaxed atomic, so
+//!    that there is no data race; indices read from memory are checked, loops are bounded by the size of
+//!    the side, and arithmetic on what was read cannot overflow. By 3 the result is dropped.
+//! 5. *No reader looks at memory that was freed.* Without allocation there is none. With it, a side that
+//!    was replaced is freed only where the map is held mutably, so that there is no reader; the size of a
+//!    side never changes and is found through the same pointer, which is stored with release and loaded
+//!    with acquire.
 //! 6. *A reader gets on.* It waits for nobody; it begins anew only if a change was published meanwhile.
 //!
 //! The generation and its fences are in a file of their own, `sections/flip.rs`, which a model checker runs
@@ -182,8 +184,8 @@ impl GrowingSectionMap {
         Self::with_limit(space, usize::MAX)
     }
 
-    /// A map of a space, in which nothing is mapped, and in which sections of so many groups may be: each group
-    /// is 8 consecutive sections, and takes between 235 and 1056 bytes if any of them is mapped.
+    /// A map of a space, in which nothing is mapped, and in which sections of so many groups may be: each
+    /// group is 8 consecutive sections, and takes between 235 and 1056 bytes if any of them is mapped.
     pub const fn with_limit(space: &'static Space, groups: usize) -> Result<Self, SpaceError> {
         match bounds(space) {
             Ok(bounds) => Ok(Self::with_memory(space, bounds, Growing::new(groups))),
@@ -191,8 +193,8 @@ impl GrowingSectionMap {
         }
     }
 
-    /// Frees what has become too small or too large. What is mapped stays as it is. Without memory for a copy it
-    /// frees less.
+    /// Frees what has become too small or too large. What is mapped stays as it is. Without memory for a
+    /// copy it frees less.
     pub fn shrink(&mut self) {
         self.memory.keep_only(self.flip.live());
         if let Ok(mut writer) = self.writer() {
@@ -235,8 +237,9 @@ impl<M: Memory> SectionMap<M> {
         Some(self.mapping(found, Address(found.section << self.shift | offset & self.offset_mask)))
     }
 
-    /// The regions that the hardware needs, in the order of its addresses. Each is consistent in itself and says
-    /// in which epoch; if all say the same, and [`SectionMap::epoch`] does so afterwards, nothing was lost.
+    /// The regions that the hardware needs, in the order of its addresses. Each is consistent in itself and
+    /// says in which epoch; if all say the same, and [`SectionMap::epoch`] does so afterwards, nothing was
+    /// lost.
     pub fn regions(&self) -> Regions<'_, M> {
         Regions { map: self, next: Some(0) }
     }
@@ -267,8 +270,8 @@ impl<M: Memory> SectionMap<M> {
         self.space
     }
 
-    /// The one who may change the map. While there is another, it is refused: whoever wants to wait has a lock
-    /// for it.
+    /// The one who may change the map. While there is another, it is refused: whoever wants to wait has a
+    /// lock for it.
     pub fn writer(&self) -> Result<Writer<'_, M>, Busy> {
         if self.taken.swap(true, crate::sync::Ordering::Acquire) {
             return Err(Busy);
@@ -291,7 +294,8 @@ impl<M: Memory> SectionMap<M> {
     }
 }
 
-/// The binary logarithm of the bytes of a section, and how many sections fit above the base and can be counted.
+/// The binary logarithm of the bytes of a section, and how many sections fit above the base and can be
+/// counted.
 const fn bounds(space: &Space) -> Result<(u32, u64), SpaceError> {
     let section_size = space.section_size;
     if !section_size.is_power_of_two() {

@@ -13,8 +13,8 @@ pub(crate) use core::sync::atomic::{
 /// 64 bits in relaxed accesses.
 pub(crate) use crate::word::Word as Relaxed64;
 
-/// Counts the changes of something that readers check before and after: as wide as the target has it, since a
-/// reader would be deceived that sleeps while all values pass.
+/// Counts the changes of something that readers check before and after: as wide as the target has it, since
+/// a reader would be deceived that sleeps while all values pass.
 #[cfg(target_has_atomic = "64")]
 pub(crate) type AtomicCount = core::sync::atomic::AtomicU64;
 #[cfg(not(target_has_atomic = "64"))]

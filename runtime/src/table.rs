@@ -54,8 +54,8 @@ use view::Slot;
 
 use crate::sync;
 
-/// A table of at most `N` entries in a static, with `NAMES` bytes of memory for their names: an eighth of
-/// them and less finds names again, so that equal ones are kept once.
+/// A table of at most `N` entries in a static, with `NAMES` bytes of memory for their names. A name that comes
+/// again is kept once; each takes its length rounded up to a multiple of 4, and at most 8 bytes beside it.
 ///
 /// ```ignore
 /// static TABLE: RuntimeTable<s::Region, 16> = RuntimeTable::new();
@@ -133,7 +133,7 @@ pub struct Reclaimed {
 impl<F: EntryFormat, const N: usize, const NAMES: usize> RuntimeTable<F, N, NAMES> {
     const DIVISION: Division = Division {
         row_count: N,
-        text_size: names::text_size(NAMES),
+        text_size: names::arena_size(NAMES),
         // The index of names is the last of what others may look at.
         total_size: offset_of!(Self, names) + NAMES / 8 * 8,
     };
@@ -148,7 +148,7 @@ impl<F: EntryFormat, const N: usize, const NAMES: usize> RuntimeTable<F, N, NAME
         }
         Self {
             head: Head::new(),
-            slots: [const { Slot::EMPTY }; N],
+            slots: [const { Slot::empty() }; N],
             names: NameBytes([const { AtomicU8::new(0) }; NAMES]),
             is_open: AtomicU32::new(0),
             hints: Hints::new(),
@@ -214,8 +214,7 @@ impl<F: EntryFormat, const N: usize, const NAMES: usize> RuntimeTable<F, N, NAME
     /// The table's operations, whether it has been opened or not.
     #[inline(always)]
     pub fn view(&self) -> TableRef<'_, F> {
-        let (bytes, index) = split_names(&self.names.0);
-        let names = Names { used: &self.head.arena_used, bytes, index };
+        let names = names_in(&self.names.0, &self.head.arena_used);
         let (address, hints) = (self.head.address(), &self.hints);
         TableRef { address, slots: &self.slots, names, hints, format: PhantomData }
     }
@@ -257,16 +256,20 @@ impl<F: EntryFormat> TableRef<'_, F> {
     }
 }
 
-/// The bytes that hold texts, and the index behind them.
+/// The names in a table's bytes for them: the arena, and the heads behind it.
 #[inline(always)]
-fn split_names(bytes: &[AtomicU8]) -> (&[AtomicU8], &[AtomicU32]) {
-    let (texts, rest) = bytes.split_at(names::text_size(bytes.len()));
-    let count = names::index_count(bytes.len());
-    // SAFETY: `rest` has room for `count` entries (`text_size`), it begins at a multiple of 4, since the
-    // bytes begin at one of 8 and a multiple of 4 of them are texts, and its bytes are accessed in no other
-    // way. Any four bytes are a number, and atomics may be shared.
-    let index = unsafe { core::slice::from_raw_parts(rest.as_ptr().cast::<AtomicU32>(), count) };
-    (texts, index)
+fn names_in<'a>(bytes: &'a [AtomicU8], used: &'a AtomicU32) -> Names<'a> {
+    let start = bytes.as_ptr().cast::<AtomicU32>();
+    let words = names::arena_size(bytes.len()) / 4;
+    let count = names::head_count(bytes.len());
+    // SAFETY: the bytes begin at a multiple of 8 (`NameBytes`) and are as many as both parts have together at
+    // least (`arena_size`). They are accessed as words of four and in no other way; any four bytes are a number,
+    // and atomics may be shared.
+    let (words, heads) = unsafe {
+        let heads = start.add(words);
+        (core::slice::from_raw_parts(start, words), core::slice::from_raw_parts(heads, count))
+    };
+    Names { used, words, heads }
 }
 
 impl Handle {

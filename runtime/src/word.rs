@@ -5,6 +5,9 @@
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering;
 
+#[cfg(not(target_has_atomic = "64"))]
+use inspect_format::abi::core_properties;
+
 /// One atomic word where the machine has them, otherwise two halves.
 #[derive(Debug)]
 #[repr(C, align(8))]
@@ -58,6 +61,12 @@ impl Word {
         self.store(bits);
     }
 
+    /// Property bits, which change at once here.
+    #[inline]
+    pub(crate) fn load_properties(&self) -> u64 {
+        self.load()
+    }
+
     /// Stores a value if there is none yet, and returns the one that is there then.
     pub(crate) fn settle(&self, value: u64) -> u64 {
         match self.0.compare_exchange(0, value, Ordering::Relaxed, Ordering::Relaxed) {
@@ -105,6 +114,17 @@ impl Word {
             let _ = place.compare_exchange(0, value | 1, Ordering::Relaxed, Ordering::Relaxed);
         }
         self.load()
+    }
+
+    /// Property bits that somebody may be changing. The upper half is looked at before and after the lower
+    /// one, and what restricts counts if either look saw it, so that nobody finds a row freer than it was and
+    /// will be.
+    pub(crate) fn load_properties(&self) -> u64 {
+        const GUARDED: u32 = ((core_properties::SENSITIVE | core_properties::MMIO) >> 32) as u32;
+        let before = self.0[Self::HIGH].load(Ordering::Acquire);
+        let low = self.0[1 - Self::HIGH].load(Ordering::Acquire);
+        let after = self.0[Self::HIGH].load(Ordering::Acquire);
+        u64::from(after | before & GUARDED) << 32 | u64::from(low)
     }
 
     fn half(&self, index: usize) -> u32 {

@@ -1,6 +1,6 @@
-//! The protocol between readers of a section map and a rebuild, in all interleavings that a weak memory allows:
-//! the very file that the runtime compiles, with a model checker's atomics. Each ordering on which it stands
-//! is weakened once, and then the model has to find the fault.
+//! The protocol between readers of a section map and a rebuild, in all interleavings that a weak memory
+//! allows: the very file that the runtime compiles, with a model checker's atomics. Each ordering on which
+//! it stands is weakened once, and then the model has to find the fault.
 
 #![allow(clippy::duplicate_mod, reason = "one file under several sets of orderings")]
 

@@ -1,8 +1,8 @@
 //! Section maps: changes are real, whole and honest, and readers never see half of one.
 //!
-//! Several tests are named after what went wrong in a driver that kept such a map on its own: a stray cancel
-//! counted twice, an addition that failed half-way left its first half, removing a hole changed the map, partial
-//! sections were dropped in silence, and readers ran into a map that was being rebuilt.
+//! Several tests are named after what went wrong in a driver that kept such a map on its own: a stray
+//! cancel counted twice, an addition that failed half-way left its first half, removing a hole changed the
+//! map, partial sections were dropped in silence, and readers ran into a map that was being rebuilt.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -308,7 +308,8 @@ fn a_stable_section_stays_where_it_is() {
     writer.remove(sections(101, 1)).unwrap();
     assert_eq!(map.epoch(), 1);
     assert_eq!(layout(&map), [(100, 0), (102, 2), (0, 3), (1, 4), (2, 5)]);
-    // What comes goes beside its neighbours where that saves a region, otherwise where it fits in one piece.
+    // What comes goes beside its neighbours where that saves a region, otherwise where it fits in one
+    // piece.
     writer.add(sections(3, 1)).unwrap();
     writer.add(sections(50, 2)).unwrap();
     writer.add(sections(101, 1)).unwrap();
@@ -524,9 +525,9 @@ fn is_there(epoch: u64, number: u64) -> bool {
     }
 }
 
-/// A writer goes through states that both sides know by their epochs, each with other sections at other places;
-/// readers check that whatever they are told is what holds in the epoch that they are told. A reader that saw
-/// half of a state, or memory that was freed, would find something else.
+/// A writer goes through states that both sides know by their epochs, each with other sections at other
+/// places; readers check that whatever they are told is what holds in the epoch that they are told. A
+/// reader that saw half of a state, or memory that was freed, would find something else.
 fn readers_and_a_writer<M: Memory + Sync>(map: &SectionMap<M>, changes: u64) {
     map.writer().unwrap().add(block(BLOCKS - 1)).unwrap();
     let (done, looked) = (AtomicBool::new(false), AtomicU64::new(0));

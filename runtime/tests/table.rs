@@ -57,9 +57,9 @@ fn what_does_not_fit_is_an_error_and_leaves_nothing() {
     assert_eq!(none.register(entry(1, 1)), Err(RegisterError::Full));
     assert_eq!(Table::parse(&image(none)).unwrap().row_count(), 0);
 
-    static TABLE: RuntimeTable<Format, 2, 8> = RuntimeTable::new();
+    static TABLE: RuntimeTable<Format, 2, 24> = RuntimeTable::new();
     let table = &TABLE;
-    let full = table.register_as("far too long", entry(1, 1));
+    let full = table.register_as("far too long for it", entry(1, 1));
     assert_eq!(full, Err(RegisterError::NamesFull));
     assert_eq!(table.register_as("a\0b", entry(1, 1)), Err(RegisterError::Name));
     let explicit = Format { core: entry(1, 1).core.id(1 << 31), ..entry(1, 1) };
@@ -67,8 +67,9 @@ fn what_does_not_fit_is_an_error_and_leaves_nothing() {
     assert_eq!(table.register(entry(u64::MAX, 2)), Err(RegisterError::Wraps));
     assert_eq!(table.iter().count(), 0);
     table.register(entry(usize::MAX as u64, 1)).unwrap();
-    table.register_as("1234567", entry(0, 0)).expect_err("seven bytes and two NULs are nine");
-    table.register_as("123456", entry(0, 0)).unwrap();
+    // Of 24 bytes four are a head, four the empty name's, and four a link.
+    table.register_as("123456789abc", entry(0, 0)).expect_err("there is no room for its end");
+    table.register_as("123456789ab", entry(0, 0)).unwrap();
     assert_eq!(table.register(entry(1, 1)), Err(RegisterError::Full));
     assert!(table.copy_to(&mut [0; 100]).is_err());
 }

@@ -7,6 +7,7 @@ mod dump {
     pub(crate) mod support;
 }
 
+use std::cell::RefCell;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 
@@ -66,7 +67,7 @@ fn a_dump_goes_into_reserved_memory_and_comes_back() {
 #[test]
 fn at_every_flush_there_is_a_good_dump() {
     thread_local! {
-        static SEEN: std::cell::RefCell<Vec<Vec<u8>>> = const { std::cell::RefCell::new(Vec::new()) };
+        static SEEN: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
     }
     fn keep(start: *const u8, size: usize) {
         // SAFETY: the storage calls this with its own memory, which nobody writes to meanwhile.

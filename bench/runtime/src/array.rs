@@ -1,6 +1,6 @@
-//! The map of the 2008 driver, from its description: three levels of arrays, each indexed by 13 bits of the number
-//! of a section, an entry of 8 bytes for each section with its hardware address. What is missing is a null
-//! pointer, or an entry that says so. Readers and writers had to keep away from each other.
+//! The map of the 2008 driver, from its description: three levels of arrays, each indexed by 13 bits of the
+//! number of a section, an entry of 8 bytes for each section with its hardware address. What is missing is
+//! a null pointer, or an entry that says so. Readers and writers had to keep away from each other.
 
 const BITS: u32 = 13;
 const ENTRIES: usize = 1 << BITS;

@@ -1,4 +1,5 @@
-//! 100,000 regions in 64 ranges: the least waste, and what joining them in the order of their addresses wastes.
+//! 100,000 regions in 64 ranges: the least waste, and what joining them in the order of their addresses
+//! wastes.
 
 use inspect_runtime::regions::{Address, GrowingRegionSet, Range};
 
@@ -45,8 +46,8 @@ pub fn run() -> bool {
     holds
 }
 
-/// Goes through the regions once and begins a range wherever the hole is larger than the mean of those still to
-/// come would allow: holes above a threshold are left out until no range is left. Returns the waste.
+/// Joins regions in the order of their addresses, and leaves out each hole that is larger than the mean as
+/// long as there are ranges left. Returns the waste.
 fn greedy(set: &GrowingRegionSet<u64>) -> u128 {
     let holes = set
         .regions()

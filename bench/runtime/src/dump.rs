@@ -1,5 +1,5 @@
-//! `dump::elf` of 1 GiB of regions to tmpfs beside `cp` of the same bytes, and beside `write` of them in one
-//! piece, which is what remains of a dump when everything else costs nothing.
+//! `dump::elf` of 1 GiB of regions to tmpfs beside `cp` of the same bytes, and beside `write` of them
+//! in one piece, which is what remains of a dump when everything else costs nothing.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,6 +1,6 @@
-//! Measures the runtime beside its peers. `cargo run --release -- [WORK...]` runs the works that are named, or
-//! all of them, and fails if a bar does not hold. Each work is a module that prints its own tables; `measure`
-//! is what they share.
+//! Measures the runtime beside its peers. `cargo run --release -- [WORK...]` runs the works that are named,
+//! or all of them, and fails if a bar does not hold. Each work is a module that prints its own tables;
+//! `measure` is what they share.
 
 mod array;
 mod coalesce;

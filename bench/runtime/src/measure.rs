@@ -1,5 +1,5 @@
-//! Contestants that do the same work, in turns, so that whatever else the machine does hits them alike: only the
-//! ratios between them are results. Also counts what they allocate.
+//! Contestants that do the same work, in turns, so that whatever else the machine does hits them alike:
+//! only the ratios between them are results. Also counts what they allocate.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
@@ -42,8 +42,8 @@ impl<'a> Contestant<'a> {
     }
 }
 
-/// Lets them run in turns, prints a table, and says whether all bars hold. The times are the medians over the
-/// rounds, and so are the ratios, each taken within a round.
+/// Lets them run in turns, prints a table, and says whether all bars hold. The times are the medians over
+/// the rounds, and so are the ratios, each taken within a round.
 pub fn race(
     title: &str,
     operations: u64,

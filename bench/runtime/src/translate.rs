@@ -1,8 +1,8 @@
 //! Translating random addresses, where 100,000 sections are mapped: dense with holes, and scattered.
 //!
-//! The array tells where an address is, and nothing else; so it is raced by where ours says it is. The maps hold one
-//! range for each run of sections, which is the least that they can do with, and also tell how many bytes are
-//! consecutive, as ours does.
+//! The array tells where an address is, and nothing else; so it is raced by where ours says it is. The maps
+//! hold one range for each run of sections, which is the least that they can do with, and also tell how
+//! many bytes are consecutive, as ours does.
 
 use std::collections::BTreeMap;
 

@@ -6,12 +6,14 @@ static struct inspect_region_set set;
 /* An array that is no larger than it has to be. */
 static void make(size_t capacity)
 {
+	void *array = malloc(capacity * sizeof(*set.regions));
+
 	free(set.regions);
-	inspect_region_set_init(&set, (struct inspect_region *)malloc(capacity * sizeof(*set.regions)), capacity);
+	inspect_region_set_init(&set, (struct inspect_owned_region *)array, capacity);
 	printf("set\n");
 }
 
-static void tell_region(const struct inspect_region *region)
+static void tell_region(const struct inspect_owned_region *region)
 {
 	if (region == NULL)
 		printf(" none");
@@ -22,7 +24,7 @@ static void tell_region(const struct inspect_region *region)
 
 static void insert(const struct script_line *line)
 {
-	struct inspect_region present;
+	struct inspect_owned_region present;
 	const int result =
 		inspect_region_insert(&set, script_range(line), (void *)(uintptr_t)line->number[2], &present);
 

@@ -76,6 +76,7 @@ extern "C" fn handle(signal: c_int, _: *mut libc::siginfo_t, context: *mut c_voi
     // What fails is lost, and the others are still tried: nobody is left to be told.
     let _ = request.elf(&WORKSPACE, &mut FileSink::new(CORE.load(Ordering::Relaxed)));
     write_zone(&request);
+    let request = Request::new(&s::consumer::SNAPSHOT).producer(PRODUCER);
     let _ = request.snapshot(&WORKSPACE, DIRECTORY.load(Ordering::Relaxed), c"snapshot");
     // Back to the instruction that faulted, which now ends the program as it would have.
 }

@@ -29,11 +29,18 @@ static TABLE: RuntimeTable<s::Region, 64> = RuntimeTable::new();
 
 static STATS: s::Stats = s::Stats::ZERO;
 
+/// Two clients. The schema says that a token is sensitive: where connections are dumped, it is not.
+static CONNS: [s::Conn; 2] = [
+    s::Conn { id: 1001, fd: 4, token: *b"token of the first client, 32 by", ..s::Conn::ZERO },
+    s::Conn { id: 1002, fd: 5, token: *b"token of the second client, 32 b", ..s::Conn::ZERO },
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = PathBuf::from(std::env::args().nth(1).ok_or("usage: daemon DIRECTORY")?);
     let mut log = Log::announced("main")?;
     let stats = s::Region::of::<s::class::Stats>(&STATS).name("worker").instance(0);
     TABLE.register(stats)?;
+    TABLE.register(s::Region::of::<s::class::Conns>(&CONNS).name("clients"))?;
     crash::prepare(&directory)?;
     let mut cache = cache::Cache::new(&TABLE);
     log.line("ready");

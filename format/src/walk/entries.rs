@@ -69,7 +69,7 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
     }
 
     fn per_row(&self) -> usize {
-        2 * self.header.entry_size as usize + 4
+        (self.header.entry_size as usize).saturating_mul(2).saturating_add(4)
     }
 
     fn batch(

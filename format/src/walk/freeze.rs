@@ -44,8 +44,8 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
             sum.saturating_add(size.checked_next_multiple_of(8).unwrap_or(u64::MAX))
         });
         let fixed = Header::SIZE + (SECTIONS.len() + 1) * DirectoryRecord::SIZE;
-        let work = self.work_size().next_multiple_of(8);
-        usize::try_from(size).unwrap_or(usize::MAX).saturating_add(fixed + work)
+        let work = self.work_size().checked_next_multiple_of(8).unwrap_or(usize::MAX);
+        usize::try_from(size).unwrap_or(usize::MAX).saturating_add(work).saturating_add(fixed)
     }
 
     /// Writes the table to the start of `out`, which is scratch behind it, and returns the block's size. With
@@ -137,17 +137,20 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
 
     /// The entry with the addresses that its slots hold; a slot that cannot be read stays.
     fn without_slots(&self, mut core: CoreEntry) -> CoreEntry {
-        let slots: [(u8, fn(&mut CoreEntry) -> &mut u64); 2] = [
-            (abi::EXTENT_ADDRESS_SLOT, |core| &mut core.address),
-            (abi::EXTENT_BOUND_SLOT, |core| &mut core.bound),
-        ];
-        for (bit, field) in slots {
-            if core.extent & bit != 0 {
-                let place = *field(&mut core);
-                if let Ok(address) = number(self.memory, place, 8, self.order) {
-                    *field(&mut core) = offset_address(0, address, self.word_size());
-                    core.extent &= !bit;
-                }
+        let read = |place: u64| {
+            let address = number(self.memory, place, 8, self.order).ok()?;
+            Some(offset_address(0, address, self.word_size()))
+        };
+        if core.extent & abi::EXTENT_ADDRESS_SLOT != 0 {
+            if let Some(address) = read(core.address) {
+                core.address = address;
+                core.extent &= !abi::EXTENT_ADDRESS_SLOT;
+            }
+        }
+        if core.extent & abi::EXTENT_BOUND_SLOT != 0 {
+            if let Some(bound) = read(core.bound) {
+                core.bound = bound;
+                core.extent &= !abi::EXTENT_BOUND_SLOT;
             }
         }
         core

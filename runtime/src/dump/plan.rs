@@ -9,11 +9,12 @@
 
 use core::ops::ControlFlow;
 
-use inspect_format::abi::{CoreEntry, EXTENT_MASK, extent, space};
+use inspect_format::abi::{CoreEntry, EXTENT_MASK, core_properties, extent, space};
 use inspect_format::notes::capture::{self, Status};
 use inspect_format::table::{self, Row, Table};
 use inspect_format::walk::{FreezeError, LiveTable, SpanError, WalkErrorKind, span};
 
+use super::fields::Fields;
 use super::probe::readable;
 use super::runs::{Run, Runs};
 use super::{Error, Report, Request, Scratch};
@@ -78,6 +79,12 @@ impl Selected {
         (self.table, self.row)
     }
 
+    /// What there is of it.
+    fn memory(&self) -> Run {
+        let is_taken = self.state == State::Taken;
+        Run::new(self.address, if is_taken { self.readable } else { self.length })
+    }
+
     fn importance(&self) -> (u32, u32, u32) {
         (self.rank, self.table, self.row)
     }
@@ -99,13 +106,16 @@ impl<'w> Plan<'w> {
             entry.spend(&mut purse);
         }
         let taken = selected.iter().filter(|entry| entry.state == State::Taken);
-        let all = taken.map(|entry| Run::new(entry.address, entry.readable));
+        let all = taken.map(Selected::memory);
         let mut runs = Runs::union(scratch.runs, all);
         selected.sort_unstable_by_key(Selected::place);
         rows(tables, &mut |_, table, row| {
             let name = row.name().ok();
             refuse(consumer, table.header().schema, &row.core(), name, Shape::of(table), &mut runs);
         });
+        if consumer.permit & core_properties::SENSITIVE == 0 {
+            refuse_fields(tables, selected, &mut runs);
+        }
         for address in &frozen.left_out[..frozen.left_out_count] {
             refuse_live(consumer, *address, spare, &mut runs)?;
         }
@@ -206,7 +216,6 @@ impl<'w> Plan<'w> {
 }
 
 fn guard(bits: u64) -> &'static str {
-    use inspect_format::abi::core_properties;
     if bits & core_properties::SENSITIVE != 0 { "sensitive" } else { "mmio" }
 }
 
@@ -376,6 +385,31 @@ fn refuse(
         }
         // Nobody can say where it is.
         Err(_) => {}
+    }
+}
+
+/// Cuts sensitive fields out: of entries that are dumped where they lay when their memory was
+/// looked for, of others where it is now.
+fn refuse_fields(tables: &[u8], selected: &[Selected], runs: &mut Runs<'_>) {
+    for (index, (_, table)) in (0_u32..).zip(table::tables(tables).flatten()) {
+        let Some(fields) = Fields::of(&table) else { continue };
+        let shape = Shape::of(&table);
+        for (place, row) in (0_u32..).zip(table.rows()) {
+            let core = row.core();
+            let own = selected.binary_search_by_key(&(index, place), Selected::place);
+            let memory = match own.ok().and_then(|own| selected.get(own)) {
+                Some(entry) => Some(entry.memory()),
+                None if core.space == space::VIRTUAL => {
+                    span(&MEMORY, &core, shape.word_size, shape.order)
+                        .ok()
+                        .map(|span| Run::new(span.address, span.length))
+                }
+                None => None,
+            };
+            if let Some(memory) = memory {
+                fields.find(&core, memory, &mut |run| runs.cut(run));
+            }
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use inspect_format::notes;
 use super::{Error, Output, Request};
 
 const NT_PRSTATUS: u32 = 1;
+#[cfg(target_arch = "x86_64")]
+const NT_FPREGSET: u32 = 2;
 const NT_AUXV: u32 = 6;
 
 /// The auxiliary vector and the registers, as notes hold them.
@@ -15,6 +17,9 @@ pub(super) struct Process {
     auxv_size: usize,
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     status: [u8; layout::SIZE],
+    /// Where the context has them.
+    #[cfg(target_arch = "x86_64")]
+    floats: Option<[u8; layout::FLOATS_SIZE]>,
 }
 
 /// About twice as much as kernels give.
@@ -27,6 +32,8 @@ impl Process {
             auxv_size: 0,
             #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
             status: layout::status(request),
+            #[cfg(target_arch = "x86_64")]
+            floats: layout::floats(request),
         };
         process.auxv_size = read_auxv(&mut process.auxv);
         process
@@ -38,6 +45,10 @@ impl Process {
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         {
             size += note(self.status.len());
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(floats) = &self.floats {
+            size += note(floats.len());
         }
         if self.auxv_size > 0 {
             size += note(self.auxv_size);
@@ -51,6 +62,10 @@ impl Process {
         };
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         note(NT_PRSTATUS, &self.status)?;
+        #[cfg(target_arch = "x86_64")]
+        if let Some(floats) = &self.floats {
+            note(NT_FPREGSET, floats)?;
+        }
         if self.auxv_size > 0 {
             note(NT_AUXV, &self.auxv[..self.auxv_size])?;
         }
@@ -112,6 +127,27 @@ mod layout {
             }
         }
         bytes
+    }
+
+    /// What `fxsave` writes, which is the layout of the note.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) const FLOATS_SIZE: usize = 512;
+
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn floats(request: &Request<'_>) -> Option<[u8; FLOATS_SIZE]> {
+        use crate::memory::ThisProcess;
+        use inspect_format::walk::Memory;
+        if request.context == 0 {
+            return None;
+        }
+        let context = core::ptr::with_exposed_provenance::<libc::ucontext_t>(request.context);
+        // SAFETY: whoever set the context promised that it points to one that is alive
+        // (`Request::context`).
+        let place = unsafe { (*context).uc_mcontext.fpregs };
+        let mut bytes = [0; FLOATS_SIZE];
+        // The kernel leaves the pointer null where it saved none.
+        let read = ThisProcess::known().read(place.addr() as u64, &mut bytes);
+        read.is_ok().then_some(bytes)
     }
 
     #[cfg(target_arch = "x86_64")]

@@ -69,7 +69,8 @@ fn join(below: Range, above: Range) -> Range {
     Range { first: below.first(), last: above.last() }
 }
 
-/// What is left out first: the larger, and of two as large the lower, so that the result is always the same.
+/// What is left out first: the larger, and of two as large the lower, so that the result is always the
+/// same.
 fn rank(hole: Range) -> (u128, Reverse<Range>) {
     (hole.bytes(), Reverse(hole))
 }

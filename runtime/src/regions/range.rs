@@ -1,8 +1,8 @@
 //! Addresses and ranges of them: a leaf.
 //!
-//! An [`Address`] is not a number of bytes: the two never mix without saying so. A [`Range`] holds its first
-//! and its last byte, so that it is never empty, never wraps, and may end with the last byte of a 64-bit
-//! space, where a length or an end after the last byte would need 65 bits.
+//! An [`Address`] is not a number of bytes: the two never mix without saying so. A [`Range`] holds its
+//! first and its last byte, so that it is never empty, never wraps, and may end with the last byte of a
+//! 64-bit space, where a length or an end after the last byte would need 65 bits.
 
 use core::fmt;
 

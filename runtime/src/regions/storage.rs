@@ -1,5 +1,5 @@
-//! Where a [`RegionSet`](super::RegionSet) keeps its regions: a leaf. A slice that may take one element more,
-//! or say that it cannot.
+//! Where a [`RegionSet`](super::RegionSet) keeps its regions: a leaf. A slice that may take one element
+//! more, or say that it cannot.
 
 use arrayvec::ArrayVec;
 

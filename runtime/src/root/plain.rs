@@ -26,7 +26,7 @@ static inspect_root_here: Plain = Plain {
         ]
     },
     compile: [const { Word::new() }; 2],
-    runtime_table: Link::NONE,
+    runtime_table: Link::none(),
     nonce: Word::new(),
     #[cfg(all(target_pointer_width = "32", target_endian = "big"))]
     upper: 0,

@@ -11,8 +11,8 @@ use crate::policy::Partial;
 use crate::regions::{Address, Range};
 use crate::sync::Ordering::Relaxed;
 
-/// Changes of a map that become visible together by [`Edit::commit`], or not at all. Each step is all or nothing
-/// in itself: after one that failed, the edit stands as it was before and may go on.
+/// Changes of a map that become visible together by [`Edit::commit`], or not at all. Each step is all or
+/// nothing in itself: after one that failed, the edit stands as it was before and may go on.
 #[derive(Debug)]
 pub struct Edit<'w, M: Memory> {
     map: &'w SectionMap<M>,
@@ -54,8 +54,8 @@ impl<'w, M: Memory> Edit<'w, M> {
         })
     }
 
-    /// Maps the sections of a range that are not mapped yet. Parts of sections at its ends are refused, left out
-    /// or taken whole, as the space says, and reported.
+    /// Maps the sections of a range that are not mapped yet. Parts of sections at its ends are refused,
+    /// left out or taken whole, as the space says, and reported.
     pub fn add(&mut self, range: Range) -> Result<Change, ChangeError> {
         let inward = self.map.space.partial == Partial::RoundIn;
         let (sections, mut change) = self.round(range, inward)?;
@@ -82,9 +82,9 @@ impl<'w, M: Memory> Edit<'w, M> {
         Ok(change)
     }
 
-    /// Unmaps the sections of a range that are mapped. A section of which only a part is in the range goes as a
-    /// whole, and that is reported: what is left would let the hardware reach memory that is gone. Where
-    /// the space rejects parts of sections, it is refused.
+    /// Unmaps the sections of a range that are mapped. A section of which only a part is in the range goes
+    /// as a whole, and that is reported: what is left would let the hardware reach memory that is gone.
+    /// Where the space rejects parts of sections, it is refused.
     pub fn remove(&mut self, range: Range) -> Result<Change, ChangeError> {
         let (sections, mut change) = self.round(range, false)?;
         let Some(sections) = sections else { return Ok(change) };
@@ -105,8 +105,8 @@ impl<'w, M: Memory> Edit<'w, M> {
         Ok(change)
     }
 
-    /// Makes the changes visible to readers, all at once. Where they would need more regions than the hardware
-    /// takes, nothing changes. Without changes, the epoch stays.
+    /// Makes the changes visible to readers, all at once. Where they would need more regions than the
+    /// hardware takes, nothing changes. Without changes, the epoch stays.
     pub fn commit(self) -> Result<Published, ChangeError> {
         if !self.changed {
             let live = self.map.memory.table(self.map.flip.live()).header;
@@ -193,8 +193,8 @@ impl<'w, M: Memory> Edit<'w, M> {
         Ok((present, fresh))
     }
 
-    /// Sees to it that so many groups fit on the side, if need be on a larger one, and then on one that has room for
-    /// all indices of this one.
+    /// Sees to it that so many groups fit on the side, if need be on a larger one, and then on one that has
+    /// room for all indices of this one.
     fn make_room(&mut self, groups: usize) -> Result<(), ChangeError> {
         let no_memory = |_| ChangeError::OutOfMemory { groups: groups as u64 };
         let table = self.map.memory.make_room(self.side, groups, 0).map_err(no_memory)?;
@@ -222,8 +222,8 @@ impl<'w, M: Memory> Edit<'w, M> {
         line.is_mapped(at).then(|| line.hardware(at))
     }
 
-    /// Maps consecutive sections, none of which is: with hardware indices if they are to stay, otherwise numbering
-    /// will give them some.
+    /// Maps consecutive sections, none of which is: with hardware indices if they are to stay, otherwise
+    /// numbering will give them some.
     fn map_run(&mut self, run: Sections) {
         let (first, last) = run.into_inner();
         let mut section = first;
@@ -271,8 +271,9 @@ impl<'w, M: Memory> Edit<'w, M> {
         removed
     }
 
-    /// Where so many sections go that stay where they are put, and how many of them: all, wherever there is a gap
-    /// that takes them, and then best beside their neighbours, so that the hardware needs no region more.
+    /// Where so many sections go that stay where they are put, and how many of them: all, wherever there is
+    /// a gap that takes them, and then best beside their neighbours, so that the hardware needs no region
+    /// more.
     fn find_room(&mut self, section: u64, count: u32) -> (u32, u32) {
         let below = section.checked_sub(1).and_then(|below| self.hardware_of(below));
         let above = section.checked_add(count.into()).and_then(|above| self.hardware_of(above));

@@ -11,8 +11,9 @@ pub trait Memory: sealed::Sealed {
     /// A side as readers find it.
     #[doc(hidden)]
     fn table(&self, side: usize) -> Table<'_>;
-    /// A side with room for so many groups and for hardware indices below a limit. For the one writer, between `begin` and `publish`, and only for
-    /// the side that `begin` returned. Whether what stood there still does is not said.
+    /// A side with room for so many groups and for hardware indices below a limit. For the one writer,
+    /// between `begin` and `publish`, and only for the side that `begin` returned. Whether what stood there
+    /// still does is not said.
     #[doc(hidden)]
     fn make_room(&self, side: usize, groups: usize, limit: usize) -> Result<Table<'_>, NoRoom>;
     /// More groups than this will never find room.
@@ -28,9 +29,9 @@ pub trait Memory: sealed::Sealed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoRoom;
 
-/// `LINES` lines on each side, without allocation, for use in a `static`. Three lines of four can be in use, and
-/// each of them holds the sections of one group of 8: so 64 lines, which take 11 KiB, are enough for 384
-/// consecutive sections, but for no more than 48 that are far from each other.
+/// `LINES` lines on each side, without allocation, for use in a `static`. Three lines of four can be in
+/// use, and each of them holds the sections of one group of 8: so 64 lines, which take 11 KiB, are enough
+/// for 384 consecutive sections, but for no more than 48 that are far from each other.
 #[derive(Debug)]
 pub struct Fixed<const LINES: usize> {
     sides: [Side<LINES>; 2],
@@ -91,8 +92,8 @@ mod growing {
     use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
     /// Sides that grow with what is mapped. A side that has become too small is replaced by one of at least
-    /// twice the size and kept, since a reader may still look at it, until the map is shrunk or dropped: all
-    /// that were ever replaced are together no larger than the two that are in use.
+    /// twice the size and kept, since a reader may still look at it, until the map is shrunk or dropped:
+    /// all that were ever replaced are together no larger than the two that are in use.
     #[derive(Debug)]
     pub struct Growing {
         sides: [AtomicPtr<Block>; 2],
@@ -170,8 +171,8 @@ mod growing {
         #[inline(always)]
         fn table(&self, side: usize) -> Table<'_> {
             let block = self.sides[side & 1].load(Ordering::Acquire);
-            // SAFETY: a block gets here from `allocate` alone, whose release store comes after it was made, so
-            // that it is seen whole. It is freed by `keep_only` and `drop` alone, which take the map
+            // SAFETY: a block gets here from `allocate` alone, whose release store comes after it was made,
+            // so that it is seen whole. It is freed by `keep_only` and `drop` alone, which take the map
             // mutably, so that it lives as long as `&self`. Everything changes in it through atomics.
             match unsafe { block.as_ref() } {
                 Some(block) => {

@@ -1,10 +1,10 @@
-//! One side of a section map: a hash table of groups of sections, and the way back. Knows numbers of sections
-//! and indices in the hardware's space, no addresses and no policies.
+//! One side of a section map: a hash table of groups of sections, and the way back. Knows numbers of
+//! sections and indices in the hardware's space, no addresses and no policies.
 //!
-//! A [`Line`] fills one cache line with [`GROUP`] consecutive sections, so that a translation is a multiplication
-//! and one line of memory, whatever the distribution. Readers run while a writer scribbles: all accesses are
-//! relaxed atomics, every index read from memory is checked, every loop is bounded by the memory's size, and
-//! no arithmetic on what was read can overflow.
+//! A [`Line`] fills one cache line with [`GROUP`] consecutive sections, so that a translation is a
+//! multiplication and one line of memory, whatever the distribution. Readers run while a writer scribbles:
+//! all accesses are relaxed atomics, every index read from memory is checked, every loop is bounded by the
+//! memory's size, and no arithmetic on what was read can overflow.
 
 use crate::sync::{AtomicU16, AtomicU32, Ordering::Relaxed, Relaxed64};
 
@@ -21,16 +21,19 @@ pub(super) const UNASSIGNED: u32 = u32::MAX;
 const LONG: u16 = u16::MAX;
 /// The last section of a line.
 const LAST: usize = GROUP as usize - 1;
-/// 2^64 divided by the golden ratio: multiples of it are spread evenly, whatever the distance between groups.
+/// 2^64 divided by the golden ratio: multiples of it are spread evenly, whatever the distance between
+/// groups.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// What a group is found by: its number and 1, spread over 64 bits by an odd factor, so that nothing is lost. Never 0.
+/// What a group is found by: its number and 1, spread over 64 bits by an odd factor, so that nothing is
+/// lost. Never 0.
 #[inline(always)]
 const fn key_of(group: u64, factor: u64) -> u64 {
     (group + 1).wrapping_mul(factor)
 }
 
-/// The factor that undoes an odd one. Each step of Newton's doubles the bits that are right, three at first.
+/// The factor that undoes an odd one. Each step of Newton's doubles the bits that are right, three at
+/// first.
 fn inverse_of(factor: u64) -> u64 {
     (0..5).fold(factor, |inverse, _| {
         inverse.wrapping_mul(2_u64.wrapping_sub(factor.wrapping_mul(inverse)))
@@ -42,8 +45,8 @@ pub(super) const fn capacity(lines: usize) -> usize {
     lines / 4 * 3 + lines % 4 * 3 / 4
 }
 
-/// The lines that so many groups have at least, and those that they are given where there are fewer. With half of
-/// them free, few groups are displaced; where there are few lines, being small counts more.
+/// The lines that so many groups have at least, and those that they are given where there are fewer. With
+/// half of them free, few groups are displaced; where there are few lines, being small counts more.
 #[cfg(feature = "alloc")]
 pub(super) const fn lines_for(groups: usize) -> (usize, usize) {
     if groups <= 12 {
@@ -64,8 +67,8 @@ pub(super) struct Line {
     beyond: AtomicU32,
     /// Where each section is, in sections from the base of the hardware's space.
     hardware: [AtomicU32; GROUP as usize],
-    /// How many sections there are from each to the end of its run, [`LONG`] where they are as many or more; 0
-    /// where it is not mapped.
+    /// How many sections there are from each to the end of its run, [`LONG`] where they are as many or
+    /// more; 0 where it is not mapped.
     runs: [AtomicU16; GROUP as usize],
 }
 
@@ -188,8 +191,8 @@ pub struct Table<'m> {
     pub(super) header: &'m Header,
     /// Linear probing from [`home`].
     pub(super) lines: &'m [Line],
-    /// For each hardware index: the number of the line times [`GROUP`], the place in it, and 1; 0 where nothing
-    /// is mapped.
+    /// For each hardware index: the number of the line times [`GROUP`], the place in it, and 1; 0 where
+    /// nothing is mapped.
     pub(super) reverse: &'m [AtomicU32],
 }
 
@@ -281,8 +284,8 @@ impl<'m> Table<'m> {
         if line.key.load() == key { Some(line) } else { find_displaced(lines, home, key) }
     }
 
-    /// The line of a group, which is made if there is none. `None` only if every line has sections of others,
-    /// which whoever keeps to [`capacity`] excludes.
+    /// The line of a group, which is made if there is none. `None` only if every line has sections of
+    /// others, which whoever keeps to [`capacity`] excludes.
     pub(super) fn insert(&self, group: u64) -> Option<&'m Line> {
         let key = self.key_of(group);
         let (below, above) = self.lines.split_at_checked(home(key, self.lines.len()))?;
@@ -290,7 +293,8 @@ impl<'m> Table<'m> {
         for line in above.iter().chain(below) {
             match line.key.load() {
                 present if present == key => return Some(line),
-                // Left behind by a removal in the same change: probing goes on, since the group may come later.
+                // Left behind by a removal in the same change: probing goes on, since the group may come
+                // later.
                 present if line.mapped() == 0 => {
                     vacant = vacant.or(Some(line));
                     if present == 0 {
@@ -342,8 +346,9 @@ impl<'m> Table<'m> {
         }
     }
 
-    /// Finds out what spreads the groups of another side best: one line after the other, as for sections that are
-    /// dense and then share pages and prefetches, or by the golden ratio. The way back, cleared, counts for it.
+    /// Finds out what spreads the groups of another side best: one line after the other, as for sections
+    /// that are dense and then share pages and prefetches, or by the golden ratio. The way back, cleared,
+    /// counts for it.
     fn choose_factor(&self, other: &Table<'_>) {
         let lines = self.lines.len().max(1);
         let displaced = |factor: u64| {
@@ -409,11 +414,12 @@ impl<'m> Table<'m> {
         }
     }
 
-    /// Numbers all sections densely in the order of their addresses, and writes the way back. Returns whether a
-    /// section has moved that had a number.
+    /// Numbers all sections densely in the order of their addresses, and writes the way back. Returns
+    /// whether a section has moved that had a number.
     ///
-    /// The lines are sorted at the end of the way back. It is written from its beginning, and never overtakes
-    /// what is still to be read: each line that is left stands for a place at least, and all sections fit.
+    /// The lines are sorted at the end of the way back. It is written from its beginning, and never
+    /// overtakes what is still to be read: each line that is left stands for a place at least, and all
+    /// sections fit.
     pub(super) fn number(&self) -> bool {
         self.clear_reverse();
         let sorted = self.sort_lines();
@@ -461,8 +467,8 @@ impl<'m> Table<'m> {
         runs
     }
 
-    /// Finds the runs in a line whose last section ends its run, and in the lines below as long as theirs go on.
-    /// Returns how many runs there are in all of them.
+    /// Finds the runs in a line whose last section ends its run, and in the lines below as long as theirs
+    /// go on. Returns how many runs there are in all of them.
     fn link_back_from(&self, mut line: &'m Line) -> u32 {
         let mut runs = line.set_runs(0);
         while let Some(below) = self

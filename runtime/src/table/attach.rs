@@ -3,7 +3,6 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicU8;
 
 use inspect_format::abi::{self, Header, Order, section_kind, table_flags};
 use inspect_format::hash;
@@ -38,8 +37,8 @@ struct Places {
     slot_count: usize,
     names: usize,
     text_size: usize,
-    index: usize,
-    index_count: usize,
+    heads: usize,
+    head_count: usize,
 }
 
 /// Why memory is no table that can be attached to.
@@ -83,7 +82,7 @@ impl<F: EntryFormat> SharedTable<F> {
         let names = (size - rows_end) / 8 * 8;
         let division = Division {
             row_count,
-            text_size: names::text_size(names),
+            text_size: names::arena_size(names),
             total_size: rows_end + names,
         };
         // SAFETY: the memory has `HEAD_SIZE` bytes at least, is aligned to 64 and zeroed, which is a valid
@@ -121,21 +120,21 @@ impl<F: EntryFormat> SharedTable<F> {
     /// The table.
     #[must_use]
     pub fn table(&self) -> TableRef<'_, F> {
-        let Places { slots, slot_count, names, text_size, index, index_count } = self.places;
+        let Places { slots, slot_count, names, text_size, heads, head_count } = self.places;
         // SAFETY: the places lie in the memory and are aligned, `divide` has checked both; zeros and
         // whatever was stored since are valid atomics, which may be shared, and the memory stays.
         unsafe {
             let slots = self.base.add(slots).cast::<Slot<F::Words>>();
-            let texts = self.base.add(names).cast::<AtomicU8>();
-            let index = self.base.add(index).cast::<AtomicU32>();
+            let words = self.base.add(names).cast::<AtomicU32>();
+            let heads = self.base.add(heads).cast::<AtomicU32>();
             let used = self.base.add(Header::ARENA_USED_AT).cast::<AtomicU32>();
             TableRef {
                 address: self.base.addr().get(),
                 slots: core::slice::from_raw_parts(slots.as_ptr(), slot_count),
                 names: Names {
                     used: used.as_ref(),
-                    bytes: core::slice::from_raw_parts(texts.as_ptr(), text_size),
-                    index: core::slice::from_raw_parts(index.as_ptr(), index_count),
+                    words: core::slice::from_raw_parts(words.as_ptr(), text_size / 4),
+                    heads: core::slice::from_raw_parts(heads.as_ptr(), head_count),
                 },
                 hints: &self.hints,
                 format: PhantomData,
@@ -180,16 +179,17 @@ fn divide<F: EntryFormat>(prefix: &Prefix<'_>, memory: NonNull<u8>, size: usize)
     let slot_size = size_of::<Slot<F::Words>>();
     let rows_end = slots.checked_add(rows_size)?;
     let texts_end = names.checked_add(text_size)?;
-    let index = texts_end.checked_next_multiple_of(4)?;
+    let heads = texts_end.checked_next_multiple_of(4)?;
     let is_sound = slots >= first
         && (memory.addr().get() + slots) % 8 == 0
         && rows_size % slot_size == 0
         && rows_size / slot_size < u32::MAX as usize - 2
         && names >= rows_end
+        && (memory.addr().get() + names) % 4 == 0
         && texts_end <= total;
-    let index_count = total.checked_sub(index)? / 4;
+    let head_count = total.checked_sub(heads)? / 4;
     let slot_count = rows_size / slot_size;
-    is_sound.then_some(Places { slots, slot_count, names, text_size, index, index_count })
+    is_sound.then_some(Places { slots, slot_count, names, text_size, heads, head_count })
 }
 
 impl<F: EntryFormat> fmt::Debug for SharedTable<F> {

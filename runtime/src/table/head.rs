@@ -40,11 +40,13 @@ const _: () = {
 };
 
 impl Link {
-    pub(crate) const NONE: Self = Self {
-        address: AtomicUsize::new(0),
-        #[cfg(target_pointer_width = "32")]
-        upper: AtomicU32::new(0),
-    };
+    pub(crate) const fn none() -> Self {
+        Self {
+            address: AtomicUsize::new(0),
+            #[cfg(target_pointer_width = "32")]
+            upper: AtomicU32::new(0),
+        }
+    }
 }
 
 /// How a table's memory is divided.
@@ -66,7 +68,7 @@ impl Head {
             self_address: Word::new(),
             nonce: Word::new(),
             schema: Word::new(),
-            next: Link::NONE,
+            next: Link::none(),
             directory: [const { AtomicU32::new(0) }; DIRECTORY / 4],
             padding: [const { AtomicU32::new(0) }; (HEAD_SIZE - Header::SIZE - DIRECTORY) / 4],
         }

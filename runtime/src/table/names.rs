@@ -1,34 +1,38 @@
-//! The names of a table: an arena that only grows, and an index that finds what is there already.
+//! The names of a table: an arena that only grows, in which every name is found again.
 //!
-//! A name is a NUL-terminated text, known by its offset; offset 0 is the empty one. The arena's zeros are
-//! the terminators: no byte is given out twice. The index is a table of offsets by hash, with a short probe:
-//! a name that finds no place there is appended without being found again, so that names fail for want of
-//! room in the arena only. Loom runs this file as it stands (`tests/loom_table.rs`).
+//! A name is a NUL-terminated text, known by its offset; offset 0 is the empty one. It stands in words of four
+//! bytes, zeros behind it, and in the word before it stands the offset of the next name whose hash leads to
+//! the same *head*: names hang on lists, which only grow at their fronts. So equal names are kept once, whoever
+//! brings them and how often, as long as the arena has room. Loom runs this file as it stands
+//! (`tests/loom_table.rs`).
 
-use super::sync::{AtomicU8, AtomicU32, Ordering, order};
+use super::sync::{AtomicU32, Ordering, order};
 
-/// Arena and index of a table.
+/// Arena and heads of a table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Names<'a> {
+    /// Bytes of the arena that are reserved; 0 stands for those of the empty name.
     pub(super) used: &'a AtomicU32,
-    pub(super) bytes: &'a [AtomicU8],
-    pub(super) index: &'a [AtomicU32],
+    pub(super) words: &'a [AtomicU32],
+    pub(super) heads: &'a [AtomicU32],
 }
 
 /// The arena has no room for a name.
 pub(super) struct NamesFull;
 
-/// Places of the index that a name may stand in.
-const PROBES: usize = 8;
+const WORD: usize = 4;
 
-/// How many of `size` bytes for names hold texts; an index entry for each 64 takes the rest.
-pub(super) const fn text_size(size: usize) -> usize {
-    size / 8 * 8 - index_count(size) * 4
+/// Bytes of memory for names that come with a head: a few names each.
+const HEAD_SHARE: usize = 64;
+
+/// How many of `size` bytes for names are arena; the heads take the rest.
+pub(super) const fn arena_size(size: usize) -> usize {
+    size / 8 * 8 - head_count(size) * WORD
 }
 
-/// How many entries the index in `size` bytes for names has.
-pub(super) const fn index_count(size: usize) -> usize {
-    size / 8 * 8 / 64
+/// How many heads the lists in `size` bytes for names have.
+pub(super) const fn head_count(size: usize) -> usize {
+    (size / 8 * 8).div_ceil(HEAD_SHARE)
 }
 
 impl Names<'_> {
@@ -37,63 +41,91 @@ impl Names<'_> {
         if name.is_empty() {
             return Ok(0);
         }
-        let count = self.index.len();
-        // Spreads the hash over the index without a division.
-        let first = (u64::from(hash) * count as u64 >> 32) as usize;
-        let (behind, before) = self.index.split_at(first);
-        for entry in before.iter().chain(behind).take(PROBES) {
-            match entry.load(order::FIND) {
-                0 => return self.append_at(entry, name),
-                offset if self.holds(offset, name) => return Ok(offset),
-                _ => {}
+        // Spreads the hash over the heads without a division.
+        let head = ((u64::from(hash) * self.heads.len() as u64) >> 32) as usize;
+        let head = self.heads.get(head).ok_or(NamesFull)?;
+        let first = head.load(order::FIND);
+        match self.find(name, first, 0) {
+            Some(offset) => Ok(offset),
+            None => self.append(name, head, first),
+        }
+    }
+
+    /// Hangs a new name in front of `first`. Where somebody else hung the same one there meanwhile, its offset
+    /// is taken, and the bytes of ours are lost.
+    fn append(&self, name: &str, head: &AtomicU32, mut first: u32) -> Result<u32, NamesFull> {
+        let offset = self.write(name)?;
+        let link = self.words.get(offset as usize / WORD - 1).ok_or(NamesFull)?;
+        loop {
+            link.store(first, Ordering::Relaxed);
+            match head.compare_exchange(first, offset, order::NOTE, order::FIND) {
+                Ok(_) => return Ok(offset),
+                Err(newer) => {
+                    if let Some(other) = self.find(name, newer, first) {
+                        return Ok(other);
+                    }
+                    first = newer;
+                }
             }
         }
-        self.append(name)
     }
 
-    /// Appends a name and notes it in the index. Where another thread was faster with the same name, its
-    /// offset is taken, and the bytes of ours are lost.
-    fn append_at(&self, entry: &AtomicU32, name: &str) -> Result<u32, NamesFull> {
-        let offset = self.append(name)?;
-        match entry.compare_exchange(0, offset, order::NOTE, order::FIND) {
-            Err(other) if self.holds(other, name) => Ok(other),
-            _ => Ok(offset),
-        }
-    }
-
-    fn append(&self, name: &str) -> Result<u32, NamesFull> {
-        let size = self.bytes.len();
+    /// Reserves room and writes a name. Nobody is led to it yet.
+    fn write(&self, name: &str) -> Result<u32, NamesFull> {
+        let bytes = name.as_bytes();
+        // A link, the text, and its end.
+        let words = bytes.len() / WORD + 2;
+        let size = self.words.len();
         let take = |used: u32| {
-            let end = (used.max(1) as usize).checked_add(name.len())?.checked_add(1)?;
-            u32::try_from(end).ok().filter(|_| end <= size)
+            let end = (used as usize).div_ceil(WORD).max(1).checked_add(words)?;
+            Some(end).filter(|end| *end <= size).and_then(|end| u32::try_from(end * WORD).ok())
         };
         let used = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
-        let start = used.map_err(|_| NamesFull)?.max(1);
-        for (place, byte) in self.bytes[start as usize..].iter().zip(name.bytes()) {
-            place.store(byte, Ordering::Relaxed);
+        let used = used.map_err(|_| NamesFull)?;
+        let start = (used as usize).div_ceil(WORD).max(1) + 1;
+        for (place, word) in self.words[start..].iter().zip(words_of(bytes)) {
+            place.store(word, Ordering::Relaxed);
         }
-        Ok(start)
+        Ok((start * WORD) as u32)
     }
 
-    /// Whether this name stands at an offset, with its end.
+    /// The place of a name on the list from `at` on, up to `end`. Lists in memory that others write to are not
+    /// believed: a link that leads nowhere ends one, and none is longer than the arena.
     #[inline]
-    fn holds(&self, offset: u32, name: &str) -> bool {
-        let start = offset as usize;
-        let places = start.checked_add(name.len()).and_then(|end| self.bytes.get(start..=end));
-        let Some((end, places)) = places.and_then(<[AtomicU8]>::split_last) else { return false };
-        // Eight bytes at a time are compared without a branch for each.
-        let differs = |places: &[AtomicU8], name: &[u8]| {
-            let both = places.iter().zip(name);
-            both.fold(0, |seen, (place, byte)| seen | (place.load(Ordering::Relaxed) ^ byte))
-        };
-        let (heads, names) = (places.chunks_exact(8), name.as_bytes().chunks_exact(8));
-        let mut seen = end.load(Ordering::Relaxed) | differs(heads.remainder(), names.remainder());
-        for (places, name) in heads.zip(names) {
-            if let (Some(places), Some(name)) = (places.first_chunk::<8>(), name.first_chunk::<8>())
-            {
-                seen |= differs(places, name);
+    fn find(&self, name: &str, mut at: u32, end: u32) -> Option<u32> {
+        for _ in 0..self.words.len() {
+            if at == end || at == 0 {
+                return None;
             }
+            let place = (at as usize).checked_div(WORD)?;
+            let link = self.words.get(place.checked_sub(1)?)?;
+            if self.holds(place, name) {
+                return Some(at);
+            }
+            at = link.load(Ordering::Relaxed);
         }
-        seen == 0
+        None
     }
+
+    /// Whether this name stands at a word, with its end.
+    #[inline]
+    fn holds(&self, place: usize, name: &str) -> bool {
+        let bytes = name.as_bytes();
+        let Some(places) = self.words.get(place..=place + bytes.len() / WORD) else { return false };
+        places
+            .iter()
+            .zip(words_of(bytes))
+            .all(|(place, word)| place.load(Ordering::Relaxed) == word)
+    }
+}
+
+/// A text in words, with at least one zero byte behind it.
+#[inline]
+fn words_of(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
+    let whole = bytes.chunks_exact(WORD);
+    let rest = whole.remainder();
+    let mut last = [0; WORD];
+    last[..rest.len()].copy_from_slice(rest);
+    let whole = whole.map(|chunk| chunk.first_chunk().copied().unwrap_or_default());
+    whole.chain([last]).map(u32::from_ne_bytes)
 }

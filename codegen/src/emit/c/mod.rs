@@ -1,5 +1,5 @@
-//! The C output: `inspect.h`, `inspect_decode.h`, `inspect_runtime.c` and `inspect_hotplug.{h,c}` as
-//! they are, and for each schema a header, a decoder and a source file.
+//! The C output: the files of `codegen/c` as they are, which no schema changes, and for each schema a header, a
+//! decoder and a source file.
 //!
 //! A view holds final names, declarations and numbers; the templates in `templates/c` only loop.
 //! Everything compiles as C99 to C23 and C++17 under `-Wall -Wextra -Wpedantic`, and inside a Linux
@@ -21,12 +21,14 @@ use super::Files;
 use crate::model::Model;
 use crate::model::names::schema_word;
 
-const FIXED: [(&str, &str); 5] = [
+const FIXED: [(&str, &str); 7] = [
     ("c/inspect.h", include_str!("../../../c/inspect.h")),
     ("c/inspect_decode.h", include_str!("../../../c/inspect_decode.h")),
+    ("c/inspect_dump.h", include_str!("../../../c/inspect_dump.h")),
     ("c/inspect_hotplug.h", include_str!("../../../c/inspect_hotplug.h")),
     ("c/inspect_hotplug.c", include_str!("../../../c/inspect_hotplug.c")),
     ("c/inspect_runtime.c", include_str!("../../../c/inspect_runtime.c")),
+    ("c/inspect_dump.c", include_str!("../../../c/inspect_dump.c")),
 ];
 
 /// The files of every emitted schema, and what they share.

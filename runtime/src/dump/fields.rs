@@ -1,0 +1,279 @@
+//! The sensitive fields inside of entries: a struct may be shown but for a password in it.
+//!
+//! Types are those of the table's own section, so that no generated code is needed. Where types
+//! cannot be followed to their end, everything from there on is taken for sensitive. Pointers are
+//! not followed: what they point at is in a dump only through an entry of its own.
+
+use inspect_format::abi::CoreEntry;
+use inspect_format::btf::{Btf, Type};
+use inspect_format::schema::Schema;
+use inspect_format::table::Table;
+
+use super::runs::Run;
+
+const TAG: &str = "inspect:sensitive";
+/// Structs within structs.
+const DEPTH_MAX: u32 = 16;
+/// Steps for one entry: a hostile type must not keep a signal handler busy.
+const STEPS_MAX: u32 = 1 << 16;
+
+/// The types of a table in which some field is sensitive.
+pub(super) struct Fields<'t> {
+    /// None where the section is broken.
+    btf: Option<Btf<'t>>,
+    schema: &'t [u8],
+    word_size: u8,
+}
+
+/// Types that cannot be followed.
+struct Lost;
+
+/// What stands in memory: a type, or one after another of it up to the end.
+#[derive(Clone, Copy)]
+struct Place {
+    type_id: u32,
+    start: u64,
+    /// Where the memory of the entry ends.
+    end: u64,
+    depth: u32,
+    /// It is the entry itself, or an element of it, and not a member.
+    is_whole: bool,
+}
+
+impl<'t> Fields<'t> {
+    /// Those of a table; `None` where no field of its types is sensitive.
+    pub(super) fn of(table: &Table<'t>) -> Option<Self> {
+        let sections = table.sections();
+        let (schema, word_size) = (sections.schema, table.word_size());
+        if sections.types.is_empty() {
+            return None;
+        }
+        let btf = Btf::parse(sections.types).ok();
+        let has_some = btf.is_none_or(|btf| btf.decl_tags().any(|tag| tag.text == TAG));
+        has_some.then_some(Self { btf, schema, word_size })
+    }
+
+    /// Calls `cut` with each run of sensitive bytes in an entry whose memory is `memory`.
+    pub(super) fn find(&self, core: &CoreEntry, memory: Run, cut: &mut dyn FnMut(Run)) {
+        let Some(btf) = self.btf else { return cut(memory) };
+        let type_id = if core.type_ == 0 { self.class_type(core.class) } else { core.type_ };
+        let Run { start, end } = memory;
+        let place = Place { type_id, start, end, depth: 0, is_whole: true };
+        let word_size = self.word_size;
+        let mut walk = Walk { btf, word_size, steps: STEPS_MAX, done: start, cut };
+        if walk.elements(place, None).is_err() {
+            (walk.cut)(Run { start: walk.done, end });
+        }
+    }
+
+    fn class_type(&self, class: u32) -> u32 {
+        let schema = Schema::parse(self.schema).ok();
+        let mut classes = schema.iter().flat_map(|schema| schema.classes.iter()).flatten();
+        classes.find(|found| found.number == class).map_or(0, |found| found.type_id)
+    }
+}
+
+struct Walk<'t, 'c> {
+    btf: Btf<'t>,
+    word_size: u8,
+    steps: u32,
+    /// Elements of the entry that end here have been looked at.
+    done: u64,
+    cut: &'c mut dyn FnMut(Run),
+}
+
+impl<'t> Walk<'t, '_> {
+    /// Elements one behind another: `count` of them, or as many as there is memory for.
+    fn elements(&mut self, place: Place, count: Option<u64>) -> Result<(), Lost> {
+        let Some(ty) = self.resolve(place.type_id)? else { return Ok(()) };
+        let inner = Place { depth: place.depth + 1, ..place };
+        if let Some(array) = ty.array() {
+            let length = u64::from(array.length);
+            // An array of arrays is one long array; one without a length goes on to the end.
+            let all =
+                if length == 0 { None } else { count.map(|count| count.saturating_mul(length)) };
+            return self.elements(Place { type_id: array.element, ..inner }, all);
+        }
+        if !ty.is_composite() || !self.has_sensitive(&ty, place.depth)? {
+            return Ok(());
+        }
+        let size = u64::from(ty.size());
+        // What ends with an array of any length is alone there.
+        let count = if size == 0 || self.is_flexible(&ty) { Some(1) } else { count };
+        let mut start = place.start;
+        let mut left = count.unwrap_or(u64::MAX);
+        while left > 0 && start < place.end {
+            if place.is_whole {
+                self.done = start;
+            }
+            self.composite(&ty, Place { start, is_whole: false, ..inner })?;
+            start = start.saturating_add(size);
+            left -= 1;
+        }
+        Ok(())
+    }
+
+    fn composite(&mut self, ty: &Type<'t>, place: Place) -> Result<(), Lost> {
+        for (index, member) in (0_u32..).zip(ty.members()) {
+            let first = u64::from(member.bit_offset);
+            let start = place.start.saturating_add(first / 8);
+            if start >= place.end {
+                continue;
+            }
+            let inside = Place { type_id: member.type_id, start, ..place };
+            if !self.is_sensitive(ty.id(), index)? {
+                self.elements(inside, Some(1))?;
+                continue;
+            }
+            let size = match member.bit_size {
+                Some(bits) => (first + u64::from(bits)).div_ceil(8) - first / 8,
+                None => match self.btf.size_of(member.type_id, self.word_size) {
+                    Ok(Some(size)) if size > 0 || self.btf.is_absent(member.type_id) => size,
+                    // Of an array without a length nobody knows here where it ends.
+                    _ => u64::MAX,
+                },
+            };
+            (self.cut)(Run { start, end: start.saturating_add(size).min(place.end) });
+        }
+        Ok(())
+    }
+
+    /// Whether some field of the struct, or of what it holds by value, is sensitive.
+    fn has_sensitive(&mut self, ty: &Type<'t>, depth: u32) -> Result<bool, Lost> {
+        if depth > DEPTH_MAX {
+            return Err(Lost);
+        }
+        let id = ty.id();
+        self.step()?;
+        if self.btf.decl_tags().any(|tag| tag.text == TAG && tag.type_id == id) {
+            return Ok(true);
+        }
+        for member in ty.members() {
+            let mut inner = self.resolve(member.type_id)?;
+            while let Some(array) = inner.and_then(|inner| inner.array()) {
+                inner = self.resolve(array.element)?;
+            }
+            let Some(inner) = inner.filter(Type::is_composite) else { continue };
+            if self.has_sensitive(&inner, depth + 1)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_sensitive(&mut self, type_id: u32, member: u32) -> Result<bool, Lost> {
+        self.step()?;
+        let is_own = |tag: &inspect_format::btf::DeclTag<'_>| {
+            tag.text == TAG && tag.type_id == type_id && tag.member.is_none_or(|own| own == member)
+        };
+        Ok(self.btf.decl_tags().any(|tag| is_own(&tag)))
+    }
+
+    fn is_flexible(&self, ty: &Type<'t>) -> bool {
+        let last = ty.members().last();
+        let last = last.and_then(|member| self.btf.resolve(member.type_id).ok().flatten());
+        last.and_then(|last| last.array()).is_some_and(|array| array.length == 0)
+    }
+
+    fn resolve(&mut self, type_id: u32) -> Result<Option<Type<'t>>, Lost> {
+        self.step()?;
+        self.btf.resolve(type_id).map_err(|_| Lost)
+    }
+
+    fn step(&mut self) -> Result<(), Lost> {
+        self.steps = self.steps.checked_sub(1).ok_or(Lost)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use inspect_format::abi::{Order, phase};
+    use inspect_format::btf::{Builder, Member, Word};
+    use inspect_format::table::TableWriter;
+
+    fn member(name: &'static str, type_id: u32, offset: u32) -> Member<'static> {
+        let place = Word::Number(offset * 8);
+        Member { name, type_id: Word::Number(type_id), place }
+    }
+
+    /// `user { u32 id; u32 pin [sensitive] }`, `room { u32 door; user users[2]; }`,
+    /// `note { u32 length; u32 text[] [sensitive]; }`; their ids.
+    fn types(builder: &mut Builder) -> [u32; 3] {
+        let int = builder.int("unsigned int", 4, 0);
+        let [user, room, note] = [builder.reserve(), builder.reserve(), builder.reserve()];
+        let fields = [member("id", int, 0), member("pin", int, 4)];
+        builder.define_composite(user, "user", false, false, Word::Number(8), &fields);
+        builder.tag(TAG, user, Some(1));
+        let two = builder.array(user, Word::Number(2));
+        let name = builder.typedef("users_t", two);
+        let fields = [member("door", int, 0), member("users", name, 4)];
+        builder.define_composite(room, "room", false, false, Word::Number(20), &fields);
+        let any = builder.array(int, Word::Number(0));
+        let fields = [member("length", int, 0), member("text", any, 4)];
+        builder.define_composite(note, "note", false, false, Word::Number(4), &fields);
+        builder.tag(TAG, note, Some(1));
+        [user, room, note]
+    }
+
+    fn found(types: &[u8], type_id: u32, length: u64) -> Vec<(u64, u64)> {
+        let mut writer = TableWriter::new(Order::NATIVE, 8, "x", 1, 64, &[1]).unwrap();
+        writer.types(types);
+        let bytes = writer.finish();
+        let table = Table::parse(&bytes).unwrap();
+        let mut runs = Vec::new();
+        let core = CoreEntry { state: phase::LIVE, type_: type_id, ..CoreEntry::ZERO };
+        if let Some(fields) = Fields::of(&table) {
+            let memory = Run { start: 1000, end: 1000 + length };
+            fields.find(&core, memory, &mut |run| runs.push((run.start - 1000, run.end - 1000)));
+        }
+        runs
+    }
+
+    #[test]
+    fn sensitive_fields_are_found_wherever_they_are() {
+        let mut builder = Builder::new();
+        let [user, room, note] = types(&mut builder);
+        let blob = builder.finish();
+        let bytes = blob.bytes(Order::NATIVE, |_| Some(8), |_| false).expect("all numbers");
+        assert_eq!(found(&bytes, user, 8), [(4, 8)]);
+        assert_eq!(found(&bytes, user, 20), [(4, 8), (12, 16)], "one behind another, to the end");
+        assert_eq!(found(&bytes, user, 7), [(4, 7)]);
+        assert_eq!(found(&bytes, room, 40), [(8, 12), (16, 20), (28, 32), (36, 40)]);
+        assert_eq!(found(&bytes, note, 100), [(4, 100)], "nobody knows where it ends");
+        assert_eq!(found(&bytes, 1, 100), []);
+        assert_eq!(found(&bytes, 0, 100), []);
+        assert_eq!(found(&bytes, 1000, 100), []);
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_taken_for_sensitive() {
+        assert_eq!(found(&[1, 2, 3], 1, 50), [(0, 50)], "the section is broken");
+        let mut builder = Builder::new();
+        let [user, ..] = types(&mut builder);
+        let circle = builder.reserve();
+        let fields = [member("self", circle, 0), member("user", user, 8)];
+        builder.define_composite(circle, "circle", false, false, Word::Number(16), &fields);
+        let blob = builder.finish();
+        let bytes = blob.bytes(Order::NATIVE, |_| Some(8), |_| false).expect("all numbers");
+        let all = found(&bytes, circle, 50);
+        assert!(all.contains(&(0, 50)), "it never ends: {all:?}");
+        // More elements than anybody has patience for.
+        let mut all = found(&bytes, user, 1 << 40);
+        let (start, end) = all.pop().expect("the rest");
+        assert_eq!((start % 8, end, all.first()), (0, 1 << 40, Some(&(4, 8))));
+    }
+
+    #[test]
+    fn types_without_sensitive_fields_cost_nothing() {
+        let mut builder = Builder::new();
+        builder.int("unsigned int", 4, 0);
+        let bytes = builder.finish().bytes(Order::NATIVE, |_| Some(8), |_| false).expect("numbers");
+        let mut writer = TableWriter::new(Order::NATIVE, 8, "x", 1, 64, &[1]).unwrap();
+        writer.types(bytes);
+        let table = writer.finish();
+        assert!(Fields::of(&Table::parse(&table).unwrap()).is_none());
+    }
+}

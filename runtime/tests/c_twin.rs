@@ -1,0 +1,364 @@
+//! The C runtime beside this one, in one process: the same consumers, tables and memory, and the
+//! same verdicts, ranks, budgets and dumps, byte for byte.
+#![cfg(target_os = "linux")]
+
+mod c_twin {
+    pub(crate) mod library;
+}
+
+use std::io::{Read, Seek};
+use std::os::fd::AsRawFd;
+
+use c_twin::library::Twin;
+use inspect_format::abi::{CoreEntry, Order, extent, phase};
+use inspect_format::table::TableWriter;
+use inspect_runtime::consumer::{Denial, Limit, Purse, Verdict};
+use inspect_runtime::dump::{Error, FileSink, Request, Workspace};
+use inspect_runtime::{Budget, Consumer, Rule};
+
+const SCHEMA: &str = "test.dump";
+const OWN: u64 = inspect_format::hash::schema_number(SCHEMA);
+const FOREIGN: u64 = inspect_format::hash::schema_number("test.foreign");
+const SENSITIVE: u64 = 1 << 63;
+const MMIO: u64 = 1 << 60;
+const NAMES: [&str; 6] = ["", "plain", "secret", "caf\u{e9} \u{1f600}", "a name that is long", "x"];
+
+const fn class(class: u32) -> Rule {
+    Rule::Class { schema: OWN, class }
+}
+
+const fn named(class: u32, name: &'static str) -> Rule {
+    Rule::Entry { schema: OWN, class, name: Some(name), instance: None }
+}
+
+const EVERYTHING: Consumer = Consumer {
+    name: "everything",
+    schema: OWN,
+    allow: &[class(1), class(2), class(3), class(4), Rule::Class { schema: FOREIGN, class: 1 }],
+    deny: &[],
+    require: 0,
+    permit: 0,
+    order: &[],
+    budget: Budget { regions: None, name: None, bytes: None },
+};
+
+static CONSUMERS: [Consumer; 5] = [
+    EVERYTHING,
+    Consumer {
+        name: "strict",
+        deny: &[named(1, "secret"), Rule::Properties(4), class(3)],
+        require: 1,
+        order: &[class(2), named(1, "plain"), Rule::Properties(2)],
+        ..EVERYTHING
+    },
+    Consumer {
+        name: "short",
+        deny: &[class(4)],
+        order: &[class(3), class(1)],
+        budget: Budget { regions: Some(4), name: Some(8), bytes: Some(9000) },
+        ..EVERYTHING
+    },
+    Consumer {
+        name: "trusted",
+        deny: &[Rule::Entry { schema: OWN, class: 2, name: None, instance: Some(1) }],
+        permit: SENSITIVE,
+        budget: Budget { regions: None, name: Some(0xffff), bytes: Some(20_000) },
+        ..EVERYTHING
+    },
+    Consumer { name: "nothing", allow: &[], ..EVERYTHING },
+];
+
+/// Numbers by chance, the same in every run.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 20) % limit
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len() as u64) as usize]
+    }
+}
+
+#[test]
+fn verdicts_ranks_and_reasons_agree() {
+    let Some(twin) = Twin::of(&CONSUMERS) else { return };
+    let mut chance = Chance(1);
+    let mut seen = [0; 5];
+    for _ in 0..20_000 {
+        let index = chance.below(CONSUMERS.len() as u64) as usize;
+        let schema = chance.of(&[OWN, OWN, OWN, FOREIGN, 7]);
+        let name = chance.of(&NAMES);
+        let core = CoreEntry {
+            class: chance.below(6) as u32,
+            instance: chance.below(3),
+            properties: properties(&mut chance),
+            ..CoreEntry::ZERO
+        };
+        let found = twin.judge(index, schema, &core, name);
+        let expected = match CONSUMERS[index].judge(schema, &core, name) {
+            Verdict::Allowed { rule } => (0, rule, 0),
+            Verdict::Denied(Denial::Rule { rule }) => (1, rule, 0),
+            Verdict::Denied(Denial::Guarded(bits)) => (2, 0, bits),
+            Verdict::Denied(Denial::Lacks(bits)) => (3, 0, bits),
+            Verdict::Denied(Denial::NotAllowed) => (4, 0, 0),
+        };
+        seen[expected.0 as usize] += 1;
+        let rank = CONSUMERS[index].rank(schema, &core, name);
+        let subject = (CONSUMERS[index].name, schema, core, name);
+        assert_eq!(found, (expected.0, expected.1 as u32, expected.2, rank as u32), "{subject:?}");
+    }
+    assert!(seen.into_iter().all(|count| count > 100), "{seen:?}");
+}
+
+#[test]
+fn budgets_are_spent_alike() {
+    let Some(twin) = Twin::of(&CONSUMERS) else { return };
+    let mut chance = Chance(2);
+    for _ in 0..200 {
+        for (index, consumer) in CONSUMERS.iter().enumerate() {
+            let (mut purse, mut theirs) = (Purse::new(consumer.budget), twin.purse(index));
+            for _ in 0..12 {
+                let name = chance.of(&[0, 8, 9, u64::MAX]);
+                let bytes = chance.of(&[0, 1, 3000, 9000, u64::MAX - 1]);
+                let expected = match purse.spend(name, bytes) {
+                    Ok(()) => 0,
+                    Err(Limit::Regions) => 1,
+                    Err(Limit::Name) => 2,
+                    Err(Limit::Bytes) => 3,
+                };
+                assert_eq!(twin.spend(&mut theirs, name, bytes), expected);
+            }
+        }
+    }
+}
+
+fn properties(chance: &mut Chance) -> u64 {
+    let special = chance.of(&[0, 0, 0, 0, 0, SENSITIVE, MMIO, 1 << 62, SENSITIVE | MMIO]);
+    special | chance.of(&[0, 1, 1, 1, 3, 4, 5])
+}
+
+const PAGE: u64 = 4096;
+const PAGES: u64 = 8;
+
+/// Some pages, of which one cannot be read, and the first holds pointers and counters.
+fn arena() -> u64 {
+    let size = (PAGES * PAGE) as usize;
+    // SAFETY: a new mapping, which nobody else knows and which stays.
+    let start = unsafe {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let start = libc::mmap(std::ptr::null_mut(), size, access, flags, -1, 0);
+        assert_ne!(start, libc::MAP_FAILED);
+        start
+    };
+    let address = start.expose_provenance() as u64;
+    let words = start.cast::<u64>();
+    let value = |index: u64| match index {
+        0 => 0,
+        1..64 => address + PAGE + index * 300,
+        64..128 => index - 64,
+        128..136 => 8,
+        _ => index * 0x0101_0101_0101,
+    };
+    for index in 0..PAGES * PAGE / 8 {
+        // SAFETY: the word lies in the mapping.
+        unsafe { words.add(index as usize).write(value(index)) };
+    }
+    // SAFETY: as above; nobody writes to the page any more.
+    let result = unsafe {
+        libc::mprotect(start.byte_add(6 * PAGE as usize), PAGE as usize, libc::PROT_NONE)
+    };
+    assert_eq!(result, 0);
+    address
+}
+
+/// An entry of any kind, mostly inside the arena.
+fn entry(chance: &mut Chance, arena: u64) -> CoreEntry {
+    let kinds = [0, 0, 0, 0, 0, extent::INDIRECT, extent::COUNTED, extent::ADDRESS_ONLY, 4, 9];
+    let kind = chance.of(&kinds);
+    let mut core = CoreEntry {
+        state: phase::LIVE | (chance.below(3) as u32) << 2,
+        class: chance.below(6) as u32,
+        properties: properties(chance),
+        instance: chance.below(3),
+        space: chance.of(&[0, 0, 0, 0, 0, 0, 0, 0, 1]),
+        extent: kind,
+        length: chance.of(&[0, 1, 8, 23, 24, 255, 256, 300, 5000, 9000, 0xffff, 0x1_0000]),
+        address: arena + PAGE + chance.below(5 * PAGE + 800),
+        ..CoreEntry::ZERO
+    };
+    match kind {
+        extent::INDIRECT | extent::COUNTED => {
+            core.address = arena + 8 * chance.below(64);
+            core.length = chance.below(900);
+            core.bound = arena + 8 * (64 + chance.below(64));
+            core.bound_size = chance.of(&[1, 2, 4, 8, 8, 8, 3]);
+        }
+        extent::RANGE => core.bound = core.address + chance.below(4000),
+        _ => {}
+    }
+    match chance.below(30) {
+        0 => core.address = 16,
+        1 => (core.address, core.length) = (u64::MAX - 100, chance.of(&[50, 200])),
+        2 => {
+            // A slot holds the address.
+            core.address = arena + 8 * (1 + chance.below(63));
+            core.extent |= inspect_format::abi::EXTENT_ADDRESS_SLOT;
+        }
+        3 => core.length = u64::MAX - chance.below(3),
+        _ => {}
+    }
+    core
+}
+
+/// Bytes at the limits of UTF-8, on both sides.
+const ENCODINGS: [&[u8]; 12] = [
+    b"\xed\x9f\xbfx",
+    b"\xed\xa0\x80x",
+    b"\xe0\xa0\x80x",
+    b"\xe0\x9f\xbfx",
+    b"\xf0\x90\x80\x80",
+    b"\xf0\x8f\xbf\xbf",
+    b"\xf4\x8f\xbf\xbf",
+    b"\xf4\x90\x80\x80",
+    b"\xc2\x80xx",
+    b"\xc1\xbfxx",
+    b"xx\xe2\x82",
+    b"\x80xxx",
+];
+
+/// A table of random entries; some of their names are broken.
+fn table(chance: &mut Chance, arena: u64, rows: u64) -> u64 {
+    let schema = chance.of(&[SCHEMA, SCHEMA, "test.foreign"]);
+    let stride = chance.of(&[64, 96]);
+    let mut writer = TableWriter::new(Order::NATIVE, 8, schema, 1, stride, &[1]).unwrap();
+    for _ in 0..rows {
+        let core = entry(chance, arena);
+        let text = chance.of(&NAMES);
+        let mut name = writer.string(text).unwrap();
+        match chance.below(20) {
+            0 => name = 0xffff,
+            1 | 2 => name = writer.string("maybe UTF-8: ~~~~").unwrap(),
+            // In the middle of a character.
+            3 if text.starts_with("caf") => name += 4,
+            _ => {}
+        }
+        writer.row(&CoreEntry { name, ..core }, &[7; 32][..stride as usize - 64]).unwrap();
+    }
+    let mut bytes = writer.finish();
+    if let Some(at) = bytes.windows(4).position(|window| window == b"~~~~") {
+        bytes[at..at + 4].copy_from_slice(chance.of(&ENCODINGS));
+    }
+    let words = bytes.chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_ne_bytes(word)
+    });
+    let words = words.collect::<Vec<u64>>().leak();
+    let address = words.as_ptr().expose_provenance() as u64;
+    if chance.below(4) == 0 && cfg!(target_endian = "little") {
+        make_relative(words, stride as usize / 8, address);
+    }
+    address
+}
+
+/// As a packed table has it: addresses count from the header.
+fn make_relative(words: &mut [u64], stride: usize, address: u64) {
+    const RELATIVE: u64 = 2;
+    words[3] |= RELATIVE;
+    // The first section is that of the rows: its offset and its size.
+    let (start, size) = (words[13] as usize / 8, words[14] as usize / 8);
+    for row in words[start..start + size].chunks_exact_mut(stride) {
+        row[3] = row[3].wrapping_sub(address);
+        let kind = (row[6] >> 48) as u8 & inspect_format::abi::EXTENT_MASK;
+        if kind == extent::COUNTED || kind == extent::RANGE {
+            row[7] = row[7].wrapping_sub(address);
+        }
+    }
+}
+
+/// What is in a file from its start on.
+fn contents(file: &mut std::fs::File) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+fn dump_in_rust(request: &Request<'_>, workspace: u32) -> Result<([u64; 9], Vec<u8>), Error> {
+    let mut file = tempfile::tempfile().expect("a file");
+    let mut sink = FileSink::new(file.as_raw_fd());
+    static LARGE: Workspace<256, { 1 << 20 }> = Workspace::new();
+    static FEW: Workspace<2, { 1 << 20 }> = Workspace::new();
+    static SMALL: Workspace<64, 1000> = Workspace::new();
+    let report = match workspace {
+        0 => request.elf(&LARGE, &mut sink)?,
+        1 => request.elf(&FEW, &mut sink)?,
+        _ => request.elf(&SMALL, &mut sink)?,
+    };
+    let counts = [
+        report.written,
+        report.tables,
+        report.missing,
+        report.captured,
+        report.denied,
+        report.over_budget,
+        report.absent,
+        report.faulted,
+        report.truncated,
+    ];
+    Ok((counts, contents(&mut file)))
+}
+
+#[test]
+fn dumps_are_the_same_bytes() {
+    let Some(twin) = Twin::of(&CONSUMERS) else { return };
+    let mut chance = Chance(3);
+    let arena = arena();
+    let mut totals = [0; 9];
+    let rounds = if std::env::var_os("INSPECT_LONG").is_some() { 5_000 } else { 400 };
+    for round in 0..rounds {
+        let workspace = chance.below(3) as u32;
+        let tables: Vec<u64> = (0..chance.below(4))
+            .map(|index| {
+                let rows = match (workspace, index) {
+                    // Tables that fit into the smallest workspace in both languages, or in neither.
+                    (2, 0) => 2,
+                    (2, _) => 40,
+                    _ => chance.below(30),
+                };
+                table(&mut chance, arena, rows)
+            })
+            .collect();
+        let index = chance.below(CONSUMERS.len() as u64) as usize;
+        let mut request = Request::new(&CONSUMERS[index]).tables(&tables);
+        let producer = if round % 2 == 0 { None } else { Some("a daemon 1.2") };
+        if let Some(producer) = producer {
+            request = request.producer(producer);
+        }
+        let (counts, bytes) = dump_in_rust(&request, workspace).expect("a dump");
+        let mut file = tempfile::tempfile().expect("a file");
+        let memory = chance.below(2) as u32;
+        let found = twin.dump(index, workspace, memory, &tables, producer, file.as_raw_fd());
+        assert_eq!(found, Ok(counts), "round {round}");
+        assert!(contents(&mut file) == bytes, "round {round}: other bytes");
+        totals.iter_mut().zip(counts).for_each(|(total, count)| *total += count);
+    }
+    // Every outcome was met.
+    assert!(totals.into_iter().all(|total| total > 20), "{totals:?}");
+}
+
+/// A sink that fails is the result, with what it had taken.
+#[test]
+fn a_sink_that_fails_is_the_result() {
+    let Some(twin) = Twin::of(&CONSUMERS) else { return };
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    let tables = [table(&mut Chance(4), arena(), 10)];
+    assert_eq!(twin.dump(0, 0, 0, &tables, None, full.as_raw_fd()), Err((-16, 0)));
+    assert_eq!(twin.dump(0, 0, 0, &tables, None, -1), Err((-17, 0)));
+}
