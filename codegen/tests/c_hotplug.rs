@@ -263,13 +263,25 @@ fn faults_of_region_sets_are_noticed() {
     }
 }
 
-#[test]
-fn spaces_are_what_the_schema_says() {
+/// Builds a program in every language mode and runs it; it checks itself.
+fn run_in_every_mode(name: &str) {
     let workshop = Workshop::new();
-    for command in MODES.iter().filter(|command| has(command[0])) {
-        let program = workshop.build(command, "spaces");
+    let sanitized = [&["gcc"], SANITIZED].concat();
+    for command in MODES.iter().chain([&&*sanitized]).filter(|command| has(command[0])) {
+        let program = workshop.build(command, name);
         run(&workshop.c(), &program, &[]).unwrap_or_else(|error| panic!("{error}"));
     }
+}
+
+#[test]
+fn spaces_are_what_the_schema_says() {
+    run_in_every_mode("spaces");
+}
+
+/// A stray cancel, half an addition, the removal of a hole, half a section: what once went wrong in a driver.
+#[test]
+fn a_ported_driver_counts_nothing_twice() {
+    run_in_every_mode("driver");
 }
 
 /// Runs a program of threads as it is, and under each sanitizer.

@@ -126,7 +126,7 @@ impl Subscriber<u64> for Native {
 
 /// Every other node comes from Linux.
 fn subscriber(world: &'static World, node: usize) -> &'static (dyn Subscriber<u64> + Sync) {
-    if node % 2 == 0 {
+    if node.is_multiple_of(2) {
         return Box::leak(Box::new(Native { world, node }));
     }
     let callback = move |action: Action, region: &u64| {
