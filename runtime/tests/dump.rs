@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dump::support::{
     CONSUMER, Dump, SENSITIVE, address_of, class, dump as write, dump_in, entry, table,
+    table_with_a_hole,
 };
 use inspect_format::abi::{CoreEntry, core_properties, extent, space};
 use inspect_runtime::dump::{BufferSink, Error, Request, Sink, SinkError, Workspace};
@@ -247,6 +248,18 @@ fn a_table_without_room_is_missing_and_still_refuses() {
     let tables = [address_of(&garbage), 1 << 40, first];
     let dump = write(&request(&tables)).expect("a dump");
     assert_eq!((dump.report.tables, dump.report.missing), (1, 2));
+}
+
+/// As must one that cannot be copied, since a part of it cannot be read.
+#[test]
+fn a_table_that_cannot_be_copied_still_refuses() {
+    let block = [9_u8; 64];
+    let at = address_of(&block);
+    let broken = table_with_a_hole(&[("x", entry(4, at + 32, 8))]);
+    let tables = [table(&[("block", entry(1, at, 64))]), broken];
+    let dump = write(&request(&tables)).expect("a dump");
+    assert_eq!((dump.report.tables, dump.report.missing), (1, 1));
+    assert_eq!(dump.segments(), [(at, 32), (at + 40, 24)]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use core::ops::ControlFlow;
 use inspect_format::abi::{CoreEntry, EXTENT_MASK, core_properties, extent, space};
 use inspect_format::notes::capture::{self, Status};
 use inspect_format::table::{self, Row, Table};
-use inspect_format::walk::{FreezeError, LiveTable, SpanError, WalkErrorKind, span};
+use inspect_format::walk::{LiveTable, SpanError, WalkErrorKind, span};
 
 use super::fields::Fields;
 use super::probe::readable;
@@ -249,20 +249,19 @@ impl<'w> Frozen<'w> {
     }
 
     fn add(&mut self, table: Option<LiveTable<'_, ThisProcess>>) -> Result<(), Error> {
-        let frozen =
-            table.map(|table| (table.address(), table.freeze(&mut self.bytes[self.used..])));
-        match frozen {
+        if let Some(table) = table {
+            let frozen = table.freeze(&mut self.bytes[self.used..]);
             // What is frozen must be readable, or the counts of the two walks over it would differ.
-            Some((_, Ok(size))) if Table::parse(&self.bytes[self.used..][..size]).is_ok() => {
+            let size = frozen.ok();
+            let size = size.filter(|size| Table::parse(&self.bytes[self.used..][..*size]).is_ok());
+            if let Some(size) = size {
                 self.used += size;
                 return Ok(());
             }
-            Some((address, Err(FreezeError::Full { .. }))) => {
-                let place = self.left_out.get_mut(self.left_out_count);
-                *place.ok_or(Error::TooManyTables)? = address;
-                self.left_out_count += 1;
-            }
-            _ => {}
+            // Whatever the reason is, what its rows refuse is refused.
+            let place = self.left_out.get_mut(self.left_out_count);
+            *place.ok_or(Error::TooManyTables)? = table.address();
+            self.left_out_count += 1;
         }
         self.missing += 1;
         Ok(())

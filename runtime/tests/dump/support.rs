@@ -3,7 +3,9 @@
 use std::io::{Read, Seek};
 use std::os::fd::AsRawFd;
 
-use inspect_format::abi::{CoreEntry, Order, note_kind, phase};
+use inspect_format::abi::{
+    CoreEntry, DirectoryRecord, Header, Order, note_kind, phase, section_kind,
+};
 use inspect_format::elfcore::{Core, PT_LOAD};
 use inspect_format::notes::capture::{Capture, Row};
 use inspect_format::table::{self, TableWriter};
@@ -40,12 +42,31 @@ pub(crate) fn entry(class: u32, address: u64, length: u64) -> CoreEntry {
 
 /// A table in memory that stays.
 pub(crate) fn table(entries: &[(&str, CoreEntry)]) -> u64 {
+    placed(block(entries))
+}
+
+/// The same with a history that lies where nothing is.
+pub(crate) fn table_with_a_hole(entries: &[(&str, CoreEntry)]) -> u64 {
+    let mut bytes = block(entries);
+    let directory = Header::SIZE..bytes.len();
+    let record = bytes[directory]
+        .chunks_exact_mut(DirectoryRecord::SIZE)
+        .find(|record| record[..4] == section_kind::HISTORY.to_ne_bytes());
+    record.expect("a history")[8..16].copy_from_slice(&(1_u64 << 40).to_ne_bytes());
+    bytes[Header::CHECKSUM_AT..][..4].fill(0);
+    placed(bytes)
+}
+
+fn block(entries: &[(&str, CoreEntry)]) -> Vec<u8> {
     let mut writer = TableWriter::new(Order::NATIVE, 8, SCHEMA, 1, 64, &[1]).unwrap();
     for (name, core) in entries {
         let name = writer.string(name).unwrap();
         writer.row(&CoreEntry { name, ..*core }, &[]).unwrap();
     }
-    let bytes = writer.finish();
+    writer.finish()
+}
+
+fn placed(bytes: Vec<u8>) -> u64 {
     // Tables are aligned to 8 bytes.
     let words = bytes.chunks(8).map(|chunk| {
         let mut word = [0; 8];
