@@ -8,9 +8,12 @@ use std::ops::ControlFlow;
 
 use inspect_format::abi::{self, pair_kind};
 use inspect_format::walk::{LiveEntry, Memory};
+use inspect_runtime::__private::FieldWriter;
 use inspect_runtime::memory::ThisProcess;
-use inspect_runtime::registry::{self, Adopted};
-use inspect_runtime::{EntryFormat, RuntimeTable, root};
+use inspect_runtime::registry::{self, AdoptErrorKind, Adopted};
+use inspect_runtime::{
+    ClassInfo, EntryFormat, FieldInfo, Region, RegisterError, RuntimeTable, Sections, root,
+};
 
 use support::{Format, entry};
 
@@ -87,7 +90,47 @@ static ANNOTATION: Pairs<9> = Pairs(UnsafeCell::new([
     pair("inspect:end", pair_kind::END, 0, NULL, ""),
 ]));
 
+/// The entry format of another schema, whose annotation is at fault.
+#[derive(Clone, Copy)]
+struct Other(Format);
+
+impl EntryFormat for Other {
+    const SCHEMA: &'static str = "test.other";
+    const VERSION: u32 = 1;
+    const SIZE: u32 = Format::SIZE;
+    const HISTORY: &'static [u64] = Format::HISTORY;
+    const CLASSES: &'static [ClassInfo] = Format::CLASSES;
+    const FIELDS: &'static [FieldInfo] = Format::FIELDS;
+    type Words = <Format as EntryFormat>::Words;
+
+    fn region(&self) -> &Region {
+        self.0.region()
+    }
+
+    fn write_fields(&self, out: &mut FieldWriter<'_>) -> Result<(), RegisterError> {
+        self.0.write_fields(out)
+    }
+
+    fn sections() -> Sections {
+        Format::sections()
+    }
+}
+
+static OTHER: Descriptor = Descriptor(16, 1, inspect_format::hash::schema_number(Other::SCHEMA));
+
+#[unsafe(link_section = "inspect_table")]
+#[used]
+static FAULTY: Pairs<6> = Pairs(UnsafeCell::new([
+    pair("inspect:begin", pair_kind::BEGIN, 0, (&raw const OTHER).cast(), ""),
+    text("class", "log"),
+    text("file", "log.c"),
+    integer("line", 42),
+    integer("colour", 7),
+    pair("inspect:end", pair_kind::END, 0, NULL, ""),
+]));
+
 static TABLE: RuntimeTable<Format, 8> = RuntimeTable::new();
+static OTHERS: RuntimeTable<Other, 8> = RuntimeTable::new();
 static SECOND: RuntimeTable<Format, 2> = RuntimeTable::new();
 
 /// Every live entry that a stranger would find, with its name.
@@ -111,13 +154,19 @@ fn found() -> Vec<(u64, String, abi::CoreEntry)> {
 #[test]
 fn annotations_and_registrations_are_found_by_a_stranger() {
     // The linker would drop a section that nothing refers to.
-    std::hint::black_box(ANNOTATION.0.get());
+    std::hint::black_box((ANNOTATION.0.get(), FAULTY.0.get()));
     assert_eq!(found(), [], "nothing has been registered");
 
     let adopted = registry::adopt_unpacked(&TABLE).unwrap();
-    assert_eq!(adopted, Adopted { registered: 1, known: 0, foreign: 0 });
+    assert_eq!(adopted, Adopted { registered: 1, known: 0, foreign: 1 });
     let again = registry::adopt_unpacked(&TABLE).unwrap();
-    assert_eq!(again, Adopted { registered: 0, known: 1, foreign: 0 });
+    assert_eq!(again, Adopted { registered: 0, known: 1, foreign: 1 });
+
+    // An annotation that is at fault is an error with its place, and nothing of it is registered.
+    let error = registry::adopt_unpacked(&OTHERS).unwrap_err();
+    assert_eq!((error.file, error.line, error.kind), ("log.c", 42, AdoptErrorKind::Key("colour")));
+    assert_eq!(error.to_string(), "log.c:42: `colour` is neither a key nor a field of the entry");
+    assert_eq!(OTHERS.iter().count(), 0);
 
     let handle = SECOND.register_as("second", entry(0x5000, 16)).unwrap();
     let rows = found();
@@ -150,7 +199,7 @@ fn the_root_is_what_the_format_says() {
     let checked = inspect_format::root::check(&bytes, Some(root::address())).unwrap();
     assert_eq!(usize::from(checked.record.word_size), size_of::<usize>());
     let size = checked.record.compile_end.wrapping_sub(checked.record.compile_table);
-    assert!(size >= 8 + 9 * 128, "the annotation lies in the section: {size}");
+    assert!(size >= 8 + 15 * 128, "the annotations lie in the section: {size}");
     assert_eq!(registry::roots().filter(|root| *root == root::address()).count(), 1);
 }
 

@@ -134,8 +134,13 @@ impl<F: EntryFormat> Parsed<F> {
                     | "address" | "length" | "end" | "count" | "extent" | "space",
                     _,
                 ) => return Err(wrong),
-                (key, _) if F::FIELDS.iter().any(|field| field.name == key) => {}
-                (key, _) => return Err(AdoptErrorKind::Key(key)),
+                (key, value) => {
+                    let field = F::FIELDS.iter().find(|field| field.name == key);
+                    let field = field.ok_or(AdoptErrorKind::Key(key))?;
+                    if !fits(field, &value) {
+                        return Err(wrong);
+                    }
+                }
             }
         }
         Ok(Self { region, name, format: PhantomData })
@@ -158,52 +163,52 @@ impl<F: EntryFormat> Parsed<F> {
         record: &Record<'static>,
     ) -> Result<(), AdoptErrorKind> {
         let name = Name { text: self.name, hashed: self.hashed() };
-        let mut wrong = None;
         let fields = |out: &mut FieldWriter<'_>| {
-            for field in F::FIELDS {
-                let value = record.pairs().flatten().find(|pair| pair.key == field.name);
-                if let Some(pair) = value {
-                    put(out, field, &pair.value)?.unwrap_or_else(|| wrong = Some(pair.key));
+            for pair in record.pairs().flatten() {
+                if let Some(field) = F::FIELDS.iter().find(|field| field.name == pair.key) {
+                    put(out, field, &pair.value)?;
                 }
             }
-            // An error of the table takes nothing from it; a value that does not fit must not either.
-            match wrong {
-                Some(_) => Err(RegisterError::Id),
-                None => Ok(()),
-            }
+            Ok(())
         };
         let registered = table.register_with(name, &self.region, fields);
-        match (wrong, registered) {
-            (Some(key), _) => Err(AdoptErrorKind::Value(key)),
-            (None, registered) => registered.map(drop).map_err(AdoptErrorKind::Register),
-        }
+        registered.map(drop).map_err(AdoptErrorKind::Register)
     }
 }
 
-/// Puts a value into a field; `None` where it does not go there.
+/// Whether a value goes into a field.
+fn fits(field: &FieldInfo, value: &Value<'_>) -> bool {
+    match (field.kind, *value) {
+        (FieldKind::String, Value::Text(_)) => true,
+        (FieldKind::Text, Value::Text(text)) => text.len() <= field.size as usize,
+        (
+            FieldKind::Native | FieldKind::Big | FieldKind::Little,
+            Value::Integer(number) | Value::Address(number, _),
+        ) => {
+            // What is cut off must be the sign alone.
+            let bits = 8 * field.size.min(8);
+            let rest = number.checked_shr(bits).unwrap_or(0);
+            rest == 0 || rest == u64::MAX.checked_shr(bits).unwrap_or(0)
+        }
+        _ => false,
+    }
+}
+
+/// Puts a value into a field that it fits.
 fn put(
     out: &mut FieldWriter<'_>,
     field: &FieldInfo,
     value: &Value<'_>,
-) -> Result<Option<()>, RegisterError> {
+) -> Result<(), RegisterError> {
     let (offset, size) = (field.offset as usize, field.size as usize);
-    match (field.kind, value) {
-        (FieldKind::String, Value::Text(text)) => return out.put_text(offset, text).map(Some),
-        (FieldKind::Text, Value::Text(text)) if text.len() <= size => {
+    match *value {
+        Value::Text(text) if field.kind == FieldKind::String => out.put_text(offset, text)?,
+        Value::Text(text) => {
             for (index, byte) in text.bytes().enumerate() {
                 out.put(offset + index, [byte]);
             }
         }
-        (FieldKind::Native | FieldKind::Big | FieldKind::Little, value) => {
-            let (Value::Integer(number) | Value::Address(number, _)) = *value else {
-                return Ok(None);
-            };
-            // What is cut off must be the sign alone.
-            let bits = 8 * size.min(8) as u32;
-            let rest = number.checked_shr(bits).unwrap_or(0);
-            if rest != 0 && rest != u64::MAX.checked_shr(bits).unwrap_or(0) {
-                return Ok(None);
-            }
+        Value::Integer(number) | Value::Address(number, _) => {
             let is_little = match field.kind {
                 FieldKind::Big => false,
                 FieldKind::Little => true,
@@ -214,9 +219,8 @@ fn put(
                 out.put(offset + at, [byte]);
             }
         }
-        _ => return Ok(None),
     }
-    Ok(Some(()))
+    Ok(())
 }
 
 /// The number of the schema that an annotation belongs to, as its descriptor says: two 32-bit words, then the
