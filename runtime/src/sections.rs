@@ -36,10 +36,12 @@
 //! ```
 //!
 //! # Memory
-//! What is mapped stands in a hash table of lines, one cache line for each 8 consecutive sections
-//! of which any is mapped, so that memory follows what is there and not how far apart it is, and a
-//! translation touches one line of it. A second array leads back from hardware addresses. Both exist twice:
-//! see below.
+//! What is mapped stands in a hash table of lines: 32 bytes for each 64 consecutive sections of which any
+//! is mapped, with a bit for each section, so that memory follows what is there and not how far apart it is.
+//! Counting bits gives a section's number among those that are mapped, which is where the hardware sees it
+//! in a compact space; in a stable space an array leads on from there. Another array leads back from
+//! hardware addresses. Where sections or lines are dense, a map that grows also has a window: a copy that
+//! readers find by place, without hashing. All of this exists twice: see below.
 //!
 //! # Why readers are safe
 //! There are two sides. Readers look at the live one. The one writer copies it to
@@ -74,6 +76,7 @@ mod memory;
 mod outcome;
 mod sort;
 mod table;
+mod window;
 
 use core::fmt;
 
@@ -125,6 +128,8 @@ pub struct SectionMap<M: Memory> {
     offset_mask: u64,
     /// Whether there is a writer.
     taken: crate::sync::AtomicBool,
+    /// Whether sections stay where they are put in the hardware's space.
+    stable: bool,
     /// As many fit in the hardware's space.
     most_sections: u64,
     space: &'static Space,
@@ -185,7 +190,8 @@ impl GrowingSectionMap {
     }
 
     /// A map of a space, in which nothing is mapped, and in which sections of so many groups may be: each
-    /// group is 8 consecutive sections, and takes between 235 and 1056 bytes if any of them is mapped.
+    /// group is 8 consecutive sections of which any is mapped. A group on its own takes less than 1 KiB;
+    /// groups beside each other share most of it: see [`SectionMap::bytes_used`].
     pub const fn with_limit(space: &'static Space, groups: usize) -> Result<Self, SpaceError> {
         match bounds(space) {
             Ok(bounds) => Ok(Self::with_memory(space, bounds, Growing::new(groups))),
@@ -213,6 +219,7 @@ impl<M: Memory> SectionMap<M> {
             shift,
             offset_mask: space.section_size - 1,
             taken: crate::sync::AtomicBool::new(false),
+            stable: space.stable,
             most_sections: most,
             space,
             memory,
@@ -224,8 +231,23 @@ impl<M: Memory> SectionMap<M> {
     #[inline(always)]
     pub fn translate(&self, address: Address) -> Option<Mapping> {
         let section = address.0 >> self.shift;
-        let found = self.flip.read(|side| self.memory.table(side).forward(section))?;
+        if !M::HAS_WINDOW {
+            return Some(self.mapping(self.find(section)?, address));
+        }
+        let (word, epoch) = self.flip.read(|side| self.memory.table(side).in_window(section));
+        let found = match word {
+            0 => return None,
+            window::OUTSIDE => self.find(section)?,
+            word => Found { section, hardware: word as u32, run: word >> 32, epoch },
+        };
         Some(self.mapping(found, address))
+    }
+
+    /// Looks for a section among the lines, or in a window of them. What was seen before does not matter:
+    /// this look is complete in itself. On its own, so that what callers repeat stays small.
+    #[inline(never)]
+    fn find(&self, section: u64) -> Option<Found> {
+        self.flip.read(|side| self.memory.table(side).forward(section, self.stable))
     }
 
     /// Which address the hardware sees at one of its own: the way back. As [`SectionMap::translate`].
@@ -306,7 +328,7 @@ const fn bounds(space: &Space) -> Result<(u32, u64), SpaceError> {
     }
     let shift = section_size.trailing_zeros();
     let last = (u64::MAX - space.base) >> shift;
-    let countable = table::UNASSIGNED as u64 - 1;
+    let countable = table::MOST_SECTIONS;
     Ok((shift, if last < countable { last + 1 } else { countable }))
 }
 

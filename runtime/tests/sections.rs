@@ -377,6 +377,18 @@ fn memory_follows_what_is_mapped_and_not_the_span() {
 }
 
 #[test]
+fn a_group_on_its_own_takes_less_than_a_kibibyte() {
+    for space in [&COMPACT, &STABLE] {
+        let map = GrowingSectionMap::new(space).unwrap();
+        let mut writer = map.writer().unwrap();
+        writer.add(sections(0, 8)).unwrap();
+        writer.add(sections(4, 4)).unwrap();
+        let allocated = map.bytes_used() - size_of_val(&map);
+        assert!(allocated < 1024, "{allocated} bytes");
+    }
+}
+
+#[test]
 fn a_limit_on_growth_holds() {
     let map = GrowingSectionMap::with_limit(&COMPACT, 2).unwrap();
     let mut writer = map.writer().unwrap();
@@ -418,6 +430,8 @@ proptest! {
         budget in prop::option::of(1_u32..6),
         fixed in any::<bool>(),
         far in any::<bool>(),
+        // So far apart that readers find sections by their places, or lines, or neither.
+        distance in prop::sample::select(vec![1_u64, 9, 4000]),
         edits in prop::collection::vec(
             (prop::collection::vec((any::<bool>(), 0_u64..90, 1_u64..30), 1..4), any::<bool>()),
             1..25,
@@ -426,25 +440,29 @@ proptest! {
         let space = Space { stable, max_regions: budget, ..COMPACT };
         let space: &'static Space = Box::leak(Box::new(space));
         // Beyond 2^56 one section more is the end of the space.
-        let origin = if far { (1 << 40) - 119 } else { 0 };
+        let origin = if far { (1 << 40) - 89 * distance - 30 } else { 0 };
         if fixed {
-            run(&FixedSectionMap::<8>::new(space).unwrap(), origin, &edits)?;
+            run(&FixedSectionMap::<8>::new(space).unwrap(), (origin, distance), &edits)?;
         } else {
-            run(&GrowingSectionMap::new(space).unwrap(), origin, &edits)?;
+            run(&GrowingSectionMap::new(space).unwrap(), (origin, distance), &edits)?;
         }
     }
 }
 
 type Edits = [(Vec<(bool, u64, u64)>, bool)];
 
-fn run<M: Memory>(map: &SectionMap<M>, origin: u64, edits: &Edits) -> Result<(), TestCaseError> {
+fn run<M: Memory>(
+    map: &SectionMap<M>,
+    (origin, distance): (u64, u64),
+    edits: &Edits,
+) -> Result<(), TestCaseError> {
     let mut writer = map.writer().unwrap();
     let mut model = Model::default();
     for (steps, commit) in edits {
         let (mut next, mut removed) = (model.clone(), false);
         let mut edit = writer.edit().unwrap();
         for (add, first, count) in steps {
-            let first = origin + first;
+            let first = origin + first * distance;
             let asked = sections(first, *count);
             let there = next.sections.range(first..first + count).count() as u64;
             if *add {
@@ -500,36 +518,57 @@ fn check<M: Memory>(map: &SectionMap<M>, model: &Model) -> Result<(), TestCaseEr
     prop_assert_eq!(&now, &model.sections);
     prop_assert_eq!((map.epoch(), map.region_count()), (model.epoch, model.regions()));
     prop_assert!(map.space().max_regions.is_none_or(|most| map.region_count() <= most));
-    let (first, last) = (now.keys().next(), now.keys().last());
-    for section in first.into_iter().flat_map(|first| *first..=*last.unwrap_or(first)) {
+    // Each section beside one that is mapped, and some beyond all of them.
+    let beside = now.keys().flat_map(|section| section.saturating_sub(70)..=section + 70);
+    for section in beside.filter(|section| *section < 1 << 40) {
         let found = map.translate(Address(section * SECTION));
         prop_assert_eq!(found.is_some(), now.contains_key(&section));
     }
     Ok(())
 }
 
-/// Blocks of sections far from each other that come and go, so that lines move and sides grow.
-const BLOCKS: u64 = 64;
-
-fn block(number: u64) -> Range {
-    sections(number * 4093, 5 + number % 20)
+/// Blocks of sections that come and go, so that lines move and sides grow.
+#[derive(Clone, Copy)]
+struct Blocks {
+    /// From the beginning of one to the beginning of the next.
+    distance: u64,
+    /// Sections that a block has at least; at most it has 24.
+    least: u64,
+    /// Two of three blocks are there, otherwise one of three.
+    often: bool,
 }
 
-/// Whether a block is mapped in an epoch. The lowest comes and goes each time, so that the others move or
-/// something is gone, and each change is an epoch of its own; the highest is always there.
-fn is_there(epoch: u64, number: u64) -> bool {
-    match number {
-        0 => epoch % 2 == 1,
-        number if number == BLOCKS - 1 => true,
-        number => epoch.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(number as u32) % 3 == 1,
+/// Lines are far from each other.
+const FAR: Blocks = Blocks { distance: 4093, least: 5, often: false };
+/// Most lines have sections, but most sections are not there.
+const LOOSE: Blocks = Blocks { distance: 70, least: 5, often: true };
+/// Most sections are there.
+const DENSE: Blocks = Blocks { distance: 25, least: 24, often: true };
+
+const BLOCKS: u64 = 64;
+
+impl Blocks {
+    fn block(self, number: u64) -> Range {
+        sections(number * self.distance, self.least + number % (25 - self.least))
+    }
+
+    /// Whether a block is mapped in an epoch. The lowest comes and goes each time, so that the others move
+    /// or something is gone, and each change is an epoch of its own; the highest is always there.
+    fn is_there(self, epoch: u64, number: u64) -> bool {
+        let random = epoch.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(number as u32);
+        match number {
+            0 => epoch % 2 == 1,
+            number if number == BLOCKS - 1 => true,
+            _ => epoch > 0 && (random % 3 == 1) != self.often,
+        }
     }
 }
 
 /// A writer goes through states that both sides know by their epochs, each with other sections at other
 /// places; readers check that whatever they are told is what holds in the epoch that they are told. A
 /// reader that saw half of a state, or memory that was freed, would find something else.
-fn readers_and_a_writer<M: Memory + Sync>(map: &SectionMap<M>, changes: u64) {
-    map.writer().unwrap().add(block(BLOCKS - 1)).unwrap();
+fn readers_and_a_writer<M: Memory + Sync>(map: &SectionMap<M>, blocks: Blocks, changes: u64) {
+    map.writer().unwrap().add(blocks.block(BLOCKS - 1)).unwrap();
     let (done, looked) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         // Also where an assertion fails: the readers wait for it.
@@ -540,7 +579,7 @@ fn readers_and_a_writer<M: Memory + Sync>(map: &SectionMap<M>, changes: u64) {
                 let (mut random, mut looks) = (seed, 0);
                 while !done.load(Ordering::Relaxed) || looks < 1000 {
                     random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-                    look(map, random);
+                    look(map, blocks, random);
                     looks += 1;
                 }
                 looked.fetch_add(looks, Ordering::Relaxed);
@@ -550,10 +589,10 @@ fn readers_and_a_writer<M: Memory + Sync>(map: &SectionMap<M>, changes: u64) {
         for epoch in 1..=changes {
             let mut edit = writer.edit().unwrap();
             for number in 0..BLOCKS {
-                if is_there(epoch, number) {
-                    edit.add(block(number)).unwrap();
+                if blocks.is_there(epoch, number) {
+                    edit.add(blocks.block(number)).unwrap();
                 } else {
-                    edit.remove(block(number)).unwrap();
+                    edit.remove(blocks.block(number)).unwrap();
                 }
             }
             assert_eq!(edit.commit().unwrap().epoch, epoch);
@@ -572,9 +611,9 @@ impl Drop for Finished<'_> {
 }
 
 /// One look by a reader, both ways.
-fn look<M: Memory>(map: &SectionMap<M>, random: u64) {
+fn look<M: Memory>(map: &SectionMap<M>, blocks: Blocks, random: u64) {
     let number = random >> 40 & (BLOCKS - 1);
-    let range = block(number);
+    let range = blocks.block(number);
     let offset = (random >> 8) % (range.bytes() as u64);
     let before = map.epoch();
     let found = map.translate(Address(range.first().0 + offset));
@@ -582,18 +621,18 @@ fn look<M: Memory>(map: &SectionMap<M>, random: u64) {
     match found {
         Some(found) => {
             assert!((before..=after).contains(&found.epoch));
-            assert!(is_there(found.epoch, number));
-            let below = (0..number).filter(|below| is_there(found.epoch, *below));
-            let below: u64 = below.map(|below| block(below).bytes() as u64).sum();
+            assert!(blocks.is_there(found.epoch, number));
+            let below = (0..number).filter(|below| blocks.is_there(found.epoch, *below));
+            let below: u64 = below.map(|below| blocks.block(below).bytes() as u64).sum();
             assert_eq!(found.hardware.0, (1 << 63) + below + offset);
             assert_eq!(found.bytes, range.bytes() as u64 - offset);
         }
-        None if before == after => assert!(!is_there(before, number)),
+        None if before == after => assert!(!blocks.is_there(before, number)),
         None => {}
     }
     if let Some(found) = map.translate_back(HardwareAddress((1 << 63) + offset)) {
-        let lowest = (0..BLOCKS).find(|number| is_there(found.epoch, *number)).unwrap();
-        let lowest = block(lowest);
+        let lowest = (0..BLOCKS).find(|number| blocks.is_there(found.epoch, *number)).unwrap();
+        let lowest = blocks.block(lowest);
         if offset < lowest.bytes() as u64 {
             assert_eq!(found.address.0, lowest.first().0 + offset);
             assert_eq!(found.bytes, lowest.bytes() as u64 - offset);
@@ -605,13 +644,18 @@ fn look<M: Memory>(map: &SectionMap<M>, random: u64) {
 fn readers_during_a_rebuild_see_no_half_of_it() {
     let long = std::env::var_os("INSPECT_LONG").is_some();
     let map = FixedSectionMap::<256>::new(&COMPACT).unwrap();
-    readers_and_a_writer(&map, if long { 20_000 } else { 1000 });
+    readers_and_a_writer(&map, FAR, if long { 20_000 } else { 1000 });
+    for blocks in [FAR, LOOSE, DENSE] {
+        readers_and_a_writer(&compact(), blocks, if long { 10_000 } else { 500 });
+    }
 }
 
 #[test]
 fn readers_during_growth_see_no_memory_that_is_freed() {
     let long = std::env::var_os("INSPECT_LONG").is_some();
     for _ in 0..if long { 500 } else { 50 } {
-        readers_and_a_writer(&compact(), 10);
+        for blocks in [FAR, LOOSE, DENSE] {
+            readers_and_a_writer(&compact(), blocks, 10);
+        }
     }
 }

@@ -3,9 +3,9 @@
 
 use core::ops::RangeInclusive;
 
-use super::memory::Memory;
+use super::memory::{Memory, NoRoom, Room};
 use super::outcome::{Change, ChangeError, Parts, Published};
-use super::table::{GROUP, Line, Table, UNASSIGNED};
+use super::table::{GROUP, LINE, Line, Table, groups_in};
 use super::{SectionMap, Writer};
 use crate::policy::Partial;
 use crate::regions::{Address, Range};
@@ -20,13 +20,20 @@ pub struct Edit<'w, M: Memory> {
     side: usize,
     table: Table<'w>,
     sections: u64,
-    /// Lines of the table that have sections.
-    groups: usize,
+    /// Groups and lines that have sections.
+    used: Used,
     /// Where a stable assignment looks for room first.
     cursor: u32,
     changed: bool,
     /// Something that was mapped is not, or is elsewhere.
     invalidated: bool,
+}
+
+/// What sections take: groups count where room is promised, and lines are what there has to be.
+#[derive(Clone, Copy, Debug)]
+struct Used {
+    groups: usize,
+    lines: usize,
 }
 
 /// Sections by their numbers; at least one.
@@ -37,21 +44,16 @@ impl<'w, M: Memory> Edit<'w, M> {
         let map = writer.map;
         let live = map.memory.table(map.flip.live());
         let side = map.flip.begin();
-        let groups = live.header.groups.load(Relaxed) as usize;
-        let no_memory = |_| ChangeError::OutOfMemory { groups: groups as u64 };
-        let table = map.memory.make_room(side, groups, live.limit()).map_err(no_memory)?;
-        table.copy_from(&live);
+        let used = Used {
+            groups: live.header.groups.load(Relaxed) as usize,
+            lines: live.header.lines.load(Relaxed) as usize,
+        };
+        let room = Room { lines: used.lines, indices: live.limit(), window: 0, stable: map.stable };
+        let no_memory = |_| ChangeError::OutOfMemory { groups: used.groups as u64 };
+        let table = map.memory.make_room(side, room).map_err(no_memory)?;
+        table.copy_from(&live, map.stable);
         let sections = live.header.sections.load(Relaxed).into();
-        Ok(Edit {
-            map,
-            side,
-            table,
-            sections,
-            groups,
-            cursor: 0,
-            changed: false,
-            invalidated: false,
-        })
+        Ok(Edit { map, side, table, sections, used, cursor: 0, changed: false, invalidated: false })
     }
 
     /// Maps the sections of a range that are not mapped yet. Parts of sections at its ends are refused,
@@ -60,7 +62,7 @@ impl<'w, M: Memory> Edit<'w, M> {
         let inward = self.map.space.partial == Partial::RoundIn;
         let (sections, mut change) = self.round(range, inward)?;
         let Some(sections) = sections else { return Ok(change) };
-        let (present, fresh_groups) = self.room_for(&sections)?;
+        let (present, used) = self.room_for(&sections)?;
         change.unchanged = present;
         change.changed = sections.end() - sections.start() + 1 - present;
         if change.changed == 0 {
@@ -71,13 +73,13 @@ impl<'w, M: Memory> Edit<'w, M> {
             let most = self.map.most_sections;
             return Err(ChangeError::HardwareSpace { sections: total, most });
         }
-        self.make_room(self.groups + fresh_groups)?;
+        self.make_room(used, total)?;
         let mut from = Some(*sections.start());
         while let Some(run) = from.and_then(|from| self.unmapped_run(from..=*sections.end())) {
             from = run.end().checked_add(1);
             self.map_run(run);
         }
-        (self.sections, self.groups) = (total, self.groups + fresh_groups);
+        (self.sections, self.used) = (total, used);
         self.changed = true;
         Ok(change)
     }
@@ -88,10 +90,10 @@ impl<'w, M: Memory> Edit<'w, M> {
     pub fn remove(&mut self, range: Range) -> Result<Change, ChangeError> {
         let (sections, mut change) = self.round(range, false)?;
         let Some(sections) = sections else { return Ok(change) };
-        let groups = groups_of(&sections);
+        let lines = lines_of(&sections);
         let table = self.table;
-        let removed: u64 = if groups.end() - groups.start() < table.lines.len() as u64 {
-            let lines = groups.filter_map(|group| table.find(group));
+        let removed: u64 = if lines.end() - lines.start() < table.lines.len() as u64 {
+            let lines = lines.filter_map(|number| table.find(number));
             lines.map(|line| self.unmap(line, &sections)).sum()
         } else {
             table.lines().map(|line| self.unmap(line, &sections)).sum()
@@ -115,26 +117,48 @@ impl<'w, M: Memory> Edit<'w, M> {
         self.publish()
     }
 
-    pub(super) fn publish(self) -> Result<Published, ChangeError> {
-        let mut invalidated = self.invalidated;
-        if self.map.space.stable {
-            self.table.stamp();
-        } else {
-            invalidated |= self.table.number();
+    pub(super) fn publish(mut self) -> Result<Published, ChangeError> {
+        let stable = self.map.stable;
+        let chosen = || self.table.choose_window(self.sections, stable);
+        let window = M::HAS_WINDOW.then(chosen).flatten();
+        if let Some(window) = window {
+            let (lines, indices) = (self.used.lines, self.sections as usize);
+            // Without memory for a window, readers look at the lines.
+            let _ = self.move_to(Room { lines, indices, window: window.len(), stable });
         }
-        let regions = self.table.link();
+        if stable {
+            self.table.settle();
+        } else {
+            self.table.number();
+        }
+        let regions = self.table.link(stable);
         if let Some(max_regions) = self.map.space.max_regions.filter(|most| *most < regions) {
             return Err(ChangeError::Budget { regions, max_regions });
+        }
+        let invalidated = self.invalidated || self.moved();
+        if let Some(window) = window {
+            self.table.fill_window(window, stable);
         }
         let live = self.map.memory.table(self.map.flip.live()).header;
         let epoch = live.epoch.load() + u64::from(invalidated);
         let header = self.table.header;
         header.epoch.store(epoch);
         header.sections.store(self.sections as u32, Relaxed);
-        header.groups.store(self.groups as u32, Relaxed);
+        header.groups.store(self.used.groups as u32, Relaxed);
+        header.lines.store(self.used.lines as u32, Relaxed);
         header.runs.store(regions, Relaxed);
         self.map.flip.publish();
         Ok(Published { epoch, regions })
+    }
+
+    /// Whether additions moved something: then the last section that the live side has moved furthest.
+    fn moved(&self) -> bool {
+        let live = self.map.memory.table(self.map.flip.live());
+        let last = live.header.sections.load(Relaxed).checked_sub(1);
+        let Some(last) = last.filter(|_| !self.map.stable) else { return false };
+        let before = live.backward(last);
+        let after = before.and_then(|before| self.table.forward(before.section, false));
+        after.is_none_or(|after| after.hardware != last)
     }
 
     /// The whole sections of a range, and what that leaves out or takes too.
@@ -171,35 +195,43 @@ impl<'w, M: Memory> Edit<'w, M> {
         Ok((Some(whole).filter(|whole| !whole.is_empty()), change))
     }
 
-    /// How many of some sections are mapped, and how many groups have none yet, if there is room for all.
-    fn room_for(&self, sections: &Sections) -> Result<(u64, usize), ChangeError> {
-        let capacity = self.map.memory.most_groups();
-        let groups = groups_of(sections);
-        let count = groups.end() - groups.start() + 1;
-        if count > capacity as u64 {
-            return Err(ChangeError::Full { groups: count, capacity: capacity as u64 });
-        }
-        let (mut present, mut fresh) = (0, 0);
-        for group in groups {
-            let mapped = self.table.find(group).map_or(0, Line::mapped);
-            present += u64::from((mapped & places_of(sections, group)).count_ones());
-            fresh += usize::from(mapped == 0);
-        }
-        let groups = self.groups + fresh;
+    /// How many of some sections are mapped, and what will be in use with all of them, if there is room.
+    fn room_for(&self, sections: &Sections) -> Result<(u64, Used), ChangeError> {
+        let capacity = self.map.memory.most_groups() as u64;
+        let groups = sections.end() / GROUP - sections.start() / GROUP + 1;
         if groups > capacity {
-            let capacity = capacity as u64;
-            return Err(ChangeError::Full { groups: groups as u64, capacity });
+            return Err(ChangeError::Full { groups, capacity });
         }
-        Ok((present, fresh))
+        let (mut present, mut used) = (0, self.used);
+        for number in lines_of(sections) {
+            let mapped = self.table.find(number).map_or(0, Line::mapped);
+            let wanted = places_of(sections, number);
+            present += u64::from((mapped & wanted).count_ones());
+            used.groups += groups_in(mapped | wanted) - groups_in(mapped);
+            used.lines += usize::from(mapped == 0);
+        }
+        let groups = used.groups as u64;
+        if groups > capacity {
+            Err(ChangeError::Full { groups, capacity })
+        } else {
+            Ok((present, used))
+        }
     }
 
-    /// Sees to it that so many groups fit on the side, if need be on a larger one, and then on one that has
-    /// room for all indices of this one.
-    fn make_room(&mut self, groups: usize) -> Result<(), ChangeError> {
-        let no_memory = |_| ChangeError::OutOfMemory { groups: groups as u64 };
-        let table = self.map.memory.make_room(self.side, groups, 0).map_err(no_memory)?;
+    /// Sees to it that so much fits on the side, if need be on a larger one, and then on one that has room
+    /// for all indices of this one.
+    fn make_room(&mut self, used: Used, sections: u64) -> Result<(), ChangeError> {
+        let no_memory = |_| ChangeError::OutOfMemory { groups: used.groups as u64 };
+        // At most four thousand million, see `bounds`.
+        let stable = self.map.stable;
+        let room = Room { lines: used.lines, indices: sections as usize, window: 0, stable };
+        self.move_to(room).map_err(no_memory)
+    }
+
+    fn move_to(&mut self, room: Room) -> Result<(), NoRoom> {
+        let table = self.map.memory.make_room(self.side, room)?;
         if !core::ptr::eq(table.header, self.table.header) {
-            table.copy_from(&self.table);
+            table.copy_from(&self.table, self.map.stable);
             self.table = table;
         }
         Ok(())
@@ -208,65 +240,68 @@ impl<'w, M: Memory> Edit<'w, M> {
     /// The first sections of some that are not mapped, as many as follow each other.
     fn unmapped_run(&self, sections: Sections) -> Option<Sections> {
         let last = *sections.end();
-        let first = sections.clone().find(|section| self.hardware_of(*section).is_none())?;
+        let first = sections.clone().find(|section| !self.is_mapped(*section))?;
         let mut end = first;
-        while end < last && self.hardware_of(end + 1).is_none() {
+        while end < last && !self.is_mapped(end + 1) {
             end += 1;
         }
         Some(first..=end)
     }
 
-    fn hardware_of(&self, section: u64) -> Option<u32> {
-        let line = self.table.find(section / GROUP)?;
-        let at = (section % GROUP) as usize;
-        line.is_mapped(at).then(|| line.hardware(at))
+    fn is_mapped(&self, section: u64) -> bool {
+        self.table.find(section / LINE).is_some_and(|line| line.is_mapped(section % LINE))
     }
 
     /// Maps consecutive sections, none of which is: with hardware indices if they are to stay, otherwise
     /// numbering will give them some.
     fn map_run(&mut self, run: Sections) {
         let (first, last) = run.into_inner();
+        if !self.map.stable {
+            return self.map_piece(first..=last, None);
+        }
         let mut section = first;
-        while section <= last {
-            let most = (last - section + 1).min(u32::MAX.into()) as u32;
-            let (start, count) = if self.map.space.stable {
-                self.find_room(section, most)
-            } else {
-                (UNASSIGNED, most)
-            };
-            for offset in 0..count {
-                self.map_one(section + u64::from(offset), start.saturating_add(offset));
+        loop {
+            let most = (last - section).min(u64::from(u32::MAX) - 1) as u32 + 1;
+            let (start, count) = self.find_room(section, most);
+            let end = section + u64::from(count - 1);
+            self.map_piece(section..=end, Some(start));
+            if end >= last {
+                return;
             }
-            match section.checked_add(count.into()) {
-                Some(next) => section = next,
-                None => return,
-            }
+            section = end + 1;
         }
     }
 
-    fn map_one(&mut self, section: u64, hardware: u32) {
-        // `make_room` has made sure that there is a line.
-        let Some(line) = self.table.insert(section / GROUP) else { return };
-        let at = (section % GROUP) as usize;
-        line.set_hardware(at, hardware);
-        line.set_mapped(line.mapped() | 1 << at);
-        if self.map.space.stable {
-            self.table.take(hardware);
+    /// Maps consecutive sections, none of which is, to hardware indices from one on.
+    fn map_piece(&mut self, sections: Sections, start: Option<u32>) {
+        for number in lines_of(&sections) {
+            // `make_room` has made sure that there is a line.
+            let Some((index, line)) = self.table.insert(number) else { return };
+            let wanted = places_of(&sections, number);
+            line.set_mapped(line.mapped() | wanted);
+            let Some(start) = start else { continue };
+            for at in (0..LINE).filter(|at| wanted >> at & 1 == 1) {
+                let offset = number * LINE + at - sections.start();
+                self.table.assign(index, at, start + offset as u32);
+            }
         }
     }
 
     /// Unmaps those of some sections that are in a line, and returns how many were mapped.
     fn unmap(&mut self, line: &Line, sections: &Sections) -> u64 {
-        let Some(group) = self.table.group_of(line) else { return 0 };
-        let (mapped, wanted) = (line.mapped(), places_of(sections, group));
-        if self.map.space.stable {
-            line.places()
-                .filter(|at| wanted >> at & 1 == 1)
-                .for_each(|at| self.table.release(line.hardware(at)));
+        let Some(number) = self.table.number_of(line) else { return 0 };
+        let mapped = line.mapped();
+        let gone = mapped & places_of(sections, number);
+        if gone == 0 {
+            return 0;
         }
-        line.set_mapped(mapped & !wanted);
-        self.groups -= usize::from(mapped != 0 && mapped & !wanted == 0);
-        let removed = u64::from((mapped & wanted).count_ones());
+        if self.map.stable {
+            self.table.release(line, gone);
+        }
+        line.set_mapped(mapped & !gone);
+        self.used.groups -= groups_in(mapped) - groups_in(mapped & !gone);
+        self.used.lines -= usize::from(mapped == gone);
+        let removed = u64::from(gone.count_ones());
         self.sections -= removed;
         removed
     }
@@ -275,8 +310,9 @@ impl<'w, M: Memory> Edit<'w, M> {
     /// a gap that takes them, and then best beside their neighbours, so that the hardware needs no region
     /// more.
     fn find_room(&mut self, section: u64, count: u32) -> (u32, u32) {
-        let below = section.checked_sub(1).and_then(|below| self.hardware_of(below));
-        let above = section.checked_add(count.into()).and_then(|above| self.hardware_of(above));
+        let below = section.checked_sub(1).and_then(|below| self.table.assigned_to(below));
+        let above =
+            section.checked_add(count.into()).and_then(|above| self.table.assigned_to(above));
         let beside = below
             .map(|below| below + 1)
             .into_iter()
@@ -316,17 +352,17 @@ impl<'w, M: Memory> Edit<'w, M> {
     }
 }
 
-fn groups_of(sections: &Sections) -> RangeInclusive<u64> {
-    sections.start() / GROUP..=sections.end() / GROUP
+fn lines_of(sections: &Sections) -> RangeInclusive<u64> {
+    sections.start() / LINE..=sections.end() / LINE
 }
 
-/// A bit for each place in a group that some sections have.
-fn places_of(sections: &Sections, group: u64) -> u32 {
-    let base = group * GROUP;
-    if *sections.end() < base || *sections.start() > base.saturating_add(GROUP - 1) {
+/// A bit for each place in a line that some sections have.
+fn places_of(sections: &Sections, number: u64) -> u64 {
+    let base = number * LINE;
+    if *sections.end() < base || *sections.start() > base.saturating_add(LINE - 1) {
         return 0;
     }
     let low = sections.start().saturating_sub(base);
-    let high = (sections.end() - base).min(GROUP - 1);
-    ((1_u32 << (high + 1)) - 1) & !((1_u32 << low) - 1)
+    let high = (sections.end() - base).min(LINE - 1);
+    u64::MAX >> (LINE - 1 - high) & u64::MAX << low
 }

@@ -1,35 +1,42 @@
-//! One side of a section map: a hash table of groups of sections, and the way back. Knows numbers of
+//! One side of a section map: a hash table of lines of sections, and the way back. Knows numbers of
 //! sections and indices in the hardware's space, no addresses and no policies.
 //!
-//! A [`Line`] fills one cache line with [`GROUP`] consecutive sections, so that a translation is a
-//! multiplication and one line of memory, whatever the distribution. Readers run while a writer scribbles:
-//! all accesses are relaxed atomics, every index read from memory is checked, every loop is bounded by the
-//! memory's size, and no arithmetic on what was read can overflow.
+//! A [`Line`] stands for [`LINE`] consecutive sections with a bit for each, so that what is dense takes
+//! little more than a bit for a section and what is scattered a line for each, and either way a reader
+//! touches few cache lines. Indices follow from counting bits: sections are ranked line by line, and in a
+//! compact space the rank is the index; in a stable space an array leads from ranks to indices.
+//!
+//! Readers run while a writer scribbles: all accesses are relaxed atomics, every index read from memory is
+//! checked, every loop is bounded by the memory's size, and no arithmetic on what was read can overflow.
+//!
+//! A side is a draft until it is published. As a draft its lines know what is mapped; in a stable space
+//! they also are the heads of lists of the indices that their sections have. [`Table::number`] or
+//! [`Table::settle`] replaces the lists by ranks, and [`Table::link`] finds the runs.
 
-use crate::sync::{AtomicU16, AtomicU32, Ordering::Relaxed, Relaxed64};
+use crate::sync::{AtomicU32, Ordering::Relaxed, Relaxed64};
 
-/// Sections in a line: as many as fit in 64 bytes beside the number of the group, and a power of two.
+/// Sections that are counted together where room is.
 pub(super) const GROUP: u64 = 8;
-/// Places on the way back for each line, as many as the sections that [`capacity`] admits.
-pub(super) const REVERSE: usize = 6;
-/// More lines, and the places on the way back would not fit in 32 bits.
-pub(super) const MOST_LINES: usize = (u32::MAX / GROUP as u32) as usize;
-/// The hardware index of a section that has none yet.
-pub(super) const UNASSIGNED: u32 = u32::MAX;
+/// Sections of a line: as many as bits in a word.
+pub(super) const LINE: u64 = 64;
+/// Hardware indices for each line of a fixed map, as many as the sections that [`capacity`] admits.
+pub(super) const INDICES: usize = 6;
+/// More lines, and places in them would not fit in 32 bits.
+pub(super) const MOST_LINES: usize = (u32::MAX / LINE as u32) as usize;
+/// More sections than this cannot be numbered with 32 bits, and 1 to spare.
+pub(super) const MOST_SECTIONS: u64 = u32::MAX as u64 - 1;
 
-/// Where the length of a run does not fit in 16 bits: it follows from what is behind the line.
-const LONG: u16 = u16::MAX;
-/// The last section of a line.
-const LAST: usize = GROUP as usize - 1;
 /// 2^64 divided by the golden ratio: multiples of it are spread evenly, whatever the distance between
-/// groups.
+/// lines.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+/// The bit of the last section of a line.
+pub(super) const LAST: u64 = 1 << (LINE - 1);
 
-/// What a group is found by: its number and 1, spread over 64 bits by an odd factor, so that nothing is
-/// lost. Never 0.
+/// What a line is found by: its number in the space and 1, spread over 64 bits by an odd factor, so that
+/// nothing is lost. Never 0.
 #[inline(always)]
-const fn key_of(group: u64, factor: u64) -> u64 {
-    (group + 1).wrapping_mul(factor)
+const fn key_of(number: u64, factor: u64) -> u64 {
+    (number + 1).wrapping_mul(factor)
 }
 
 /// The factor that undoes an odd one. Each step of Newton's doubles the bits that are right, three at
@@ -40,134 +47,148 @@ fn inverse_of(factor: u64) -> u64 {
     })
 }
 
-/// How many groups may live in so many lines at most: every search ends at a free one.
+/// How many groups may live in so many lines at most, even if each needs one of its own: every search ends
+/// at a free line.
 pub(super) const fn capacity(lines: usize) -> usize {
     lines / 4 * 3 + lines % 4 * 3 / 4
 }
 
-/// The lines that so many groups have at least, and those that they are given where there are fewer. With
-/// half of them free, few groups are displaced; where there are few lines, being small counts more.
+/// The lines that so many in use have at least, and those that they are given where there are fewer. With
+/// half of them free, few are displaced; where there are few lines, being small counts more.
 #[cfg(feature = "alloc")]
-pub(super) const fn lines_for(groups: usize) -> (usize, usize) {
-    if groups <= 12 {
-        let lines = groups.div_ceil(3) * 4;
+pub(super) const fn lines_for(used: usize) -> (usize, usize) {
+    if used <= 12 {
+        let lines = used.div_ceil(3) * 4;
         (lines, lines)
     } else {
-        (groups.saturating_add(groups / 2), groups.saturating_mul(2))
+        (used.saturating_add(used / 2), used.saturating_mul(2))
     }
 }
 
-/// Consecutive sections.
-#[derive(Debug)]
-#[repr(C, align(64))]
-pub(super) struct Line {
-    /// That of the group; 0 where the line is free.
-    key: Relaxed64,
-    /// How many sections behind the line the run of its last section goes on for.
-    beyond: AtomicU32,
-    /// Where each section is, in sections from the base of the hardware's space.
-    hardware: [AtomicU32; GROUP as usize],
-    /// How many sections there are from each to the end of its run, [`LONG`] where they are as many or
-    /// more; 0 where it is not mapped.
-    runs: [AtomicU16; GROUP as usize],
+/// How many groups have a section among those of a line: bytes that are not 0.
+pub(super) fn groups_in(mapped: u64) -> usize {
+    mapped.to_ne_bytes().into_iter().filter(|group| *group != 0).count()
 }
 
-const _: () = assert!(size_of::<Line>() == 64);
+/// The places of bits that are set, ascending.
+pub(super) fn places(mut bits: u64) -> impl Iterator<Item = u64> {
+    core::iter::from_fn(move || {
+        let lowest = bits.trailing_zeros();
+        bits &= bits.checked_sub(1)?;
+        Some(lowest.into())
+    })
+}
+
+/// How many sections are mapped before one of a line that is mapped itself; otherwise `None`.
+#[inline(always)]
+pub(super) fn rank(mapped: u64, first: u32, at: u64) -> Option<u32> {
+    // Those up to this one, which is the highest bit.
+    let sections = mapped << (LINE - 1 - at);
+    if sections & LAST == 0 {
+        return None;
+    }
+    Some(first.wrapping_add(sections.count_ones()).wrapping_sub(1))
+}
+
+/// How many sections there are from one of a line that is mapped to the end of its run, which is at a bit
+/// that is set, or `beyond` the line.
+#[inline(always)]
+pub(super) fn run(ends: u64, beyond: u64, at: u64) -> u64 {
+    let ends = ends >> at;
+    if ends == 0 { LINE - at + beyond } else { u64::from(ends.trailing_zeros()) + 1 }
+}
+
+/// Consecutive sections. Two lines fill a cache line of most processors, and none is in two.
+#[derive(Debug)]
+#[repr(C, align(32))]
+pub(super) struct Line {
+    /// See [`key_of`]; 0 where the line is free.
+    key: Relaxed64,
+    /// A bit for each section that is mapped.
+    mapped: Relaxed64,
+    /// A bit for each section with which a run ends.
+    ends: Relaxed64,
+    /// The rank of the first section that is mapped. In a draft of a stable space: the first hardware index
+    /// that a section of the line has, plus 1, and 0 if there is none; [`Table::by_rank`] has the next.
+    pub(super) first: AtomicU32,
+    /// How many sections behind the line the run of its last section goes on for.
+    pub(super) beyond: AtomicU32,
+}
+
+const _: () = assert!(size_of::<Line>() == 32);
 
 impl Line {
     pub(super) const fn new() -> Line {
         Line {
             key: Relaxed64::new(),
+            mapped: Relaxed64::new(),
+            ends: Relaxed64::new(),
+            first: AtomicU32::new(0),
             beyond: AtomicU32::new(0),
-            hardware: [const { AtomicU32::new(0) }; GROUP as usize],
-            runs: [const { AtomicU16::new(0) }; GROUP as usize],
         }
     }
 
     /// A bit for each section that is mapped.
-    pub(super) fn mapped(&self) -> u32 {
-        (0..=LAST).fold(0, |mapped, at| mapped | u32::from(self.is_mapped(at)) << at)
+    pub(super) fn mapped(&self) -> u64 {
+        self.mapped.load()
     }
 
-    /// The places of the sections that are mapped.
-    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
-        (0..=LAST).filter(|at| self.is_mapped(*at))
+    /// Maps and unmaps.
+    pub(super) fn set_mapped(&self, mapped: u64) {
+        self.mapped.store(mapped);
     }
 
-    pub(super) fn is_mapped(&self, at: usize) -> bool {
-        self.runs[at].load(Relaxed) != 0
-    }
-
-    /// Maps and unmaps. Runs are forgotten: [`Table::link`] finds them.
-    pub(super) fn set_mapped(&self, mapped: u32) {
-        for (at, run) in self.runs.iter().enumerate() {
-            run.store((mapped >> at & 1) as u16, Relaxed);
-        }
+    pub(super) fn is_mapped(&self, at: u64) -> bool {
+        self.mapped() >> at & 1 == 1
     }
 
     #[inline(always)]
-    pub(super) fn hardware(&self, at: usize) -> u32 {
-        self.hardware[at].load(Relaxed)
+    fn rank(&self, at: u64) -> Option<u32> {
+        rank(self.mapped.load(), self.first.load(Relaxed), at)
     }
 
-    pub(super) fn set_hardware(&self, at: usize, index: u32) {
-        self.hardware[at].store(index, Relaxed);
-    }
-
-    /// How many sections there are from one to the end of its run, 0 where it is not mapped.
+    /// How many sections there are from one that is mapped to the end of its run.
     #[inline(always)]
-    fn run(&self, at: usize) -> u64 {
-        match self.runs[at].load(Relaxed) {
-            LONG => self.long_run(at),
-            run => run.into(),
-        }
+    pub(super) fn run(&self, at: u64) -> u64 {
+        run(self.ends.load(), self.beyond.load(Relaxed).into(), at)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn long_run(&self, at: usize) -> u64 {
-        (GROUP - at as u64) + u64::from(self.beyond.load(Relaxed))
+    /// Whether the run of the last section goes on behind the line.
+    fn goes_on(&self) -> bool {
+        self.mapped.load() & !self.ends.load() & LAST != 0
     }
 
-    /// Says how far the run of the last section goes on, and so how long all are that reach it.
-    /// Returns how many runs have a part in the line.
-    fn set_runs(&self, beyond: u32) -> u32 {
-        self.beyond.store(beyond, Relaxed);
-        let (mut run, mut begins) = (u64::from(beyond), 0);
-        for at in (0..=LAST).rev() {
-            let continues = at == LAST || self.goes_on(at, self, at + 1);
-            run = if continues { run + 1 } else { 1 };
-            if self.is_mapped(at) {
-                let short = u16::try_from(run).unwrap_or(LONG);
-                self.runs[at].store(short, Relaxed);
-                begins += u32::from(at == 0 || !self.goes_on(at - 1, self, at));
-            } else {
-                run = 0;
-            }
-        }
-        begins
-    }
-
-    /// Whether a section of a line continues the run of one of this line, which is the one before.
-    fn goes_on(&self, at: usize, next: &Line, next_at: usize) -> bool {
-        self.is_mapped(at)
-            && next.is_mapped(next_at)
-            && self.hardware(at) + 1 == next.hardware(next_at)
+    fn clear(&self) {
+        self.key.store(0);
+        self.mapped.store(0);
+        self.ends.store(0);
+        self.first.store(0, Relaxed);
+        self.beyond.store(0, Relaxed);
     }
 }
 
 /// What is known about a side as a whole.
 #[derive(Debug)]
 pub(super) struct Header {
-    /// What spreads groups over lines, see [`key_of`].
+    /// What spreads lines over the memory, see [`key_of`].
     factor: Relaxed64,
     /// What undoes it.
     inverse: Relaxed64,
+    /// The first section of a window of sections, see [`Table::window`].
+    pub(super) begin: Relaxed64,
+    /// How many sections the window has; 0 if there is none.
+    pub(super) width: Relaxed64,
+    /// The number of the first line of a window of lines.
+    pub(super) lines_begin: Relaxed64,
+    /// How many lines the window has; 0 if there is none.
+    pub(super) lines_width: Relaxed64,
     pub(super) epoch: Relaxed64,
     /// Sections that are mapped.
     pub(super) sections: AtomicU32,
-    /// Lines with sections that are mapped.
+    /// Groups with sections that are mapped.
     pub(super) groups: AtomicU32,
+    /// Lines with sections that are mapped.
+    pub(super) lines: AtomicU32,
     /// Runs of sections that are consecutive in both spaces.
     pub(super) runs: AtomicU32,
 }
@@ -177,9 +198,14 @@ impl Header {
         Header {
             factor: Relaxed64::new(),
             inverse: Relaxed64::new(),
+            begin: Relaxed64::new(),
+            width: Relaxed64::new(),
+            lines_begin: Relaxed64::new(),
+            lines_width: Relaxed64::new(),
             epoch: Relaxed64::new(),
             sections: AtomicU32::new(0),
             groups: AtomicU32::new(0),
+            lines: AtomicU32::new(0),
             runs: AtomicU32::new(0),
         }
     }
@@ -191,18 +217,23 @@ pub struct Table<'m> {
     pub(super) header: &'m Header,
     /// Linear probing from [`home`].
     pub(super) lines: &'m [Line],
-    /// For each hardware index: the number of the line times [`GROUP`], the place in it, and 1; 0 where
-    /// nothing is mapped.
+    /// For each hardware index: the line's place in memory times [`LINE`], the section's place in it, and
+    /// 1; 0 where nothing is mapped.
     pub(super) reverse: &'m [AtomicU32],
+    /// In a stable space, the hardware index of each rank. In a draft, for each hardware index the next one
+    /// in the list of its line, plus 1.
+    pub(super) by_rank: &'m [AtomicU32],
+    /// A copy of what readers look for, where it is dense enough to be found by its place: see `window`.
+    pub(super) window: &'m [Relaxed64],
 }
 
-/// The line that a group is in unless others took it: the key's share of the whole.
+/// Where a line is unless others took the place: the key's share of the whole.
 #[inline(always)]
 fn home(key: u64, lines: usize) -> usize {
     ((u128::from(key) * lines as u128) >> 64) as usize
 }
 
-/// The line of a group that is not at home: in the next ones, up to a free one.
+/// A line that is not at home: in the next places, up to a free one.
 #[cold]
 #[inline(never)]
 fn find_displaced(lines: &[Line], home: usize, key: u64) -> Option<&Line> {
@@ -232,30 +263,30 @@ pub(super) struct Found {
 }
 
 impl<'m> Table<'m> {
-    /// Where a section is mapped.
+    /// Where a section is mapped, from its line.
     #[inline(always)]
-    pub(super) fn forward(&self, section: u64) -> Option<Found> {
-        let at = (section % GROUP) as usize;
-        let line = self.find(section / GROUP)?;
-        let run = line.run(at);
-        if run == 0 {
-            return None;
+    pub(super) fn forward(&self, section: u64, stable: bool) -> Option<Found> {
+        let epoch = self.header.epoch.load();
+        let (number, at) = (section / LINE, section % LINE);
+        let offset = number.wrapping_sub(self.header.lines_begin.load());
+        if offset < self.header.lines_width.load() {
+            let (hardware, run) = self.line_in_window(offset, at)?;
+            return Some(Found { section, hardware, run, epoch });
         }
-        Some(Found { section, hardware: line.hardware(at), run, epoch: self.header.epoch.load() })
+        let line = self.find(number)?;
+        let hardware = self.hardware(line, at, stable)?;
+        Some(Found { section, hardware, run: line.run(at), epoch })
     }
 
     /// Which section is mapped to a hardware index.
     #[inline]
     pub(super) fn backward(&self, hardware: u32) -> Option<Found> {
-        let place = self.reverse.get(hardware as usize)?.load(Relaxed).checked_sub(1)?;
-        let at = (place % GROUP as u32) as usize;
-        let line = self.lines.get((place / GROUP as u32) as usize)?;
-        let run = line.run(at);
-        if run == 0 || line.hardware(at) != hardware {
+        let (line, at) = self.place(self.reverse.get(hardware as usize)?)?;
+        if !line.is_mapped(at) {
             return None;
         }
-        let section = self.group_of(line)?.wrapping_mul(GROUP).wrapping_add(at as u64);
-        Some(Found { section, hardware, run, epoch: self.header.epoch.load() })
+        let section = self.number_of(line)?.wrapping_mul(LINE).wrapping_add(at);
+        Some(Found { section, hardware, run: line.run(at), epoch: self.header.epoch.load() })
     }
 
     /// The first section that is mapped at a hardware index or above.
@@ -265,38 +296,50 @@ impl<'m> Table<'m> {
         self.backward(hardware + free as u32)
     }
 
+    /// The hardware index of a section of a side that was published.
     #[inline(always)]
-    fn key_of(&self, group: u64) -> u64 {
-        key_of(group, self.header.factor.load())
+    pub(super) fn hardware(&self, line: &Line, at: u64, stable: bool) -> Option<u32> {
+        let rank = line.rank(at)?;
+        if stable { Some(self.by_rank.get(rank as usize)?.load(Relaxed)) } else { Some(rank) }
     }
 
-    /// The number of a line's group; `None` where the line is free.
-    pub(super) fn group_of(&self, line: &Line) -> Option<u64> {
-        line.key.load().wrapping_mul(self.header.inverse.load()).checked_sub(1)
-    }
-
-    /// A line that a group has, mapped sections or not.
+    /// A line that has mapped sections or had some, by its number in the space.
     #[inline(always)]
-    pub(super) fn find(&self, group: u64) -> Option<&'m Line> {
-        let (key, lines) = (self.key_of(group), self.lines);
+    pub(super) fn find(&self, number: u64) -> Option<&'m Line> {
+        let (key, lines) = (key_of(number, self.header.factor.load()), self.lines);
         let home = home(key, lines.len());
         let line = lines.get(home)?;
         if line.key.load() == key { Some(line) } else { find_displaced(lines, home, key) }
     }
 
-    /// The line of a group, which is made if there is none. `None` only if every line has sections of
-    /// others, which whoever keeps to [`capacity`] excludes.
-    pub(super) fn insert(&self, group: u64) -> Option<&'m Line> {
-        let key = self.key_of(group);
-        let (below, above) = self.lines.split_at_checked(home(key, self.lines.len()))?;
+    /// The number of a line in the space; `None` where the line is free.
+    pub(super) fn number_of(&self, line: &Line) -> Option<u64> {
+        line.key.load().wrapping_mul(self.header.inverse.load()).checked_sub(1)
+    }
+
+    /// Where on the way back a place leads to.
+    #[inline(always)]
+    fn place(&self, place: &AtomicU32) -> Option<(&'m Line, u64)> {
+        let place = place.load(Relaxed).checked_sub(1)?;
+        let line = self.lines.get((place / LINE as u32) as usize)?;
+        Some((line, u64::from(place) % LINE))
+    }
+
+    /// A line and its place in memory; it is made if there is none. `None` only if every line has sections
+    /// of others, which whoever keeps to [`capacity`] excludes.
+    pub(super) fn insert(&self, number: u64) -> Option<(usize, &'m Line)> {
+        let key = key_of(number, self.header.factor.load());
+        let all = self.lines.len();
+        let home = home(key, all);
         let mut vacant = None;
-        for line in above.iter().chain(below) {
+        for index in (home..all).chain(0..home) {
+            let line = &self.lines[index];
             match line.key.load() {
-                present if present == key => return Some(line),
-                // Left behind by a removal in the same change: probing goes on, since the group may come
+                present if present == key => return Some((index, line)),
+                // Left behind by a removal in the same change: probing goes on, since the line may come
                 // later.
                 present if line.mapped() == 0 => {
-                    vacant = vacant.or(Some(line));
+                    vacant = vacant.or(Some((index, line)));
                     if present == 0 {
                         break;
                     }
@@ -304,10 +347,10 @@ impl<'m> Table<'m> {
                 _ => {}
             }
         }
-        let line = vacant?;
+        let (index, line) = vacant?;
+        line.clear();
         line.key.store(key);
-        line.set_mapped(0);
-        Some(line)
+        Some((index, line))
     }
 
     /// The lines that have sections.
@@ -315,75 +358,96 @@ impl<'m> Table<'m> {
         self.lines.iter().filter(|line| line.mapped() != 0)
     }
 
-    /// Makes the side empty.
-    pub(super) fn clear(&self) {
-        for line in self.lines {
-            line.key.store(0);
-            line.set_mapped(0);
-        }
-        self.clear_reverse();
-    }
-
-    fn clear_reverse(&self) {
-        for place in self.reverse {
-            place.store(0, Relaxed);
-        }
-    }
-
-    /// Takes over what another side maps, which has to fit in.
-    pub(super) fn copy_from(&self, other: &Table<'_>) {
-        self.clear();
+    /// Makes the side a draft of what another side maps, draft or not, which has to fit in.
+    pub(super) fn copy_from(&self, other: &Table<'_>, stable: bool) {
+        self.lines.iter().for_each(Line::clear);
+        self.reverse.iter().for_each(|place| place.store(0, Relaxed));
+        self.header.width.store(0);
+        self.header.lines_width.store(0);
         self.choose_factor(other);
         for from in other.lines() {
-            let group = other.group_of(from);
-            let Some(to) = group.and_then(|group| self.insert(group)) else { continue };
+            let number = other.number_of(from);
+            let Some((_, to)) = number.and_then(|number| self.insert(number)) else { continue };
             to.set_mapped(from.mapped());
-            for at in from.places() {
-                let hardware = from.hardware(at);
-                to.set_hardware(at, hardware);
-                self.take(hardware);
+        }
+        if stable {
+            for (hardware, place) in other.reverse.iter().enumerate() {
+                let Some((from, at)) = other.place(place) else { continue };
+                let number = other.number_of(from);
+                let Some((index, _)) = number.and_then(|number| self.insert(number)) else {
+                    continue;
+                };
+                self.assign(index, at, hardware as u32);
             }
         }
     }
 
-    /// Finds out what spreads the groups of another side best: one line after the other, as for sections
-    /// that are dense and then share pages and prefetches, or by the golden ratio. The way back, cleared,
-    /// counts for it.
+    /// Finds out what spreads the lines of another side best: one after the other, as for sections that
+    /// are dense and then share pages and prefetches, or by the golden ratio. The lines here are clear, and
+    /// are so afterwards.
     fn choose_factor(&self, other: &Table<'_>) {
         let lines = self.lines.len().max(1);
         let displaced = |factor: u64| {
-            self.clear_reverse();
-            let groups = other.lines().filter_map(|line| other.group_of(line));
-            let homes = groups.map(|group| home(key_of(group, factor), lines));
-            homes
+            let numbers = other.lines().filter_map(|line| other.number_of(line));
+            let homes =
+                numbers.filter_map(|number| self.lines.get(home(key_of(number, factor), lines)));
+            let displaced = homes
                 .filter(|home| {
-                    !self.is_free(*home as u32) || {
-                        self.take(*home as u32);
-                        false
-                    }
+                    let taken = home.beyond.load(Relaxed) != 0;
+                    home.beyond.store(1, Relaxed);
+                    taken
                 })
-                .count()
+                .count();
+            self.lines.iter().for_each(|line| line.beyond.store(0, Relaxed));
+            displaced
         };
         let dense = (u64::MAX / lines as u64) | 1;
-        let groups = other.lines().count();
-        let is_dense = groups >= 8 && displaced(dense) <= displaced(GOLDEN);
+        let is_dense = other.lines().count() >= 8 && displaced(dense) <= displaced(GOLDEN);
         let factor = if is_dense { dense } else { GOLDEN };
-        self.clear_reverse();
         self.header.factor.store(factor);
         self.header.inverse.store(inverse_of(factor));
     }
 
-    /// Marks a hardware index as taken, until [`Table::stamp`] says by whom.
-    pub(super) fn take(&self, hardware: u32) {
-        if let Some(place) = self.reverse.get(hardware as usize) {
-            place.store(1, Relaxed);
-        }
+    /// Gives a section of a draft its hardware index, which has to be free.
+    pub(super) fn assign(&self, index: usize, at: u64, hardware: u32) {
+        let (Some(line), Some(next)) = (self.lines.get(index), self.by_rank.get(hardware as usize))
+        else {
+            return;
+        };
+        self.stamp(index, at, hardware);
+        next.store(line.first.load(Relaxed), Relaxed);
+        line.first.store(hardware + 1, Relaxed);
     }
 
-    /// Marks a hardware index as free.
-    pub(super) fn release(&self, hardware: u32) {
-        if let Some(place) = self.reverse.get(hardware as usize) {
-            place.store(0, Relaxed);
+    /// The hardware indices that sections of a line of a draft have, each with the place of its section.
+    fn assigned(&self, line: &Line) -> impl Iterator<Item = (u64, u32)> {
+        let mut next = line.first.load(Relaxed);
+        core::iter::from_fn(move || {
+            let hardware = next.checked_sub(1)?;
+            next = self.by_rank.get(hardware as usize)?.load(Relaxed);
+            let place = self.reverse.get(hardware as usize)?.load(Relaxed).checked_sub(1)?;
+            Some((u64::from(place) % LINE, hardware))
+        })
+        .take(LINE as usize)
+    }
+
+    /// The hardware index that a section of a draft has.
+    pub(super) fn assigned_to(&self, section: u64) -> Option<u32> {
+        let line = self.find(section / LINE)?;
+        self.assigned(line).find(|(at, _)| *at == section % LINE).map(|(_, hardware)| hardware)
+    }
+
+    /// Takes the hardware indices of some sections of a draft away, and hence all others' along a new list.
+    pub(super) fn release(&self, line: &Line, sections: u64) {
+        let assigned = self.assigned(line);
+        line.first.store(0, Relaxed);
+        for (at, hardware) in assigned {
+            if sections >> at & 1 == 1 {
+                self.reverse[hardware as usize].store(0, Relaxed);
+            } else {
+                self.by_rank[hardware as usize].store(line.first.load(Relaxed), Relaxed);
+                line.first.store(hardware + 1, Relaxed);
+            }
         }
     }
 
@@ -398,88 +462,105 @@ impl<'m> Table<'m> {
         self.reverse.iter().rposition(taken).map_or(0, |highest| highest + 1)
     }
 
-    /// Writes the way back anew.
-    pub(super) fn stamp(&self) {
-        self.clear_reverse();
-        for (number, line) in self.lines.iter().enumerate() {
-            for at in line.places() {
-                self.stamp_one(number as u32, at, line.hardware(at));
-            }
-        }
-    }
-
-    fn stamp_one(&self, number: u32, at: usize, hardware: u32) {
+    fn stamp(&self, index: usize, at: u64, hardware: u32) {
         if let Some(place) = self.reverse.get(hardware as usize) {
-            place.store(number * GROUP as u32 + at as u32 + 1, Relaxed);
+            place.store((index as u64 * LINE + at + 1) as u32, Relaxed);
         }
     }
 
-    /// Numbers all sections densely in the order of their addresses, and writes the way back. Returns
-    /// whether a section has moved that had a number.
-    ///
-    /// The lines are sorted at the end of the way back. It is written from its beginning, and never
-    /// overtakes what is still to be read: each line that is left stands for a place at least, and all
-    /// sections fit.
-    pub(super) fn number(&self) -> bool {
-        self.clear_reverse();
-        let sorted = self.sort_lines();
-        let (mut next, mut moved) = (0, false);
-        for order in sorted {
-            let number = order.load(Relaxed);
+    /// Numbers all sections of a draft in their order, for a compact space.
+    pub(super) fn number(&self) {
+        // Sections follow on the way back where the orders were: each line has a section at least, so that
+        // an order is read before its place is needed.
+        let mut next = 0;
+        for order in self.sort_lines() {
+            let index = order.load(Relaxed) as usize;
             order.store(0, Relaxed);
-            let Some(line) = self.lines.get(number as usize) else { continue };
-            for at in line.places() {
-                let before = line.hardware(at);
-                moved |= before != next && before != UNASSIGNED;
-                line.set_hardware(at, next);
-                self.stamp_one(number, at, next);
+            let Some(line) = self.lines.get(index) else { continue };
+            line.first.store(next, Relaxed);
+            for at in places(line.mapped()) {
+                self.stamp(index, at, next);
                 next += 1;
             }
         }
-        moved
     }
 
-    /// The numbers of all lines with sections, ascending by group, at the end of the way back.
+    /// The places in memory of all lines with sections, ascending by number, at the end of the way back.
     fn sort_lines(&self) -> &'m [AtomicU32] {
+        self.reverse.iter().for_each(|place| place.store(0, Relaxed));
         let mut begin = self.reverse.len();
-        for (number, line) in self.lines.iter().enumerate() {
+        for (index, line) in self.lines.iter().enumerate() {
             if line.mapped() != 0 && begin > 0 {
                 begin -= 1;
-                self.reverse[begin].store(number as u32, Relaxed);
+                self.reverse[begin].store(index as u32, Relaxed);
             }
         }
         let sorted = &self.reverse[begin..];
-        super::sort::sort_by_key(sorted, |number| {
-            self.group_of(&self.lines[number as usize]).unwrap_or(0)
+        super::sort::sort_by_key(sorted, |index| {
+            self.number_of(&self.lines[index as usize]).unwrap_or(0)
         });
         sorted
     }
 
-    /// Finds all runs, and returns how many there are.
-    pub(super) fn link(&self) -> u32 {
+    /// Ranks all sections of a draft, whose hardware indices stay, for a stable space.
+    pub(super) fn settle(&self) {
+        let mut rank = 0;
+        for line in self.lines() {
+            line.first.store(rank, Relaxed);
+            rank += line.mapped().count_ones();
+        }
+        for (hardware, place) in self.reverse.iter().enumerate() {
+            let Some((line, at)) = self.place(place) else { continue };
+            let by_rank = line.rank(at).and_then(|rank| self.by_rank.get(rank as usize));
+            if let Some(by_rank) = by_rank {
+                by_rank.store(hardware as u32, Relaxed);
+            }
+        }
+    }
+
+    /// Finds all runs of sections that have their indices, and returns how many there are.
+    pub(super) fn link(&self, stable: bool) -> u32 {
         let mut runs = 0;
         for line in self.lines() {
-            let next = self.group_of(line).and_then(|group| self.find(group + 1));
-            if !next.is_some_and(|next| line.goes_on(LAST, next, 0)) {
-                runs += self.link_back_from(line);
-            }
+            let ends = line.mapped() & !self.continued(line, stable);
+            line.ends.store(ends);
+            line.beyond.store(0, Relaxed);
+            runs += ends.count_ones();
+        }
+        for line in self.lines().filter(|line| !line.goes_on()) {
+            self.link_back_from(line);
         }
         runs
     }
 
-    /// Finds the runs in a line whose last section ends its run, and in the lines below as long as theirs
-    /// go on. Returns how many runs there are in all of them.
-    fn link_back_from(&self, mut line: &'m Line) -> u32 {
-        let mut runs = line.set_runs(0);
+    /// A bit for each section of a line that the next one continues in both spaces.
+    fn continued(&self, line: &Line, stable: bool) -> u64 {
+        let next = self.number_of(line).and_then(|number| self.find(number + 1));
+        let carried = next.map_or(0, |next| next.mapped() << (LINE - 1));
+        let adjacent = line.mapped() & (line.mapped() >> 1 | carried);
+        if !stable {
+            return adjacent;
+        }
+        let goes_on = |at: &u64| {
+            let above = if at + 1 < LINE {
+                self.hardware(line, at + 1, stable)
+            } else {
+                next.and_then(|next| self.hardware(next, 0, stable))
+            };
+            above == self.hardware(line, *at, stable).map(|hardware| hardware + 1)
+        };
+        places(adjacent).filter(goes_on).fold(0, |continued, at| continued | 1 << at)
+    }
+
+    /// Tells the lines below one how far the run goes on that they share, from one where it ends.
+    fn link_back_from(&self, mut line: &'m Line) {
         while let Some(below) = self
-            .group_of(line)
-            .and_then(|group| self.find(group.checked_sub(1)?))
-            .filter(|below| below.goes_on(LAST, line, 0))
+            .number_of(line)
+            .and_then(|number| self.find(number.checked_sub(1)?))
+            .filter(|below| below.goes_on())
         {
-            // The run that both have a part of is counted twice.
-            runs += below.set_runs(line.run(0) as u32) - 1;
+            below.beyond.store(line.run(0) as u32, Relaxed);
             line = below;
         }
-        runs
     }
 }
