@@ -25,6 +25,8 @@ pub struct Record<'a> {
     pub offset: usize,
     /// The address in its `begin`: the schema's descriptor.
     pub descriptor: u64,
+    /// Where the pairs stand in the section.
+    first: usize,
     pairs: &'a [u8],
     order: Order,
     word_size: u8,
@@ -107,7 +109,7 @@ impl<'a> Records<'a> {
         let descriptor = address(&begin, self.order, self.word_size);
         let (order, word_size) = (self.order, self.word_size);
         let pairs = &self.bytes[first..at];
-        Ok((Record { offset: start, descriptor, pairs, order, word_size }, end))
+        Ok((Record { offset: start, descriptor, first, pairs, order, word_size }, end))
     }
 
     fn pair(&self, at: usize) -> Result<Pair, PairError> {
@@ -156,7 +158,7 @@ impl<'a> Record<'a> {
     /// Its pairs, in order.
     pub fn pairs(&self) -> impl Iterator<Item = Result<KeyValue<'a>, PairError>> + use<'a> {
         let Self { pairs, order, word_size, .. } = *self;
-        let base = self.offset + Pair::SIZE;
+        let base = self.first;
         let mut at = 0;
         core::iter::from_fn(move || {
             let start = at;

@@ -146,6 +146,15 @@ impl<'m, M: Memory + ?Sized> LiveTable<'m, M> {
         self.header.word_size
     }
 
+    /// The same table with a section where the caller knows it to lie, whatever the directory says.
+    #[must_use]
+    pub fn with_section(mut self, kind: u32, address: u64, size: u64) -> Self {
+        if let Some(place) = self.sections.get_mut(kind as usize) {
+            *place = Place { address, size };
+        }
+        self
+    }
+
     /// Where the header lies.
     #[must_use]
     pub fn address(&self) -> u64 {
@@ -215,7 +224,8 @@ pub enum TextError {
 
 /// The tables of a root: those of the image first, then those of the chain.
 ///
-/// It ends after an error, since what follows cannot be found then.
+/// After an error in the section it goes on with the chain; after one in the chain it ends, since what follows
+/// cannot be found then.
 #[derive(Debug)]
 pub struct Tables<'m, M: ?Sized> {
     memory: &'m M,
@@ -284,7 +294,7 @@ impl<'m, M: Memory + ?Sized> Tables<'m, M> {
         while left >= abi::TABLE_ALIGN.into() {
             let size = usize::try_from(left & !7).unwrap_or(usize::MAX).min(chunk.len());
             if let Err(fault) = self.memory.read(address, &mut chunk[..size]) {
-                self.next = Next::End;
+                self.next = self.run_time();
                 return Some(Err(fault.into()));
             }
             let zeros = chunk[..size].chunks_exact(8).take_while(|word| **word == [0; 8]).count();
@@ -299,9 +309,12 @@ impl<'m, M: Memory + ?Sized> Tables<'m, M> {
                     // A key may lie across the end of the chunk: look again from where it begins.
                 } else if found.starts_with(b"inspect:begin\0") {
                     self.is_unpacked = true;
-                    step = left;
+                    step += 8;
+                } else if self.is_unpacked {
+                    // The rest of an annotation, behind which a table may stand.
+                    step += 8;
                 } else {
-                    self.next = Next::End;
+                    self.next = self.run_time();
                     return Some(Err(WalkError::new(at, WalkErrorKind::Unknown)));
                 }
             }
@@ -311,8 +324,13 @@ impl<'m, M: Memory + ?Sized> Tables<'m, M> {
         None
     }
 
+    /// The run-time tables, which are found whatever is wrong in the section.
+    fn run_time(&self) -> Next {
+        Next::Chain { address: self.root.record.runtime_table, count: 0, mark: 0 }
+    }
+
     fn table_in_section(&mut self, at: u64, left: u64) -> Result<LiveTable<'m, M>, WalkError> {
-        self.next = Next::End;
+        self.next = self.run_time();
         let table = LiveTable::at(self.memory, at)?;
         let total = table.header.total_size.checked_next_multiple_of(abi::TABLE_ALIGN.into());
         let Some(total) = total.filter(|total| *total <= left) else {
@@ -359,7 +377,7 @@ impl<'m, M: Memory + ?Sized> Iterator for Tables<'m, M> {
             if let Some(found) = self.in_section(address, left) {
                 return Some(found);
             }
-            self.next = Next::Chain { address: self.root.record.runtime_table, count: 0, mark: 0 };
+            self.next = self.run_time();
         }
         match self.next {
             Next::Chain { address, count, mark } if address != 0 => {

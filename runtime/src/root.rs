@@ -60,16 +60,20 @@ const _: () = {
 /// Where the root of this loaded object lies.
 #[must_use]
 pub fn address() -> u64 {
-    core::ptr::from_ref(here()).addr() as u64
+    core::ptr::from_ref(here()).expose_provenance() as u64
 }
 
 /// A number that is the same in every run-time table of this start of the program, and another one in
 /// tables that an earlier start left in memory.
 pub(crate) fn nonce() -> u64 {
-    match here().nonce.load() {
-        0 => here().nonce.settle(fresh_nonce()),
-        nonce => nonce,
-    }
+    here().nonce.settle(fresh_nonce())
+}
+
+/// Brings a number that differs from start to start, before anything is registered: for machines without an
+/// operating system and without a counter of cycles, where a table that survived a warm reset could not be
+/// told from a new one otherwise.
+pub fn seed(number: u64) {
+    here().nonce.settle(number | 1 | 1 << 32);
 }
 
 /// Appends a table to the chain, if it does not stand there yet.

@@ -28,7 +28,7 @@ use core::marker::PhantomData;
 use core::mem::offset_of;
 use core::sync::atomic::AtomicU8;
 
-use inspect_format::abi::{self, CoreEntry};
+use inspect_format::abi::{self, CoreEntry, section_kind};
 use inspect_format::walk::{FreezeError, LiveTable};
 
 use crate::EntryFormat;
@@ -167,6 +167,8 @@ impl<F: EntryFormat, const N: usize, const NAMES: usize> RuntimeTable<F, N, NAME
     /// Writes the header and appends the table to the root's chain: as often as somebody comes first.
     #[cold]
     fn begin(&'static self) {
+        // Rows and names are read by address, as the header is.
+        core::ptr::from_ref(self).expose_provenance();
         self.head.write::<F>(Self::DIVISION, root::nonce());
         root::link(&self.head);
         self.is_open.store(1, Ordering::Release);
@@ -252,7 +254,27 @@ impl<F: EntryFormat> TableRef<'_, F> {
 
     fn live(&self) -> Result<LiveTable<'static, ThisProcess>, FreezeError> {
         static MEMORY: ThisProcess = ThisProcess::known();
-        Ok(LiveTable::at(&MEMORY, self.address as u64)?)
+        // In memory that is shared, the directory is what somebody else wrote, and the descriptions are
+        // somebody else's: a copy has this program's.
+        let sections = F::sections();
+        let place =
+            |pointer: *const u8, size: usize| (pointer.expose_provenance() as u64, size as u64);
+        let history = sections.history;
+        let places = [
+            (section_kind::ENTRIES, place(self.slots.as_ptr().cast(), size_of_val(self.slots))),
+            (
+                section_kind::STRINGS,
+                place(self.names.words.as_ptr().cast(), 4 * self.names.words.len()),
+            ),
+            (section_kind::SCHEMA, place(sections.schema.as_ptr(), sections.schema.len())),
+            (section_kind::TYPES, place(sections.types.as_ptr(), sections.types.len())),
+            (section_kind::HISTORY, place(history.as_ptr().cast(), size_of_val(history))),
+            (section_kind::IDENTITY, (0, 0)),
+        ];
+        let table = LiveTable::at(&MEMORY, self.address as u64)?;
+        Ok(places.iter().fold(table, |table, (kind, (address, size))| {
+            table.with_section(*kind, *address, *size)
+        }))
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Word(
 );
 
 /// A fixed number of [`Word`]s.
-pub trait Words {
+pub trait Words: sealed::Sealed {
     /// All of them 0.
     const ZERO: Self;
     /// As many plain numbers.
@@ -27,6 +27,12 @@ pub trait Words {
 
     /// The words.
     fn words(&self) -> &[Word];
+}
+
+mod sealed {
+    /// Zeros must be a value, and the size that of as many numbers.
+    pub trait Sealed {}
+    impl<const W: usize> Sealed for [super::Word; W] {}
 }
 
 impl<const W: usize> Words for [Word; W] {

@@ -186,9 +186,10 @@ fn fits(field: &FieldInfo, value: &Value<'_>) -> bool {
             Value::Integer(number) | Value::Address(number, _),
         ) => {
             // What is cut off must be the sign alone.
-            let bits = 8 * field.size.min(8);
+            let bits = 8 * field.size.clamp(1, 8);
             let rest = number.checked_shr(bits).unwrap_or(0);
-            rest == 0 || rest == u64::MAX.checked_shr(bits).unwrap_or(0)
+            let is_negative = number >> (bits - 1) & 1 == 1;
+            rest == 0 || is_negative && rest == u64::MAX.checked_shr(bits).unwrap_or(0)
         }
         _ => false,
     }

@@ -101,6 +101,9 @@ impl<F: EntryFormat> SharedTable<F> {
     pub unsafe fn attach(memory: NonNull<u8>, size: usize) -> Result<Self, AttachError> {
         /// Header and directory of every table that a runtime of this format makes.
         const HEAD_MAX: usize = HEAD_SIZE;
+        const { assert!(F::SIZE as usize == size_of::<Slot<F::Words>>()) }
+        // What others find is read by its address.
+        memory.as_ptr().expose_provenance();
         if memory.addr().get() % 8 != 0 || size < HEAD_MAX {
             return Err(AttachError::Memory);
         }
@@ -113,8 +116,13 @@ impl<F: EntryFormat> SharedTable<F> {
         }
         let prefix = Prefix::parse(&bytes).map_err(AttachError::Table)?;
         check_header::<F>(prefix.header(), memory.addr().get())?;
-        let places = divide::<F>(&prefix, memory, size).ok_or(AttachError::Division)?;
+        let places = divide::<F>(&prefix, size).ok_or(AttachError::Division)?;
         Ok(Self { base: memory, places, hints: Hints::new(), format: PhantomData })
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(super) fn base(&self) -> NonNull<u8> {
+        self.base
     }
 
     /// The table.
@@ -165,7 +173,7 @@ fn check_header<F: EntryFormat>(header: &Header, address: usize) -> Result<(), A
 }
 
 /// The places of rows, names and index; `None` where they do not lie in the memory one behind another.
-fn divide<F: EntryFormat>(prefix: &Prefix<'_>, memory: NonNull<u8>, size: usize) -> Option<Places> {
+fn divide<F: EntryFormat>(prefix: &Prefix<'_>, size: usize) -> Option<Places> {
     let section = |kind| {
         let record = prefix.sections().find(|section| section.kind == kind)?;
         let start = usize::try_from(record.offset).ok()?;
@@ -181,11 +189,11 @@ fn divide<F: EntryFormat>(prefix: &Prefix<'_>, memory: NonNull<u8>, size: usize)
     let texts_end = names.checked_add(text_size)?;
     let heads = texts_end.checked_next_multiple_of(4)?;
     let is_sound = slots >= first
-        && (memory.addr().get() + slots) % 8 == 0
+        && slots % 8 == 0
         && rows_size % slot_size == 0
         && rows_size / slot_size < u32::MAX as usize - 2
         && names >= rows_end
-        && (memory.addr().get() + names) % 4 == 0
+        && names % 4 == 0
         && texts_end <= total;
     let head_count = total.checked_sub(heads)? / 4;
     let slot_count = rows_size / slot_size;

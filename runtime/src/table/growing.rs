@@ -15,7 +15,7 @@ use super::head::{HEAD_SIZE, Head};
 use super::{Change, Entry, Handle, RegisterError, TableRef};
 use crate::EntryFormat;
 use crate::root;
-use crate::sync::Ordering;
+use crate::sync::{AtomicU32, Ordering};
 
 /// A table without a limit of its own, in a static.
 ///
@@ -27,6 +27,7 @@ pub struct GrowingTable<F: EntryFormat> {
 
 struct Chunk<F: EntryFormat> {
     table: SharedTable<F>,
+    is_linked: AtomicU32,
     older: Option<&'static Chunk<F>>,
 }
 
@@ -51,18 +52,26 @@ impl<F: EntryFormat> GrowingTable<F> {
     /// Announces a region under a name that is made while the program runs.
     pub fn register_as(&'static self, name: &str, entry: F) -> Result<Handle, RegisterError> {
         let mut newest = self.newest();
+        // Names that do not fit an empty chunk are let be when chunks have become as large as they get.
         loop {
             let mut rows = FIRST_ROWS;
+            let mut refused = RegisterError::Full;
             for table in Chunks(newest) {
                 match table.register_as(name, entry) {
-                    Err(RegisterError::Full | RegisterError::NamesFull) => {}
+                    Err(error @ (RegisterError::Full | RegisterError::NamesFull)) => {
+                        refused = error
+                    }
                     done => return done,
                 }
             }
             if let Some(chunk) = newest {
-                rows = (chunk.table.table().capacity() * 2).min(ROWS_MAX);
+                let table = chunk.table.table();
+                if refused == RegisterError::NamesFull && table.iter().next().is_none() {
+                    return Err(refused);
+                }
+                rows = (table.capacity() * 2).min(ROWS_MAX);
             }
-            let room = (name.len() + 1).saturating_mul(2);
+            let room = (name.len() + 16).saturating_mul(2);
             newest = Some(self.grow(newest, rows, room)?);
         }
     }
@@ -100,7 +109,9 @@ impl<F: EntryFormat> GrowingTable<F> {
     fn newest(&self) -> Option<&'static Chunk<F>> {
         let newest = self.newest.load(Ordering::Acquire);
         // SAFETY: a pointer that stands here came from a box that was leaked (`grow`), after it was filled.
-        unsafe { newest.as_ref() }
+        let newest = unsafe { newest.as_ref() }?;
+        newest.link();
+        Some(newest)
     }
 
     /// Adds a chunk in front of `newest`, or finds the one that somebody else added meanwhile.
@@ -121,17 +132,20 @@ impl<F: EntryFormat> GrowingTable<F> {
         let memory = NonNull::new(memory).ok_or(RegisterError::Full)?;
         // SAFETY: the memory was just allocated, zeroed, and is freed below only if nobody got to know it.
         let table = unsafe { SharedTable::create(memory, layout.size(), rows) };
-        let chunk =
-            Box::new(Chunk { table: table.map_err(|_| RegisterError::Full)?, older: newest });
+        let chunk = Box::new(Chunk {
+            table: table.map_err(|_| RegisterError::Full)?,
+            is_linked: AtomicU32::new(0),
+            older: newest,
+        });
         let chunk = Box::into_raw(chunk);
         let expected =
             newest.map_or(core::ptr::null_mut(), |it| core::ptr::from_ref(it).cast_mut());
         match self.newest.compare_exchange(expected, chunk, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
-                // SAFETY: the memory begins with a head, written above, and stays for ever now.
-                root::link(unsafe { memory.cast::<Head>().as_ref() });
-                // SAFETY: the box was leaked, and is never changed again.
-                Ok(unsafe { &*chunk })
+                // SAFETY: the box was leaked, and is never changed again but by its atomics.
+                let chunk = unsafe { &*chunk };
+                chunk.link();
+                Ok(chunk)
             }
             Err(other) => {
                 // SAFETY: the exchange failed, so that nobody else has the pointer or the memory; both
@@ -141,8 +155,21 @@ impl<F: EntryFormat> GrowingTable<F> {
                     alloc::alloc::dealloc(memory.as_ptr(), layout);
                 }
                 // SAFETY: as in `newest`; it is not null, or the exchange would have expected it.
-                Ok(unsafe { &*other })
+                let other = unsafe { &*other };
+                other.link();
+                Ok(other)
             }
+        }
+    }
+}
+
+impl<F: EntryFormat> Chunk<F> {
+    /// Appends the chunk to the root's chain, whoever comes first: nobody registers where others do not look.
+    fn link(&'static self) {
+        if self.is_linked.load(Ordering::Acquire) == 0 {
+            // SAFETY: the memory of a chunk begins with a head that `grow` wrote, and stays for ever.
+            root::link(unsafe { self.table.base().cast::<Head>().as_ref() });
+            self.is_linked.store(1, Ordering::Release);
         }
     }
 }

@@ -36,11 +36,18 @@ impl<F: EntryFormat> Registered<F> {
     }
 }
 
+/// A change of properties takes a few stores.
+const PATIENCE: u32 = 1 << 20;
+
 impl<F: EntryFormat> Drop for Registered<F> {
     fn drop(&mut self) {
-        // An entry that somebody took back by its handle is gone already; one whose properties another
-        // thread is changing right now is waited for, which no signal handler can be the cause of.
-        while self.table.unregister(self.handle) == Err(Change::Busy) {
+        // An entry that somebody took back by its handle is gone already. One whose properties are changing is
+        // waited for, as long as the change can last; where whoever changes it does not go on, because it is
+        // what this code interrupted, or was lost in a fork, the entry stays.
+        for _ in 0..PATIENCE {
+            if self.table.unregister(self.handle) != Err(Change::Busy) {
+                break;
+            }
             core::hint::spin_loop();
         }
     }

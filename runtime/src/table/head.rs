@@ -76,7 +76,7 @@ impl Head {
 
     /// Where the header lies.
     pub(crate) fn address(&self) -> usize {
-        core::ptr::from_ref(self).addr()
+        core::ptr::from_ref(self).expose_provenance()
     }
 
     /// Writes everything but what changes later: `arena_used` and `next`.
@@ -87,14 +87,24 @@ impl Head {
         let sections = F::sections();
         let distance = |address: usize| address.wrapping_sub(self.address());
         let (schema, types) = (sections.schema, sections.types);
-        self.write_section(2, section_kind::SCHEMA, distance(schema.as_ptr().addr()), schema.len());
-        self.write_section(3, section_kind::TYPES, distance(types.as_ptr().addr()), types.len());
+        self.write_section(
+            2,
+            section_kind::SCHEMA,
+            distance(schema.as_ptr().expose_provenance()),
+            schema.len(),
+        );
+        self.write_section(
+            3,
+            section_kind::TYPES,
+            distance(types.as_ptr().expose_provenance()),
+            types.len(),
+        );
         let history = sections.history;
         let history_size = size_of_val(history);
         self.write_section(
             4,
             section_kind::HISTORY,
-            distance(history.as_ptr().addr()),
+            distance(history.as_ptr().expose_provenance()),
             history_size,
         );
         let header = header::<F>(division.total_size);

@@ -28,6 +28,13 @@ pub(crate) fn claim(state: &AtomicU32) -> Option<u32> {
     Some(generation)
 }
 
+/// Whether [`claim`] would take a slot.
+#[inline]
+pub(crate) fn is_empty(state: &AtomicU32) -> bool {
+    let seen = state.load(Ordering::Relaxed);
+    seen & PHASE_MASK == phase::EMPTY && seen >> GENERATION_SHIFT < GENERATION_LAST
+}
+
 /// Publishes the row of a slot that [`claim`] took.
 #[inline]
 pub(crate) fn publish(state: &AtomicU32, generation: u32) {

@@ -14,7 +14,7 @@ use super::names::Names;
 use super::slot::{self, Found};
 use super::{Change, Entry, Handle, Reclaimed, RegisterError};
 use crate::entry::NameHashes;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicU32, Ordering, fence};
 use crate::word::{Word, Words};
 use crate::{EntryFormat, Region};
 
@@ -72,11 +72,16 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
             return Err(RegisterError::Overlaps(other));
         }
         let handle = self.register(entry)?;
+        // Of two that publish and then look for each other, one at least must see the other: release and
+        // acquire would let both look first.
+        fence(Ordering::SeqCst);
         match other(Some(handle)) {
             None => Ok(handle),
             Some(other) => {
-                // Nobody else has the handle; a row that somebody changes was published on purpose.
-                let _ = self.unregister(handle);
+                // Somebody may have found the row and be changing it, for a few stores.
+                while self.unregister(handle) == Err(Change::Busy) {
+                    core::hint::spin_loop();
+                }
                 Err(RegisterError::Overlaps(other))
             }
         }
@@ -91,6 +96,10 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         fields: impl FnOnce(&mut FieldWriter<'_>) -> Result<(), RegisterError>,
     ) -> Result<Handle, RegisterError> {
         check::<F>(name, region)?;
+        // A name is kept for good: none is taken for an entry that has no place anyway.
+        if !name.text.is_empty() && !self.has_room() {
+            return Err(RegisterError::Full);
+        }
         let row = self.row(name, region, fields)?;
         self.publish(&row)
     }
@@ -155,16 +164,17 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         self.iter().find(|entry| entry.core.class == class && entry.core.id == id)
     }
 
-    /// The live entries whose memory holds an address, as far as the row alone says where it lies: `length`
+    /// The live entries whose memory holds a virtual address, as far as the row alone says where it lies: `length`
     /// bytes, or up to the end of a range.
     pub fn find_by_address(&self, address: u64) -> impl Iterator<Item = Entry> + use<'a, F> {
         self.iter().filter(move |entry| {
             let core = &entry.core;
-            match core.extent {
-                abi::extent::DIRECT => address.wrapping_sub(core.address) < core.length,
-                abi::extent::RANGE => core.address <= address && address < core.bound,
-                _ => false,
-            }
+            core.space == abi::space::VIRTUAL
+                && match core.extent {
+                    abi::extent::DIRECT => address.wrapping_sub(core.address) < core.length,
+                    abi::extent::RANGE => core.address <= address && address < core.bound,
+                    _ => false,
+                }
         })
     }
 
@@ -231,6 +241,14 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         let keep = |text: &str| self.keep(text, hash::fnv1a_32(text.as_bytes()));
         fields(&mut FieldWriter { words: plain, keep: &keep })?;
         Ok(Row { id, words })
+    }
+
+    /// Whether a slot is empty at this moment.
+    #[inline]
+    fn has_room(&self) -> bool {
+        let is_empty = |slot: &Slot<F::Words>| slot::is_empty(&slot.state);
+        let hint = self.hints.first(self.slots.len());
+        self.slots.get(hint.slot).is_some_and(is_empty) || self.slots.iter().any(is_empty)
     }
 
     /// The offset of a text that the table keeps.
@@ -336,7 +354,8 @@ fn check<F: EntryFormat>(name: Name<'_>, region: &Region) -> Result<(), Register
     if last.is_none_or(|last| last > space_end) {
         return Err(RegisterError::Wraps);
     }
-    if region.extent == abi::extent::RANGE && region.bound < region.address {
+    let is_range = region.extent == abi::extent::RANGE;
+    if is_range && (region.bound < region.address || region.bound.saturating_sub(1) > space_end) {
         return Err(RegisterError::Wraps);
     }
     if region.id.is_some_and(|id| id & abi::ID_EXPLICIT != 0) {
