@@ -8,14 +8,11 @@ use std::ops::ControlFlow;
 
 use inspect_format::abi::{self, pair_kind};
 use inspect_format::walk::{LiveEntry, Memory};
-use inspect_runtime::__private::FieldWriter;
 use inspect_runtime::memory::ThisProcess;
 use inspect_runtime::registry::{self, AdoptErrorKind, Adopted};
-use inspect_runtime::{
-    ClassInfo, EntryFormat, FieldInfo, Region, RegisterError, RuntimeTable, Sections, root,
-};
+use inspect_runtime::{EntryFormat, RuntimeTable, root};
 
-use support::{Format, entry};
+use support::{Format, Other, entry};
 
 /// What an annotation macro leaves: a record of pairs in the section.
 #[repr(C, align(8))]
@@ -89,32 +86,6 @@ static ANNOTATION: Pairs<9> = Pairs(UnsafeCell::new([
     text("text", "said"),
     pair("inspect:end", pair_kind::END, 0, NULL, ""),
 ]));
-
-/// The entry format of another schema, whose annotation is at fault.
-#[derive(Clone, Copy)]
-struct Other(Format);
-
-impl EntryFormat for Other {
-    const SCHEMA: &'static str = "test.other";
-    const VERSION: u32 = 1;
-    const SIZE: u32 = Format::SIZE;
-    const HISTORY: &'static [u64] = Format::HISTORY;
-    const CLASSES: &'static [ClassInfo] = Format::CLASSES;
-    const FIELDS: &'static [FieldInfo] = Format::FIELDS;
-    type Words = <Format as EntryFormat>::Words;
-
-    fn region(&self) -> &Region {
-        self.0.region()
-    }
-
-    fn write_fields(&self, out: &mut FieldWriter<'_>) -> Result<(), RegisterError> {
-        self.0.write_fields(out)
-    }
-
-    fn sections() -> Sections {
-        Format::sections()
-    }
-}
 
 static OTHER: Descriptor = Descriptor(16, 1, inspect_format::hash::schema_number(Other::SCHEMA));
 

@@ -2,11 +2,12 @@
 
 mod support;
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use inspect_format::table::Table;
-use inspect_runtime::{Change, GrowingTable, Handle, RegisterError, RuntimeTable};
-use support::{Format, entry};
+use inspect_runtime::{Change, Class, GrowingTable, Handle, Region, RegisterError, RuntimeTable};
+use support::{Format, Other, entry};
 
 fn image<const N: usize, const NAMES: usize>(
     table: &'static RuntimeTable<Format, N, NAMES>,
@@ -192,4 +193,58 @@ fn a_guard_takes_its_entry_back() {
     assert_eq!(TABLE.iter().count(), 0);
     TABLE.register_guarded(entry(1, 1)).unwrap().keep();
     assert_eq!(TABLE.iter().count(), 1);
+}
+
+#[test]
+fn a_class_of_another_schema_is_refused() {
+    struct Foreign;
+
+    impl Class for Foreign {
+        type Format = Other;
+        type Target = u64;
+        const NAME: &'static str = "log";
+        const NUMBER: u32 = 77;
+        const PROPERTIES: u64 = 0;
+        const TYPE_ID: u32 = 0;
+    }
+
+    static TABLE: RuntimeTable<Format, 2> = RuntimeTable::new();
+    let plain = entry(1, 1);
+    let foreign = Format { core: Region::new::<Foreign>(1, 1), ..plain };
+    assert_eq!(TABLE.register(foreign), Err(RegisterError::Class));
+    assert_eq!(TABLE.iter().count(), 0);
+}
+
+/// A table that is full of entries keeps its names for those that come when there is room again.
+#[test]
+fn a_refused_entry_takes_no_name() {
+    static TABLE: RuntimeTable<Format, 1, 128> = RuntimeTable::new();
+    let first = TABLE.register(entry(1, 1)).unwrap();
+    for index in 0..1000 {
+        let refused = TABLE.register_as(&format!("number {index}"), entry(1, 1));
+        assert_eq!(refused, Err(RegisterError::Full));
+    }
+    TABLE.unregister(first).unwrap();
+    TABLE.register_as("there is room for this", entry(1, 1)).unwrap();
+}
+
+/// Of regions that overlap and are announced by two threads at once, never are both there.
+#[test]
+fn of_two_that_overlap_one_is_refused() {
+    static TABLE: RuntimeTable<Format, 64> = RuntimeTable::new();
+    for round in 0..2_000_u64 {
+        let barrier = Barrier::new(2);
+        let announce = |offset: u64| {
+            barrier.wait();
+            TABLE.register_exclusive(entry(0x1000 + round * 16 + offset, 8))
+        };
+        let (one, two) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| announce(4));
+            (announce(0), other.join().unwrap())
+        });
+        assert!(one.is_err() || two.is_err(), "round {round}");
+        for handle in [one, two].into_iter().flatten() {
+            TABLE.unregister(handle).unwrap();
+        }
+    }
 }

@@ -57,3 +57,29 @@ pub(crate) fn entry(address: u64, length: u64) -> Format {
     let twin = address ^ length;
     Format { core: Region::new::<Log>(address, length).instance(twin), twin, text: "" }
 }
+
+/// The entry format of another schema.
+#[derive(Clone, Copy)]
+pub(crate) struct Other(Format);
+
+impl EntryFormat for Other {
+    const SCHEMA: &'static str = "test.other";
+    const VERSION: u32 = 1;
+    const SIZE: u32 = Format::SIZE;
+    const HISTORY: &'static [u64] = Format::HISTORY;
+    const CLASSES: &'static [ClassInfo] = Format::CLASSES;
+    const FIELDS: &'static [FieldInfo] = Format::FIELDS;
+    type Words = <Format as EntryFormat>::Words;
+
+    fn region(&self) -> &Region {
+        self.0.region()
+    }
+
+    fn write_fields(&self, out: &mut FieldWriter<'_>) -> Result<(), RegisterError> {
+        self.0.write_fields(out)
+    }
+
+    fn sections() -> Sections {
+        Format::sections()
+    }
+}
