@@ -13,6 +13,8 @@ pub mod diag;
 pub mod emit;
 pub mod model;
 pub mod operator;
+#[cfg(feature = "image")]
+pub mod pack;
 pub mod source;
 pub mod syntax;
 

@@ -19,6 +19,7 @@ extern crate std;
 pub mod abi;
 pub mod bits;
 pub mod btf;
+pub mod descriptor;
 pub mod elfcore;
 pub mod hash;
 pub mod history;

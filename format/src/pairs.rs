@@ -11,11 +11,24 @@ use crate::table::Prefix;
 
 /// The records in the bytes of a section.
 #[derive(Clone, Debug)]
-pub struct Records<'a> {
+pub struct Records<'a>(Pieces<'a>);
+
+/// What stands in the bytes of a section: records, and tables that a packer has already made.
+#[derive(Clone, Debug)]
+pub struct Pieces<'a> {
     bytes: &'a [u8],
     at: usize,
     order: Order,
     word_size: u8,
+}
+
+/// Something that stands in the section.
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'a> {
+    /// An annotation.
+    Record(Record<'a>),
+    /// A table: where it begins in the section, and its bytes.
+    Table(usize, &'a [u8]),
 }
 
 /// One annotation: what stands between a `begin` and its `end`.
@@ -23,6 +36,8 @@ pub struct Records<'a> {
 pub struct Record<'a> {
     /// Where its `begin` stands in the section.
     pub offset: usize,
+    /// Its bytes, from the `begin` to behind the `end`.
+    pub size: usize,
     /// The address in its `begin`: the schema's descriptor.
     pub descriptor: u64,
     /// Where the pairs stand in the section.
@@ -35,7 +50,7 @@ pub struct Record<'a> {
 /// A key and its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyValue<'a> {
-    /// Where the pair stands, from the start of its record's pairs.
+    /// Where the pair stands in the section.
     pub offset: usize,
     /// `class`, `name`, a field of the entry.
     pub key: &'a str,
@@ -84,11 +99,31 @@ impl<'a> Records<'a> {
     /// The records in the bytes of a section of an object with pointers of `word_size` bytes.
     #[must_use]
     pub fn new(bytes: &'a [u8], order: Order, word_size: u8) -> Self {
+        Self(Pieces::new(bytes, order, word_size))
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<Record<'a>, PairError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.find_map(|piece| match piece {
+            Ok(Piece::Record(record)) => Some(Ok(record)),
+            Ok(Piece::Table(..)) => None,
+            Err(error) => Some(Err(error)),
+        })
+    }
+}
+
+impl<'a> Pieces<'a> {
+    /// What stands in the bytes of a section of an object with pointers of `word_size` bytes.
+    #[must_use]
+    pub fn new(bytes: &'a [u8], order: Order, word_size: u8) -> Self {
         Self { bytes, at: 0, order, word_size }
     }
 
     /// The record that begins at the next place, whose first pair is a `begin`.
-    fn record(&self, start: usize) -> Result<(Record<'a>, usize), PairError> {
+    fn record(&self, start: usize) -> Result<Record<'a>, PairError> {
         let begin = self.pair(start)?;
         let first = start + begin.size as usize;
         let mut at = first;
@@ -109,7 +144,7 @@ impl<'a> Records<'a> {
         let descriptor = address(&begin, self.order, self.word_size);
         let (order, word_size) = (self.order, self.word_size);
         let pairs = &self.bytes[first..at];
-        Ok((Record { offset: start, descriptor, first, pairs, order, word_size }, end))
+        Ok(Record { offset: start, size: end - start, descriptor, first, pairs, order, word_size })
     }
 
     fn pair(&self, at: usize) -> Result<Pair, PairError> {
@@ -117,8 +152,8 @@ impl<'a> Records<'a> {
     }
 }
 
-impl<'a> Iterator for Records<'a> {
-    type Item = Result<Record<'a>, PairError>;
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Result<Piece<'a>, PairError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -128,18 +163,17 @@ impl<'a> Iterator for Records<'a> {
                 self.at += 8;
                 continue;
             }
-            // What a packer has already made into a table is none of ours.
-            if let Some(size) = packed_size(rest) {
-                self.at += size;
-                continue;
-            }
             let start = self.at;
+            if let Some(size) = packed_size(rest) {
+                self.at += size.next_multiple_of(8);
+                return Some(Ok(Piece::Table(start, &rest[..size])));
+            }
             let found = match is_begin(rest) {
                 true => self.record(start),
                 false => Err(PairError { offset: start, kind: PairErrorKind::Stray }),
             };
             self.at = match &found {
-                Ok((_, end)) => *end,
+                Ok(record) => start + record.size,
                 // Go on at the next `begin`.
                 Err(_) => {
                     let mut at = start + 8;
@@ -149,7 +183,7 @@ impl<'a> Iterator for Records<'a> {
                     at
                 }
             };
-            return Some(found.map(|(record, _)| record));
+            return Some(found.map(Piece::Record));
         }
     }
 }
@@ -165,7 +199,8 @@ impl<'a> Record<'a> {
             if start >= pairs.len() {
                 return None;
             }
-            let found = key_value(pairs, start, order, word_size);
+            let found = key_value(pairs, start, order, word_size)
+                .map(|pair| KeyValue { offset: base + start, ..pair });
             let size = read_pair(pairs, start, order).map_or(pairs.len(), |it| it.size as usize);
             at += size;
             Some(found.map_err(|kind| PairError { offset: base + start, kind }))
@@ -194,7 +229,7 @@ impl<'a> Record<'a> {
 /// Bytes of the table that begins here, if one does.
 fn packed_size(bytes: &[u8]) -> Option<usize> {
     let size = usize::try_from(Prefix::parse(bytes).ok()?.header().total_size).ok()?;
-    size.checked_next_multiple_of(8).filter(|size| *size <= bytes.len())
+    (size.checked_next_multiple_of(8)? <= bytes.len()).then_some(size)
 }
 
 fn is_begin(bytes: &[u8]) -> bool {

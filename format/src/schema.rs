@@ -276,12 +276,30 @@ records! {
         /// Entries with one of these bits.
         "properties" properties: Option<u64>,
     }
+    /// Who wrote a table, and for which image: the section `identity`.
+    Identity {
+        /// Where the image has no build-id: the SHA-256 of its machine code, which packing does not change.
+        "content" content: Option<Value<'a>>,
+        /// The build-id that the linker gave the image.
+        "build_id" build_id: Option<Value<'a>>,
+        /// What was packed.
+        "producer" producer: Option<&'a str>,
+        /// Program and version that packed it.
+        "generator" generator: Option<&'a str>,
+    }
     /// What a struct looked like when the schema was compiled, in short.
     LayoutHash {
         /// Of its declaration and of all that it holds by value.
         "hash" hash: u64,
         /// Its name.
         "name" name: &'a str,
+    }
+}
+
+impl<'a> Identity<'a> {
+    /// Reads an identity.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        Self::read(&mut Decoder::new(bytes))
     }
 }
 

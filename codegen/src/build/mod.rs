@@ -3,11 +3,15 @@
 
 mod depfile;
 mod load;
+#[cfg(feature = "cli")]
+mod replace;
 mod script;
 mod write;
 
 pub use depfile::depfile;
 pub use load::{EXTENSION, Loaded, MAX_FILE_SIZE, load, read_text, text_of};
+#[cfg(feature = "cli")]
+pub(crate) use replace::replace_file;
 #[cfg(feature = "cli")]
 pub(crate) use script::unknown_target;
 pub use script::{Build, BuildError};

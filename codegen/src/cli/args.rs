@@ -46,6 +46,8 @@ pub(super) enum Command {
     Fmt(Fmt),
     /// Show offsets, sizes, holes and cache lines.
     Layout(Layout),
+    /// Turn the annotations of images into tables.
+    Pack(Pack),
     /// Explain a diagnostic; without a code, list all of them.
     Explain(Explain),
     /// Print completions for a shell.
@@ -56,8 +58,8 @@ pub(super) enum Command {
 
 impl Command {
     /// The words that are commands.
-    pub(super) const NAMES: [&'static str; 7] =
-        ["generate", "check", "fmt", "layout", "explain", "completions", "man"];
+    pub(super) const NAMES: [&'static str; 8] =
+        ["generate", "check", "fmt", "layout", "pack", "explain", "completions", "man"];
 }
 
 /// What every command that compiles takes.
@@ -156,6 +158,58 @@ pub(super) struct Layout {
     /// Print JSON, for one target: `{"structs": {NAME: {"size", "align", "fields"}}}`.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    inspect-gen pack build/daemon             a program or a shared object, after linking\n  \
+    inspect-gen pack mod.ko                   a kernel module, before it is signed\n  \
+    inspect-gen pack log.o --schema out/table/cached_state.x86_64.table\n  \
+    inspect-gen pack daemon -o daemon.packed\n  \
+    inspect-gen pack daemon --detached daemon.table --remove-annotations\n  \
+    inspect-gen pack daemon --check           in CI: exit 1 if it is not packed\n\n\
+    An image is written beside its place and renamed, and one with findings stays as it is. What is\n\
+    packed already stays as it is too.")]
+pub(super) struct Pack {
+    /// Object files, kernel modules, programs, shared objects: ELF.
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(super) images: Vec<PathBuf>,
+    /// Write the packed image here, and leave the given one as it is.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// The schema of annotations whose image does not define it: a table file, or the object file of
+    /// `<schema>.inspect.c`; may repeat.
+    #[arg(long = "schema", value_name = "FILE")]
+    pub(super) schemas: Vec<PathBuf>,
+    /// Where type information goes: into the tables, or nowhere, for readers with a schema of their own.
+    #[arg(long, value_name = "WHERE", default_value = "embedded")]
+    pub(super) types: Types,
+    /// Write the tables into a file of their own, and leave the image as it is.
+    #[arg(long, value_name = "FILE")]
+    pub(super) detached: Option<PathBuf>,
+    /// With `--detached`: remove the annotations from the image.
+    #[arg(long, requires = "detached")]
+    pub(super) remove_annotations: bool,
+    /// Take the signature of a kernel module away, which would not hold any longer.
+    #[arg(long)]
+    pub(super) drop_signature: bool,
+    /// Write nothing; exit with 1 if the image would change.
+    #[arg(long)]
+    pub(super) check: bool,
+    /// Say nothing if all is well.
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// The form of findings and results: `human`, `json`, `github`.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub(super) message_format: MessageFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Types {
+    /// In the tables.
+    Embedded,
+    /// Not in the tables.
+    Detached,
 }
 
 #[derive(Args, Debug)]

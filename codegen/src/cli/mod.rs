@@ -4,10 +4,12 @@
 
 mod args;
 mod explain;
+mod findings;
 mod fmt;
 mod generate;
 mod layout;
 mod output;
+mod pack;
 mod progress;
 
 use std::ffi::OsString;
@@ -65,6 +67,7 @@ fn run_with(arguments: Vec<OsString>) -> Status {
         Command::Check(arguments) => check(&arguments, terminal),
         Command::Fmt(arguments) => fmt::run(&arguments, terminal),
         Command::Layout(arguments) => layout::run(&arguments, terminal),
+        Command::Pack(arguments) => pack::run(&arguments, terminal),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),
         Command::Man(arguments) => man(&arguments),

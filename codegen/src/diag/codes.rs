@@ -3,7 +3,7 @@
 //!
 //! A code is never reused. Hundreds tell the stage: 00 files, 01 text and grammar, 02 names, 03 types and
 //! fields, 04 constants and numbers, 05 layouts, 06 versions, 07 attributes, 08 classes, entries,
-//! properties, spaces and consumers. `W` codes are warnings.
+//! properties, spaces and consumers, 09 images and annotations. `W` codes are warnings.
 
 use super::Severity;
 
@@ -112,6 +112,19 @@ codes! {
     E0807 "an entry field is impossible"
 
     W0801 "a consumer allows what it always denies"
+
+    E0901 "an image is damaged"
+    E0902 "an image is of a kind that cannot be packed"
+    E0903 "an annotation is malformed"
+    E0904 "an annotation names no class of its schema"
+    E0905 "a key of an annotation is not known"
+    E0906 "a value of an annotation does not go where it should"
+    E0907 "two annotations have one identity"
+    E0908 "the schema of an annotation is missing"
+    E0909 "the schema of an annotation is another one"
+    E0910 "a table does not fit where the annotations were"
+    E0911 "a relocation of an annotation is not understood"
+    E0912 "an annotation lies outside its section"
 }
 
 impl Code {

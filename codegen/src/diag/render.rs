@@ -62,16 +62,22 @@ pub fn json(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
             suggestion,
         });
         // Strings and numbers always serialise.
-        for char in line.unwrap_or_default().chars() {
-            match char {
-                // JSON lets these stand; a terminal may act on them.
-                '\u{7f}'.. if is_unsafe(char) => {
-                    let _ = write!(output, "\\u{:04x}", u32::from(char));
-                }
-                _ => output.push(char),
-            }
-        }
+        output.push_str(&json_text(&line.unwrap_or_default()));
         output.push('\n');
+    }
+    output
+}
+
+/// JSON with every character written as an escape that JSON lets stand and a terminal may act on.
+pub(crate) fn json_text(json: &str) -> String {
+    let mut output = String::with_capacity(json.len());
+    for char in json.chars() {
+        match char {
+            '\u{7f}'.. if is_unsafe(char) => {
+                let _ = write!(output, "\\u{:04x}", u32::from(char));
+            }
+            _ => output.push(char),
+        }
     }
     output
 }
@@ -118,12 +124,12 @@ fn severity_word(diagnostic: &Diagnostic) -> &'static str {
     }
 }
 
-fn github_data(text: &str) -> String {
+pub(crate) fn github_data(text: &str) -> String {
     let escaped = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     visible(&escaped).into_owned()
 }
 
-fn github_property(text: &str) -> String {
+pub(crate) fn github_property(text: &str) -> String {
     github_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
@@ -136,7 +142,7 @@ fn is_unsafe(char: char) -> bool {
 }
 
 /// The text with every unsafe character written as an escape.
-fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
     }

@@ -22,6 +22,9 @@ pub struct TableWriter {
     types: Vec<u8>,
     identity: Vec<u8>,
     history: Vec<u64>,
+    elsewhere: Vec<(u32, u64, u64)>,
+    slots: usize,
+    changes: bool,
     last_key: Option<(u32, u32)>,
     sorted: bool,
 }
@@ -86,6 +89,9 @@ impl TableWriter {
             types: Vec::new(),
             identity: Vec::new(),
             history: history.to_vec(),
+            elsewhere: Vec::new(),
+            slots: 0,
+            changes: false,
             last_key: None,
             sorted: true,
         })
@@ -94,6 +100,12 @@ impl TableWriter {
     /// Sets bits of the header's flags. Whether the rows are sorted is found out.
     pub fn flags(&mut self, flags: u32) -> &mut Self {
         self.header.flags |= flags & !table_flags::SORTED;
+        self
+    }
+
+    /// The fingerprint of the rows, where the history lies elsewhere.
+    pub fn fingerprint(&mut self, fingerprint: u64) -> &mut Self {
+        self.header.fingerprint = fingerprint;
         self
     }
 
@@ -113,6 +125,47 @@ impl TableWriter {
     pub fn identity(&mut self, bytes: impl Into<Vec<u8>>) -> &mut Self {
         self.identity = bytes.into();
         self
+    }
+
+    /// A section of `size` bytes that lies in the same address space, at `offset` from the header, and not
+    /// in the block.
+    pub fn elsewhere(&mut self, kind: u32, offset: u64, size: u64) -> &mut Self {
+        self.elsewhere.push((kind, offset, size));
+        self
+    }
+
+    /// Keeps 8 bytes for each of `count` pointers that a linker or a loader fills in.
+    pub fn slots(&mut self, count: usize) -> &mut Self {
+        self.slots = count;
+        self.changes |= count > 0;
+        self
+    }
+
+    /// Bytes of the block change when it is linked or loaded: it gets no checksum.
+    pub fn changes(&mut self) -> &mut Self {
+        self.changes = true;
+        self
+    }
+
+    /// Where a slot lies, from the header, once all sections are known.
+    #[must_use]
+    pub fn slot_at(&self, index: usize) -> u64 {
+        self.directory_end() as u64 + index as u64 * 8
+    }
+
+    /// Where a row lies, from the header, once all sections and slots are known.
+    #[must_use]
+    pub fn row_at(&self, index: usize) -> u64 {
+        self.slot_at(self.slots) + index as u64 * u64::from(self.header.entry_size)
+    }
+
+    /// Where the offset of a section that lies elsewhere stands, from the header.
+    #[must_use]
+    pub fn offset_field_at(&self, kind: u32) -> Option<u64> {
+        let inside = self.present().len();
+        let index = self.elsewhere.iter().position(|(it, ..)| *it == kind)?;
+        let record = Header::SIZE + (inside + index) * DirectoryRecord::SIZE;
+        Some((record + DirectoryRecord::OFFSET_AT) as u64)
     }
 
     /// The offset of `text` in the strings; equal texts share one.
@@ -155,32 +208,54 @@ impl TableWriter {
     #[must_use]
     pub fn finish(&self) -> Vec<u8> {
         let history = history::write(&self.history, self.order);
-        let sections: [(u32, &[u8]); 6] = [
-            (section_kind::ENTRIES, &self.rows),
-            (section_kind::STRINGS, &self.strings),
-            (section_kind::SCHEMA, &self.schema),
-            (section_kind::TYPES, &self.types),
-            (section_kind::IDENTITY, &self.identity),
-            (section_kind::HISTORY, &history),
-        ];
-        // The rows are there even if they are none, and so is the empty string.
-        let present =
-            |section: &&(u32, &[u8])| section.0 <= section_kind::STRINGS || !section.1.is_empty();
-        let count = sections.iter().filter(present).count();
-        let mut block = alloc::vec![0; Header::SIZE + count * DirectoryRecord::SIZE];
-        for (index, (kind, bytes)) in sections.iter().filter(present).enumerate() {
-            let offset = block.len() as u64;
-            let section =
-                DirectoryRecord { kind: *kind, flags: 0, offset, size: bytes.len() as u64 };
+        let present = self.present();
+        let mut block = alloc::vec![0; self.directory_end() + self.slots * 8];
+        let mut directory = Vec::new();
+        for kind in present {
+            let bytes = self.section(kind, &history);
+            directory.push((kind, block.len() as u64, bytes.len() as u64));
+            block.extend_from_slice(bytes);
+            block.resize(block.len().next_multiple_of(8), 0);
+        }
+        directory.extend(&self.elsewhere);
+        for (index, (kind, offset, size)) in directory.iter().copied().enumerate() {
+            let section = DirectoryRecord { kind, flags: 0, offset, size };
             let mut record = [0; DirectoryRecord::SIZE];
             section.write(&mut record, self.order);
             let at = Header::SIZE + index * DirectoryRecord::SIZE;
             block[at..at + DirectoryRecord::SIZE].copy_from_slice(&record);
-            block.extend_from_slice(bytes);
-            block.resize(block.len().next_multiple_of(8), 0);
         }
-        self.write_header(&mut block, count);
+        self.write_header(&mut block, directory.len());
         block
+    }
+
+    /// The kinds of the sections in the block. The rows are there even if they are none, and so is the empty
+    /// string.
+    fn present(&self) -> Vec<u32> {
+        let is_present =
+            |kind: &u32| *kind <= section_kind::STRINGS || !self.section(*kind, &[0]).is_empty();
+        let is_inside = |kind: &u32| self.elsewhere.iter().all(|(it, ..)| it != kind);
+        (section_kind::ENTRIES..=section_kind::HISTORY)
+            .filter(is_inside)
+            .filter(is_present)
+            .collect()
+    }
+
+    /// The bytes of a section, the history's written before.
+    fn section<'w>(&'w self, kind: u32, history: &'w [u8]) -> &'w [u8] {
+        match kind {
+            section_kind::ENTRIES => &self.rows,
+            section_kind::STRINGS => &self.strings,
+            section_kind::SCHEMA => &self.schema,
+            section_kind::TYPES => &self.types,
+            section_kind::IDENTITY => &self.identity,
+            _ if self.history.is_empty() => &[],
+            _ => history,
+        }
+    }
+
+    fn directory_end(&self) -> usize {
+        Header::SIZE + (self.present().len() + self.elsewhere.len()) * DirectoryRecord::SIZE
     }
 
     fn write_header(&self, block: &mut [u8], section_count: usize) {
@@ -194,7 +269,7 @@ impl TableWriter {
             return;
         };
         header.write(place, self.order);
-        if header.flags & table_flags::RUN_TIME != 0 {
+        if self.changes || header.flags & table_flags::RUN_TIME != 0 {
             return;
         }
         header.checksum = checksum(block);

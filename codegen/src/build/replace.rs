@@ -1,0 +1,77 @@
+//! Replaces a file whole: what was written beside it takes its name, and whoever is killed in between leaves
+//! the old one or the new one.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use super::WriteError;
+
+/// Replaces the contents of the file at `path`, or makes it with the permissions of `like`. Mode, owner where
+/// that is allowed, and extended attributes stay as they are; a link keeps being one.
+pub(crate) fn replace_file(path: &Path, like: &Path, content: &[u8]) -> Result<(), WriteError> {
+    let failed = |error| WriteError { path: path.to_owned(), error };
+    let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let directory = match place.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut beside =
+        tempfile::Builder::new().prefix(".inspect-gen.").tempfile_in(directory).map_err(failed)?;
+    beside.write_all(content).map_err(failed)?;
+    let like = if place.exists() { place.as_path() } else { like };
+    keep_facts(like, beside.as_file()).map_err(failed)?;
+    // The name must not lead to bytes that a crash of the machine loses.
+    beside.as_file().sync_all().map_err(failed)?;
+    beside.persist(&place).map_err(|error| failed(error.error))?;
+    // Not every file system can do it to a directory.
+    let _ = fs::File::open(directory).and_then(|directory| directory.sync_all());
+    Ok(())
+}
+
+/// Gives a file the owner, the extended attributes and the mode of another.
+fn keep_facts(like: &Path, file: &fs::File) -> io::Result<()> {
+    let metadata = fs::metadata(like)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt as _, fchown};
+        let own = file.metadata()?;
+        if (own.uid(), own.gid()) != (metadata.uid(), metadata.gid()) {
+            // Only root may give files away; the mode below then holds for whoever packs.
+            let _ = fchown(file, Some(metadata.uid()), Some(metadata.gid()));
+        }
+    }
+    #[cfg(target_os = "linux")]
+    keep_attributes(like, file)?;
+    file.set_permissions(metadata.permissions())
+}
+
+#[cfg(target_os = "linux")]
+fn keep_attributes(like: &Path, file: &fs::File) -> io::Result<()> {
+    use rustix::fs::{XattrFlags, fsetxattr, getxattr, listxattr};
+    use rustix::io::Errno;
+
+    /// The most that Linux allows for a list of names, and for a value.
+    const MOST: usize = 64 * 1024;
+    let mut names = vec![0; MOST];
+    let size = match listxattr(like, &mut names[..]) {
+        Ok(size) => size,
+        Err(Errno::NOTSUP) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut value = vec![0; MOST];
+    for name in names[..size].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let size = match getxattr(like, name, &mut value[..]) {
+            Ok(size) => size,
+            // Somebody took it away, or it is not for us to see.
+            Err(Errno::NODATA | Errno::PERM | Errno::ACCESS) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        match fsetxattr(file, name, &value[..size], XattrFlags::empty()) {
+            // What only root may set, such as the capabilities of a program, is set again by root.
+            Ok(()) | Err(Errno::PERM | Errno::NOTSUP) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

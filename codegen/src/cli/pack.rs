@@ -1,0 +1,177 @@
+//! `inspect-gen pack`: annotations in images become tables. An image with findings stays as it is.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::{MessageFormat, Pack, Types};
+use super::output::{self, Terminal};
+use super::progress::Progress;
+use super::{Status, findings};
+use crate::build;
+use crate::diag::{Code, render};
+use crate::pack::{self, Finding, Options, Packed, SchemaFile, Summary};
+
+pub(super) fn run(arguments: &Pack, terminal: Terminal) -> Status {
+    let many = arguments.images.len() > 1;
+    if many && (arguments.output.is_some() || arguments.detached.is_some()) {
+        output::complain("`-o` and `--detached` name one file: pack one image at a time");
+        return Status::Failed;
+    }
+    let mut brought = Vec::new();
+    for path in &arguments.schemas {
+        match read(path) {
+            Ok(bytes) => brought.push((path.display().to_string(), bytes)),
+            Err(finding) => {
+                return report(path, &[finding], arguments.message_format, terminal);
+            }
+        }
+    }
+    let schemas: Vec<SchemaFile<'_>> =
+        brought.iter().map(|(name, bytes)| SchemaFile { name, bytes }).collect();
+    let options = Options {
+        schemas: &schemas,
+        without_types: arguments.types == Types::Detached,
+        detached: arguments.detached.is_some(),
+        remove_annotations: arguments.remove_annotations,
+        drop_signature: arguments.drop_signature,
+    };
+    let progress = Progress::new(terminal);
+    let mut status = Status::Done;
+    for image in &arguments.images {
+        progress.stage("packing");
+        let one = pack_one(image, arguments, &options, terminal, &progress);
+        progress.hide();
+        status = match (status, one) {
+            (Status::Failed, _) | (_, Status::Failed) => Status::Failed,
+            (Status::Findings, _) | (_, Status::Findings) => Status::Findings,
+            _ => Status::Done,
+        };
+    }
+    status
+}
+
+fn pack_one(
+    path: &Path,
+    arguments: &Pack,
+    options: &Options<'_>,
+    terminal: Terminal,
+    progress: &Progress,
+) -> Status {
+    let format = arguments.message_format;
+    let result = read(path).map_err(|finding| vec![finding]).and_then(|bytes| {
+        let packed = pack::pack(&bytes, options)?;
+        // A copy elsewhere is wanted even where nothing changes.
+        let copy = arguments.output.is_some() && packed.image.is_none();
+        Ok((packed, copy.then_some(bytes)))
+    });
+    progress.hide();
+    let (packed, copy) = match result {
+        Ok(packed) => packed,
+        Err(found) => return report(path, &found, format, terminal),
+    };
+    let place = arguments.output.as_deref().unwrap_or(path);
+    let content = packed.image.as_deref().or(copy.as_deref());
+    let differs = |path: &Path, content: &[u8]| fs::read(path).map_or(true, |old| old != content);
+    let mut writes = Vec::new();
+    writes.extend(content.filter(|content| differs(place, content)).map(|it| (place, it)));
+    if let (Some(file), Some(table)) = (&arguments.detached, &packed.detached) {
+        writes.extend(differs(file, table).then_some((file.as_path(), table.as_slice())));
+    }
+    let would_change = !writes.is_empty();
+    if !arguments.check {
+        for (place, content) in writes {
+            if let Err(error) = build::replace_file(place, path, content) {
+                return output::cannot_write(&error);
+            }
+        }
+    }
+    match say(path, &packed, would_change, arguments) {
+        Status::Done if arguments.check && would_change => Status::Findings,
+        status => status,
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Finding> {
+    fs::read(path).map_err(|error| {
+        let finding = Finding::new(Code::E0001, format!("the file cannot be read: {error}"));
+        match error.kind() {
+            io::ErrorKind::NotFound => finding.help("check the name, and build it first"),
+            _ => finding.help("check what it is, and its permissions"),
+        }
+    })
+}
+
+fn report(path: &Path, found: &[Finding], format: MessageFormat, terminal: Terminal) -> Status {
+    let image = path.display().to_string();
+    let text = findings::text(&image, found, format, terminal.color);
+    if format == MessageFormat::Human {
+        // Nothing can be said about standard error failing.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+        return Status::Findings;
+    }
+    match output::print(text.as_bytes()) {
+        Status::Done => Status::Findings,
+        status => status,
+    }
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    image: &'a str,
+    changed: bool,
+    annotations: usize,
+    annotation_bytes: u64,
+    repeated: usize,
+    tables: Vec<JsonTable<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonTable<'a> {
+    schema: &'a str,
+    version: u32,
+    entries: usize,
+    bytes: u64,
+    displaced_ids: usize,
+}
+
+impl<'a> JsonTable<'a> {
+    fn of(summary: &'a Summary) -> Self {
+        let Summary { ref schema, version, entries, size: bytes, displaced } = *summary;
+        Self { schema, version, entries, bytes, displaced_ids: displaced }
+    }
+}
+
+/// One line for each table, or one object for the image.
+fn say(path: &Path, packed: &Packed, changed: bool, arguments: &Pack) -> Status {
+    if arguments.quiet {
+        return Status::Done;
+    }
+    let image = path.display().to_string();
+    if arguments.message_format == MessageFormat::Json {
+        let line = serde_json::to_string(&Json {
+            image: &image,
+            changed,
+            annotations: packed.annotations,
+            annotation_bytes: packed.annotation_bytes,
+            repeated: packed.repeated,
+            tables: packed.tables.iter().map(JsonTable::of).collect(),
+        });
+        return output::print((render::json_text(&line.unwrap_or_default()) + "\n").as_bytes());
+    }
+    let image = render::visible(&image).into_owned();
+    let mut text = String::new();
+    for Summary { schema, version, entries, size, .. } in &packed.tables {
+        let schema = render::visible(schema);
+        text.push_str(&format!("{image}: {schema} {version}: {entries} entries in {size} bytes\n"));
+    }
+    if packed.tables.is_empty() {
+        text.push_str(&format!("{image}: no annotations\n"));
+    } else if arguments.check && changed {
+        let count = packed.annotations;
+        text.push_str(&format!("{image}: would change, {count} annotations are not packed\n"));
+    }
+    output::print(text.as_bytes())
+}

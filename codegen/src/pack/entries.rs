@@ -1,0 +1,539 @@
+//! Entries: what annotations say, checked against their schema. Tables that stand in the image already give
+//! up their entries too, so that an image that was packed in parts ends with one table a schema.
+
+use std::collections::BTreeMap;
+
+use inspect_format::abi::{self, CoreEntry, DirectoryRecord, Order, extent, section_kind};
+use inspect_format::pairs::{Piece, Pieces, Record, Value};
+use inspect_format::table::Prefix;
+use inspect_format::{bits, hash};
+
+use super::finding::{Finding, Result, SourcePlace};
+use super::image::{Chunk, Image, Target};
+use super::schemas::{Carried, Class, Field, FieldKind, Schema, SchemaFile};
+use crate::diag::{Code, nearest};
+
+/// The keys that every schema has.
+const KEYS: [&str; 14] = [
+    "class",
+    "name",
+    "type",
+    "id",
+    "instance",
+    "properties",
+    "address",
+    "length",
+    "end",
+    "count",
+    "extent",
+    "space",
+    "file",
+    "line",
+];
+
+/// Everything that was found in an image.
+#[derive(Debug, Default)]
+pub(super) struct Collected<'a> {
+    pub(super) schemas: Vec<Schema<'a>>,
+    /// With the position of their schema.
+    pub(super) entries: Vec<(usize, Entry<'a>)>,
+    /// How many annotations there were, and their bytes.
+    pub(super) annotations: usize,
+    pub(super) annotation_bytes: u64,
+    /// How many tables stood there already.
+    pub(super) tables: usize,
+    /// Repetitions of one annotation.
+    pub(super) repeated: usize,
+    /// What is wrong.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// An entry of a table.
+#[derive(Clone, Debug)]
+pub(super) struct Entry<'a> {
+    pub(super) class: &'a str,
+    pub(super) number: u32,
+    pub(super) name: &'a str,
+    pub(super) instance: u64,
+    /// Given, not derived.
+    pub(super) id: Option<u32>,
+    pub(super) type_id: u32,
+    pub(super) properties: u64,
+    pub(super) space: u16,
+    pub(super) extent: u8,
+    pub(super) bound_size: u8,
+    pub(super) length: u64,
+    pub(super) address: Target,
+    pub(super) bound: Target,
+    /// What was said of the schema's fields, by their position.
+    pub(super) fields: Vec<(usize, FieldValue<'a>)>,
+    /// Where the annotation stands; nothing for an entry of a table.
+    pub(super) file: &'a str,
+    pub(super) line: u64,
+}
+
+/// A value for a field of the schema.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum FieldValue<'a> {
+    Number(u64),
+    Text(&'a str),
+    /// As it stands in the row.
+    Raw(&'a [u8]),
+}
+
+impl Entry<'_> {
+    /// Where the annotation stands.
+    pub(super) fn place(&self) -> SourcePlace {
+        SourcePlace { file: self.file.to_owned(), line: self.line }
+    }
+}
+
+/// Reads all annotations and tables of an image.
+pub(super) fn collect<'a>(
+    image: &dyn Image<'a>,
+    chunks: &[Chunk<'a>],
+    brought: &[SchemaFile<'a>],
+) -> Collected<'a> {
+    let mut collector =
+        Collector { image, brought, known: Vec::new(), found: Collected::default() };
+    let (order, word_size) = (image.elf().order, image.elf().word_size);
+    for chunk in chunks {
+        for piece in Pieces::new(chunk.bytes, order, word_size) {
+            let result = match piece {
+                Ok(Piece::Record(record)) => collector.annotation(chunk, &record),
+                Ok(Piece::Table(at, bytes)) => collector.table(chunk, at as u64, bytes),
+                Err(error) => Err(Finding::new(Code::E0903, error.to_string()).help(
+                    "annotate with the macros of the generated header, or of the Rust runtime",
+                )),
+            };
+            if let Err(finding) = result {
+                collector.found.findings.push(finding);
+            }
+        }
+    }
+    collector.found
+}
+
+struct Collector<'i, 'a> {
+    image: &'i dyn Image<'a>,
+    brought: &'i [SchemaFile<'a>],
+    /// Descriptors that were met, and the positions of their schemas.
+    known: Vec<(Target, std::result::Result<usize, ()>)>,
+    found: Collected<'a>,
+}
+
+impl<'a> Collector<'_, 'a> {
+    fn annotation(&mut self, chunk: &Chunk<'a>, record: &Record<'a>) -> Result<()> {
+        self.found.annotations += 1;
+        self.found.annotation_bytes += record.size as u64;
+        let place = || SourcePlace {
+            file: record.text("file").unwrap_or_default().to_owned(),
+            line: record.integer("line").unwrap_or_default(),
+        };
+        // The descriptor is the address of the first pair.
+        let descriptor = chunk.pointer((record.offset + abi::Pair::ADDRESS_AT) as u64);
+        let Some(schema) = self.schema(&descriptor).map_err(|it| it.at(place()))? else {
+            return Ok(());
+        };
+        let entry = entry_of(&self.found.schemas[schema], chunk, record);
+        let entry = entry.map_err(|finding| finding.at(place()))?;
+        self.found.entries.push((schema, entry));
+        Ok(())
+    }
+
+    /// The position of a descriptor's schema; nothing where it has been found wanting before.
+    fn schema(&mut self, descriptor: &Target) -> Result<Option<usize>> {
+        if let Some((_, known)) = self.known.iter().find(|(target, _)| target.is(descriptor)) {
+            return Ok(known.ok());
+        }
+        if matches!(descriptor, Target::Null) {
+            return Err(Finding::new(Code::E0908, "the annotation refers to no schema")
+                .help("annotate with the macros that were generated for a schema"));
+        }
+        let schema = Schema::of(self.image, descriptor, self.brought);
+        let position = schema.map(|schema| self.position(schema));
+        let known = position.as_ref().map(|position| *position).map_err(|_| ());
+        self.known.push((*descriptor, known));
+        position.map(Some)
+    }
+
+    fn position(&mut self, schema: Schema<'a>) -> usize {
+        let known = self.found.schemas.iter().position(|it| it.is(&schema));
+        known.unwrap_or_else(|| {
+            self.found.schemas.push(schema);
+            self.found.schemas.len() - 1
+        })
+    }
+
+    /// Takes the entries of a table that was packed before.
+    fn table(&mut self, chunk: &Chunk<'a>, at: u64, bytes: &'a [u8]) -> Result<()> {
+        self.found.tables += 1;
+        let broken = |what: &str| {
+            Finding::new(Code::E0909, format!("a table that was packed before is broken: {what}"))
+                .help("link the image again from objects that are whole")
+        };
+        let prefix = Prefix::parse(bytes).map_err(|error| broken(&error.to_string()))?;
+        let (order, header) = (prefix.order(), *prefix.header());
+        let elf = self.image.elf();
+        if order != elf.order || header.word_size != elf.word_size {
+            return Err(broken("it is of another target"));
+        }
+        let mut parts = [Carried { target: Target::Null, size: 0, bytes: None }; 3];
+        let (mut rows, mut strings) = (&[][..], &[][..]);
+        for (index, section) in prefix.sections().enumerate() {
+            let inside = || {
+                let start = usize::try_from(section.offset).ok()?;
+                bytes.get(start..start.checked_add(usize::try_from(section.size).ok()?)?)
+            };
+            let part = match section.kind {
+                section_kind::ENTRIES | section_kind::STRINGS => {
+                    let found = inside().ok_or_else(|| broken("a section lies outside it"))?;
+                    let place = if section.kind == section_kind::ENTRIES {
+                        &mut rows
+                    } else {
+                        &mut strings
+                    };
+                    *place = found;
+                    continue;
+                }
+                section_kind::HISTORY => 0,
+                section_kind::TYPES => 1,
+                section_kind::SCHEMA => 2,
+                _ => continue,
+            };
+            let record =
+                u64::from(header.header_size) + index as u64 * DirectoryRecord::SIZE as u64;
+            let field = record + DirectoryRecord::OFFSET_AT as u64;
+            let target = self.image.relative(chunk, at, field, section.offset);
+            let found = self.image.read(&target, section.size);
+            parts[part] = Carried { target, size: section.size, bytes: found };
+        }
+        let schema = Schema::packed(self.image, &header, parts, self.brought)?;
+        let schema = self.position(schema);
+        let start = rows.as_ptr() as usize - bytes.as_ptr() as usize;
+        for (index, row) in rows.chunks_exact(header.entry_size as usize).enumerate() {
+            let row_at = (start + index * header.entry_size as usize) as u64;
+            let row =
+                Packed { image: self.image, chunk, table: at, at: row_at, bytes: row, strings };
+            let entry = row.entry(&self.found.schemas[schema], order);
+            let entry = entry.ok_or_else(|| broken("a row says what cannot be"))?;
+            self.found.entries.push((schema, entry));
+        }
+        Ok(())
+    }
+}
+
+/// A row of a table that stands in the image.
+struct Packed<'i, 'c, 'a> {
+    image: &'i dyn Image<'a>,
+    chunk: &'c Chunk<'a>,
+    /// Where the table stands in the chunk.
+    table: u64,
+    /// Where the row stands in the table.
+    at: u64,
+    bytes: &'a [u8],
+    strings: &'a [u8],
+}
+
+impl<'a> Packed<'_, '_, 'a> {
+    fn entry(&self, schema: &Schema<'a>, order: Order) -> Option<Entry<'a>> {
+        let core = CoreEntry::read(self.bytes.first_chunk()?, order);
+        let (class, found) = schema.classes.iter().find(|(_, it)| it.number == core.class)?;
+        let mut fields = Vec::new();
+        for (position, field) in schema.fields.iter().enumerate() {
+            let bytes = self.bytes.get(field.offset..field.offset + field.size)?;
+            let value = match field.kind {
+                FieldKind::String => {
+                    let offset = bits::read(bytes, 0, 32, order)?;
+                    FieldValue::Text(self.string(offset as u32)?)
+                }
+                _ => FieldValue::Raw(bytes),
+            };
+            fields.push((position, value));
+        }
+        let has_bound = matches!(core.extent & abi::EXTENT_MASK, extent::COUNTED | extent::RANGE);
+        let bound =
+            self.target(CoreEntry::BOUND_AT, core.bound, core.extent & abi::EXTENT_BOUND_SLOT);
+        let slot = core.extent & abi::EXTENT_ADDRESS_SLOT;
+        Some(Entry {
+            class,
+            number: found.number,
+            name: self.string(core.name)?,
+            instance: core.instance,
+            id: (core.id & abi::ID_EXPLICIT != 0).then_some(core.id & !abi::ID_EXPLICIT),
+            type_id: core.type_,
+            properties: core.properties,
+            space: core.space,
+            extent: core.extent & abi::EXTENT_MASK,
+            bound_size: core.bound_size,
+            length: core.length,
+            address: self.target(CoreEntry::ADDRESS_AT, core.address, slot)?,
+            bound: if has_bound { bound? } else { Target::Null },
+            fields,
+            file: "",
+            line: 0,
+        })
+    }
+
+    /// What a field of the row points at, through a slot or by its distance from the table.
+    fn target(&self, field: usize, value: u64, slot: u8) -> Option<Target> {
+        let is_wide = self.image.elf().word_size == 8;
+        if slot != 0 {
+            // In 32-bit big-endian files the pointer is the second half of the slot.
+            let half = if !is_wide && self.image.elf().order == Order::Big { 4 } else { 0 };
+            return Some(self.chunk.pointer(self.table.checked_add(value)?.checked_add(half)?));
+        }
+        Some(self.image.relative(self.chunk, self.table, self.at + field as u64, value))
+    }
+
+    fn string(&self, offset: u32) -> Option<&'a str> {
+        if offset == 0 {
+            return Some("");
+        }
+        let rest = self.strings.get(offset as usize..)?;
+        let end = rest.iter().position(|byte| *byte == 0)?;
+        std::str::from_utf8(&rest[..end]).ok()
+    }
+}
+
+/// What an annotation says.
+fn entry_of<'a>(schema: &Schema<'a>, chunk: &Chunk<'a>, record: &Record<'a>) -> Result<Entry<'a>> {
+    let mut entry = Entry {
+        class: "",
+        number: 0,
+        name: "",
+        instance: 0,
+        id: None,
+        type_id: 0,
+        properties: 0,
+        space: abi::space::VIRTUAL,
+        extent: extent::DIRECT,
+        bound_size: 0,
+        length: 0,
+        address: Target::Null,
+        bound: Target::Null,
+        fields: Vec::new(),
+        file: "",
+        line: 0,
+    };
+    let mut seen = 0_u16;
+    let mut class = None;
+    let mut type_id = None;
+    for pair in record.pairs() {
+        let pair = pair.map_err(|error| Finding::new(Code::E0903, error.to_string()))?;
+        let key = pair.key;
+        let wrong = |expected: &str| wrong_value(key, expected, &pair.value);
+        if let Some(index) = KEYS.iter().position(|it| *it == key) {
+            if seen & 1 << index != 0 {
+                let what = format!("the key `{key}` is given twice");
+                return Err(Finding::new(Code::E0903, what).help("remove one of the two"));
+            }
+            seen |= 1 << index;
+        }
+        let target = || chunk.pointer((pair.offset + abi::Pair::ADDRESS_AT) as u64);
+        match (key, pair.value) {
+            ("class", Value::Text(text)) => class = Some((text, class_of(schema, text)?)),
+            ("name", Value::Text(text)) => entry.name = text,
+            ("file", Value::Text(text)) => entry.file = text,
+            ("line", Value::Integer(number)) => entry.line = number,
+            ("type", Value::Integer(number)) => {
+                let id = u32::try_from(number);
+                type_id = Some(id.map_err(|_| wrong("a number of a type, below 2^32"))?);
+            }
+            ("id", Value::Integer(number)) => {
+                let id = u32::try_from(number).ok().filter(|id| *id < abi::ID_EXPLICIT);
+                entry.id = Some(id.ok_or_else(|| wrong("a number below 2^31"))?);
+            }
+            ("instance", Value::Integer(number)) => entry.instance = number,
+            ("properties", Value::Integer(number)) => entry.properties = number,
+            ("length", Value::Integer(number)) => entry.length = number,
+            ("address", Value::Address(..)) => entry.address = target(),
+            ("end", Value::Address(..)) => (entry.bound, entry.extent) = (target(), extent::RANGE),
+            ("count", Value::Address(_, width)) => {
+                let width = u8::try_from(width).ok().filter(|it| matches!(it, 1 | 2 | 4 | 8));
+                entry.bound_size = width.ok_or_else(|| wrong("a counter of 1, 2, 4 or 8 bytes"))?;
+                (entry.bound, entry.extent) = (target(), extent::COUNTED);
+            }
+            ("extent", Value::Integer(number)) => {
+                let known = [extent::DIRECT, extent::INDIRECT, extent::ADDRESS_ONLY];
+                let it = u8::try_from(number).ok().filter(|it| known.contains(it));
+                entry.extent = it.ok_or_else(|| wrong("0, 1 or 3"))?;
+            }
+            ("space", Value::Integer(number)) => {
+                let space = u16::try_from(number);
+                entry.space = space.map_err(|_| wrong("a number of an address space"))?;
+            }
+            ("class" | "name" | "file", _) => return Err(wrong("a text")),
+            ("address" | "end" | "count", _) => return Err(wrong("an address")),
+            (
+                "type" | "id" | "instance" | "properties" | "length" | "extent" | "space" | "line",
+                _,
+            ) => {
+                return Err(wrong("a number"));
+            }
+            _ => entry.fields.push(field_of(schema, &entry.fields, key, &pair.value)?),
+        }
+    }
+    let (name, class) = class.ok_or_else(|| {
+        Finding::new(Code::E0904, "the annotation names no class").help(classes_of(schema))
+    })?;
+    entry.class = name;
+    entry.number = class.number;
+    entry.type_id = type_id.unwrap_or(class.type_id);
+    entry.properties |= class.properties;
+    if matches!(entry.address, Target::Null) {
+        let what = "the annotation has no address";
+        return Err(Finding::new(Code::E0906, what).help("annotate a variable, or a pointer to it"));
+    }
+    Ok(entry)
+}
+
+fn class_of(schema: &Schema<'_>, name: &str) -> Result<Class> {
+    if let Some(class) = schema.classes.get(name) {
+        return Ok(*class);
+    }
+    let what = format!("schema `{}` has no class `{}`", schema.name, name.escape_debug());
+    let help = match nearest(name, schema.classes.keys().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => classes_of(schema),
+    };
+    Err(Finding::new(Code::E0904, what).help(help))
+}
+
+fn classes_of(schema: &Schema<'_>) -> String {
+    let names: Vec<&str> = schema.classes.keys().copied().take(12).collect();
+    format!("classes of `{}` are {}", schema.name, names.join(", "))
+}
+
+fn field_of<'a>(
+    schema: &Schema<'a>,
+    others: &[(usize, FieldValue<'a>)],
+    key: &str,
+    value: &Value<'a>,
+) -> Result<(usize, FieldValue<'a>)> {
+    let Some(position) = schema.fields.iter().position(|field| field.name == key) else {
+        let what = format!(
+            "`{}` is neither a key nor a field of the entry of `{}`",
+            key.escape_debug(),
+            schema.name
+        );
+        let known = KEYS.into_iter().chain(schema.fields.iter().map(|field| field.name));
+        let help = match nearest(key, known) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("keys are {}", KEYS.join(", ")),
+        };
+        return Err(Finding::new(Code::E0905, what).help(help));
+    };
+    if others.iter().any(|(other, _)| *other == position) {
+        let what = format!("the field `{key}` is given twice");
+        return Err(Finding::new(Code::E0903, what).help("remove one of the two"));
+    }
+    let field = &schema.fields[position];
+    let value = value_of(field, value).ok_or_else(|| {
+        wrong_value(key, &format!("a value of type `{}`", field.type_name), value)
+    })?;
+    Ok((position, value))
+}
+
+fn value_of<'a>(field: &Field<'a>, value: &Value<'a>) -> Option<FieldValue<'a>> {
+    match (field.kind, *value) {
+        (FieldKind::String, Value::Text(text)) => Some(FieldValue::Text(text)),
+        (FieldKind::Text, Value::Text(text)) => {
+            (text.len() <= field.size).then_some(FieldValue::Text(text))
+        }
+        (FieldKind::Number(_), Value::Integer(number)) => {
+            // What is cut off must be the sign alone.
+            let bits = 8 * field.size as u32;
+            let rest = number.checked_shr(bits).unwrap_or(0);
+            let is_negative = number >> (bits - 1) & 1 == 1;
+            let fits = rest == 0 || is_negative && rest == u64::MAX.checked_shr(bits).unwrap_or(0);
+            fits.then_some(FieldValue::Number(number))
+        }
+        _ => None,
+    }
+}
+
+fn wrong_value(key: &str, expected: &str, value: &Value<'_>) -> Finding {
+    let found = match *value {
+        Value::Text(text) if text.len() > 40 => format!("a text of {} bytes", text.len()),
+        Value::Text(text) => format!("the text \"{}\"", text.escape_debug()),
+        Value::Integer(number) => format!("the number {number}"),
+        Value::Address(..) => "an address".to_owned(),
+    };
+    let what = format!("`{}` takes {expected}, and this is {found}", key.escape_debug());
+    Finding::new(Code::E0906, what).help("the generated header has a macro for each key")
+}
+
+/// Removes repetitions, and reports identities that two entries have.
+pub(super) fn without_repetitions(collected: &mut Collected<'_>) {
+    let entries = std::mem::take(&mut collected.entries);
+    let mut sorted = entries;
+    sorted.sort_by(|(a, one), (b, other)| {
+        let key = |it: &Entry<'_>| (it.number, it.instance);
+        (a, key(one), one.name).cmp(&(b, key(other), other.name))
+    });
+    let mut kept: Vec<(usize, Entry<'_>)> = Vec::with_capacity(sorted.len());
+    for (schema, entry) in sorted {
+        let same = kept.last().filter(|(other, last)| {
+            (*other, last.number, last.name, last.instance)
+                == (schema, entry.number, entry.name, entry.instance)
+        });
+        let Some((_, first)) = same else {
+            kept.push((schema, entry));
+            continue;
+        };
+        if first.address.is(&entry.address) && first.bound.is(&entry.bound) {
+            collected.repeated += 1;
+            continue;
+        }
+        let of = &collected.schemas[schema];
+        let what = format!(
+            "two regions are `{}` {} of class `{}` in schema `{}`",
+            entry.name.escape_debug(),
+            entry.instance,
+            entry.class,
+            of.name
+        );
+        let finding = Finding::new(Code::E0907, what)
+            .at(entry.place())
+            .also(first.place(), "the first one stands here")
+            .help("give them different names, or different instances");
+        collected.findings.push(finding);
+    }
+    collected.entries = kept;
+}
+
+/// The ids of the entries of one table, which stand in the order of class, name and instance: where two of a
+/// class are equal, the later takes the next number that is free. Also says how many had to.
+pub(super) fn ids(schema: &Schema<'_>, entries: &[&Entry<'_>]) -> Result<(Vec<u32>, usize)> {
+    let mut taken: BTreeMap<(u32, u32), usize> = BTreeMap::new();
+    let mut ids = vec![0; entries.len()];
+    let mut displaced = 0;
+    for (index, entry) in entries.iter().enumerate() {
+        let Some(id) = entry.id else { continue };
+        let id = id | abi::ID_EXPLICIT;
+        ids[index] = id;
+        if let Some(first) = taken.insert((entry.number, id), index) {
+            let what = format!("two entries of class `{}` have the id {}", entry.class, id);
+            return Err(Finding::new(Code::E0907, what)
+                .at(entry.place())
+                .also(entries[first].place(), "the first one stands here")
+                .help("give each its own id, or none"));
+        }
+    }
+    let mut prefix = (None, 0);
+    for (index, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.id.is_none()) {
+        if prefix.0 != Some(entry.class) {
+            prefix = (Some(entry.class), hash::class_prefix(schema.name, entry.class));
+        }
+        let named = hash::entry_id_prefix(prefix.1, entry.name);
+        let mut id = hash::entry_id_of(named, entry.instance);
+        displaced += usize::from(taken.contains_key(&(entry.number, id)));
+        while taken.contains_key(&(entry.number, id)) {
+            id = (id + 1) & !abi::ID_EXPLICIT;
+        }
+        taken.insert((entry.number, id), index);
+        ids[index] = id;
+    }
+    Ok((ids, displaced))
+}

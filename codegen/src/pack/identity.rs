@@ -1,0 +1,41 @@
+//! Which image a table belongs to, so that a table in a file of its own is found again.
+
+use inspect_format::schema::{Identity, Value, encode};
+use object::elf;
+use sha2::{Digest as _, Sha256};
+
+use super::elf::{Elf, Section, number};
+
+/// The section `identity` of the tables of a linked image.
+pub(super) fn of(elf: &Elf<'_>) -> Vec<u8> {
+    let build_id = elf.sections.iter().find_map(|section| build_id(elf, section));
+    let content = if build_id.is_none() { content(elf).to_vec() } else { Vec::new() };
+    encode(&Identity {
+        content: (!content.is_empty()).then_some(Value::Bytes(&content)),
+        build_id: build_id.map(Value::Bytes),
+        producer: None,
+        generator: Some(concat!("inspect-gen ", env!("CARGO_PKG_VERSION"))),
+    })
+}
+
+/// The note of GNU linkers: type 3 of the owner `GNU`.
+fn build_id<'a>(elf: &Elf<'a>, section: &Section<'a>) -> Option<&'a [u8]> {
+    if section.name != b".note.gnu.build-id" || section.kind != elf::SHT_NOTE {
+        return None;
+    }
+    let bytes = elf.bytes_of(section);
+    let size = number(bytes.get(4..8)?.first_chunk::<4>()?, elf.order) as usize;
+    let head = bytes.get(..16)?;
+    head.ends_with(b"GNU\0").then(|| bytes.get(16..)?.get(..size))?
+}
+
+/// What packing and stripping leave as it is: the machine code.
+fn content(elf: &Elf<'_>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for section in &elf.sections {
+        if section.flags & elf::SHF_EXECINSTR.0 != 0 {
+            hash.update(elf.bytes_of(section));
+        }
+    }
+    hash.finalize().into()
+}

@@ -1,0 +1,164 @@
+//! What linked and relocatable files have in common: bytes that hold annotations, and pointers in them.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use inspect_format::abi::Order;
+use inspect_format::bits;
+
+use super::elf::Elf;
+use super::finding::Result;
+
+/// The section that annotations and tables stand in.
+pub(super) const SECTION: &[u8] = b"inspect_table";
+
+/// What a pointer in the file will point at.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target {
+    Null,
+    /// A place in a linked file, by the address that the linker gave it.
+    Address(u64),
+    /// A place in a section of an object file that nothing can move away from it: `symbol` plus `addend`
+    /// names it.
+    Here {
+        section: u32,
+        offset: u64,
+        symbol: u32,
+        addend: i64,
+    },
+    /// What a symbol turns out to be when the file is linked or loaded.
+    Symbol {
+        symbol: u32,
+        addend: i64,
+    },
+}
+
+impl Target {
+    /// Whether both are one place, however they are named.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (*self, *other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Address(a), Self::Address(b)) => a == b,
+            (
+                Self::Here { section: a, offset: at, .. },
+                Self::Here { section: b, offset: other, .. },
+            ) => (a, at) == (b, other),
+            (
+                Self::Symbol { symbol: a, addend: plus },
+                Self::Symbol { symbol: b, addend: other },
+            ) => (a, plus) == (b, other),
+            _ => false,
+        }
+    }
+
+    /// The place `distance` bytes behind it.
+    pub(super) fn plus(self, distance: u64) -> Self {
+        match self {
+            Self::Null => Self::Null,
+            Self::Address(address) => Self::Address(address.wrapping_add(distance)),
+            Self::Here { section, offset, symbol, addend } => Self::Here {
+                section,
+                offset: offset.wrapping_add(distance),
+                symbol,
+                addend: addend.wrapping_add(distance as i64),
+            },
+            Self::Symbol { symbol, addend } => {
+                Self::Symbol { symbol, addend: addend.wrapping_add(distance as i64) }
+            }
+        }
+    }
+}
+
+/// One of the sections that annotations stand in.
+#[derive(Debug)]
+pub(super) struct Chunk<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Where it lies in a linked file.
+    pub(super) address: u64,
+    /// Where the pointers stand in the bytes, in ascending order, and what they point at.
+    pub(super) pointers: Vec<(u64, Target)>,
+    /// Pointers that need no relocation hold addresses of this size and order.
+    pub(super) words: Option<(u8, Order)>,
+}
+
+impl Chunk<'_> {
+    /// What the pointer at an offset points at.
+    pub(super) fn pointer(&self, offset: u64) -> Target {
+        if let Ok(index) = self.pointers.binary_search_by_key(&offset, |(at, _)| *at) {
+            return self.pointers[index].1;
+        }
+        let Some((size, order)) = self.words else { return Target::Null };
+        let bytes = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..));
+        match bits::read(bytes.unwrap_or_default(), 0, u32::from(size) * 8, order) {
+            None | Some(0) => Target::Null,
+            Some(address) => Target::Address(address),
+        }
+    }
+}
+
+/// A file with annotations.
+pub(super) trait Image<'a> {
+    /// The file.
+    fn elf(&self) -> &Elf<'a>;
+
+    /// The sections that annotations stand in.
+    fn chunks(&self) -> &[Chunk<'a>];
+
+    /// `size` bytes at a place, if the file holds them.
+    fn read(&self, target: &Target, size: u64) -> Option<&'a [u8]>;
+
+    /// What the distance `value`, which stands in the field at `field` of a table at `table`, leads to.
+    fn relative(&self, chunk: &Chunk<'a>, table: u64, field: u64, value: u64) -> Target;
+
+    /// What the pointer at a place points at.
+    fn pointer(&self, target: &Target) -> Result<Target>;
+
+    /// The name of a symbol that is defined elsewhere.
+    fn symbol_name(&self, symbol: u32) -> Cow<'a, str>;
+}
+
+/// What is to be done to the bytes of a file.
+#[derive(Debug, Default)]
+pub(super) struct Edits {
+    /// Bytes that become zero, before anything is written.
+    pub(super) zeroed: Vec<Range<usize>>,
+    /// Bytes to write at a place.
+    pub(super) writes: Vec<(usize, Vec<u8>)>,
+    /// What is added at the end of the file, each at a multiple of 8.
+    pub(super) appended: Vec<Vec<u8>>,
+}
+
+impl Edits {
+    /// Writes a word of the file.
+    pub(super) fn word(&mut self, elf: &Elf<'_>, at: usize, value: u64) {
+        self.writes.push((at, elf.word_bytes(value)));
+    }
+
+    /// Puts bytes into a place of the file if they have room there, else at its end. Returns where.
+    pub(super) fn put(&mut self, elf: &Elf<'_>, room: Range<usize>, bytes: Vec<u8>) -> usize {
+        if bytes.len() <= room.len() {
+            self.writes.push((room.start, bytes));
+            return room.start;
+        }
+        let aligned = |size: usize| size.next_multiple_of(8);
+        let at =
+            self.appended.iter().fold(aligned(elf.bytes.len()), |at, it| at + aligned(it.len()));
+        self.appended.push(bytes);
+        at
+    }
+
+    /// The file with all of it done.
+    pub(super) fn apply(self, mut bytes: Vec<u8>) -> Vec<u8> {
+        for range in self.zeroed {
+            bytes[range].fill(0);
+        }
+        for (at, new) in self.writes {
+            bytes[at..at + new.len()].copy_from_slice(&new);
+        }
+        for new in self.appended {
+            bytes.resize(bytes.len().next_multiple_of(8), 0);
+            bytes.extend(new);
+        }
+        bytes
+    }
+}

@@ -1,0 +1,253 @@
+//! Linked files: executables, position-independent ones too, and shared objects.
+//!
+//! The tables stand where the annotations were. Distances within a loaded object are known when it was
+//! linked, so that no relocation is needed; only what another object may bring its own copy of keeps the
+//! relocation that it had, in a slot of its table.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use inspect_format::abi::{self, Order, Root, note_kind};
+use inspect_format::root::offset_address;
+use object::elf;
+
+use super::dynamic::{Dynamic, Moved};
+use super::elf::{Elf, Place, Section, broken, number};
+use super::finding::{Finding, Result};
+use super::image::{Chunk, Edits, Image, SECTION, Target};
+use super::tables::Tables;
+use crate::diag::Code;
+
+/// A linked file.
+#[derive(Debug)]
+pub(super) struct Linked<'a> {
+    elf: Elf<'a>,
+    dynamic: Dynamic,
+    chunks: Vec<Chunk<'a>>,
+    /// The place of the section `inspect_table` among all.
+    section: Option<usize>,
+    /// The root, by its address.
+    root: Option<u64>,
+}
+
+impl<'a> Linked<'a> {
+    /// Reads what has to do with annotations.
+    pub(super) fn read(elf: Elf<'a>) -> Result<Self> {
+        let dynamic = Dynamic::read(&elf)?;
+        let is_ours = |it: &&Section<'_>| it.name == SECTION && it.is_allocated();
+        let section = elf.sections.iter().position(|it| is_ours(&it));
+        if elf.sections.iter().filter(is_ours).count() > 1 {
+            return Err(broken("it has several sections `inspect_table`"));
+        }
+        let mut linked = Self { elf, dynamic, chunks: Vec::new(), section, root: None };
+        if let Some(addresses) = linked.addresses() {
+            linked.chunks.push(linked.chunk(&addresses)?);
+        }
+        linked.root = linked.find_root()?;
+        Ok(linked)
+    }
+
+    /// Where the section lies in memory.
+    pub(super) fn addresses(&self) -> Option<Range<u64>> {
+        let section = self.our_section()?;
+        Some(section.address..section.address.checked_add(section.size)?)
+    }
+
+    /// The target in this file that a symbol has, if it is defined here.
+    pub(super) fn defined_here(&self, target: Target) -> Result<Option<Target>> {
+        let Target::Symbol { symbol, addend } = target else { return Ok(Some(target)) };
+        let table = self.elf.sections.iter().position(|it| it.kind == elf::SHT_DYNSYM);
+        let symbols = match table {
+            Some(index) => self.elf.symbols(index)?,
+            None => return Ok(None),
+        };
+        Ok(symbols.get(symbol as usize).and_then(|it| {
+            let address = it.value.wrapping_add_signed(addend);
+            (it.place != Place::Undefined).then_some(Target::Address(address))
+        }))
+    }
+
+    /// Puts the tables where the annotations are.
+    pub(super) fn write(&self, tables: &Tables) -> Result<Edits> {
+        let mut edits = Edits::default();
+        let (Some(section), Some(addresses)) = (self.our_section(), self.addresses()) else {
+            return Ok(edits);
+        };
+        if tables.bytes.len() as u64 > section.size {
+            let what = format!(
+                "the tables take {} bytes, and the annotations stood in {}",
+                tables.bytes.len(),
+                section.size
+            );
+            return Err(Finding::new(Code::E0910, what)
+                .help("pack the objects before linking, where tables may grow"));
+        }
+        // In 32-bit big-endian files the pointer is the second half of a slot.
+        let is_narrow_big = self.elf.word_size == 4 && self.elf.order == Order::Big;
+        let half = if is_narrow_big { 4 } else { 0 };
+        let mut bytes = tables.bytes.clone();
+        let mut moved = Vec::new();
+        for (at, target) in &tables.pointers {
+            let Target::Symbol { symbol, addend } = *target else { continue };
+            let at = at + half;
+            moved.push(Moved { address: addresses.start + at, symbol, addend });
+            if !self.elf.machine.has_addends {
+                let place = self.elf.word_bytes(addend as u64);
+                bytes[at as usize..at as usize + place.len()].copy_from_slice(&place);
+            }
+        }
+        self.dynamic.replace(&self.elf, &addresses, &moved, &mut edits)?;
+        let start = section.range.start;
+        edits.zeroed.push(start + bytes.len()..section.range.end);
+        let end = bytes.len() as u64;
+        edits.writes.push((start, bytes));
+        if let Some(root) = self.root {
+            self.write_root(root, addresses.start, addresses.start + end, &mut edits)?;
+        }
+        self.forget_kept_relocations(&mut edits);
+        Ok(edits)
+    }
+
+    /// Where Rust has no assembler, the root does not know where the section is; and none knows where the
+    /// tables end.
+    fn write_root(&self, root: u64, start: u64, end: u64, edits: &mut Edits) -> Result<()> {
+        let range = self.elf.range_at(root, Root::SIZE as u64);
+        let range = range.ok_or_else(|| broken("its root lies outside it"))?;
+        for (field, address) in [(Root::COMPILE_TABLE_AT, start), (Root::COMPILE_END_AT, end)] {
+            let distance = offset_address(address, root.wrapping_neg(), self.elf.word_size);
+            let bytes = match self.elf.order {
+                Order::Little => distance.to_le_bytes(),
+                Order::Big => distance.to_be_bytes(),
+            };
+            edits.writes.push((range.start + field, bytes.to_vec()));
+        }
+        Ok(())
+    }
+
+    /// What `--emit-relocs` kept of the annotations speaks of pointers that are no more.
+    fn forget_kept_relocations(&self, edits: &mut Edits) {
+        let ours = self.section.map(|index| index as u32);
+        for section in self.elf.sections.iter().filter(|it| it.is_relocations()) {
+            if !section.is_allocated() && Some(section.info) == ours {
+                let field = self.elf.header_field(section, super::elf::HeaderField::Size);
+                edits.zeroed.push(section.range.clone());
+                edits.word(&self.elf, field, 0);
+            }
+        }
+    }
+
+    fn our_section(&self) -> Option<&Section<'a>> {
+        self.section.map(|index| &self.elf.sections[index])
+    }
+
+    fn chunk(&self, addresses: &Range<u64>) -> Result<Chunk<'a>> {
+        let Some(section) = self.our_section() else { return Err(broken("no section")) };
+        if let Some(found) = self.dynamic.stranger(&self.elf, addresses) {
+            let what = format!(
+                "at {:#x} of the annotations stands a relocation of kind {}, which is no pointer",
+                found.offset - addresses.start,
+                found.kind
+            );
+            return Err(Finding::new(Code::E0911, what)
+                .help("annotate variables that are neither thread-local nor behind an ifunc"));
+        }
+        let bytes = self.elf.bytes_of(section);
+        let mut pointers = Vec::new();
+        let found = self.dynamic.pointers(addresses);
+        pointers.extend(found.iter().map(|(at, target)| (at - addresses.start, *target)));
+        Ok(Chunk {
+            bytes,
+            address: addresses.start,
+            pointers,
+            words: Some((self.elf.word_size, self.elf.order)),
+        })
+    }
+
+    /// The note leads to the root, or its symbol does.
+    fn find_root(&self) -> Result<Option<u64>> {
+        for section in self.elf.sections.iter().filter(|it| it.kind == elf::SHT_NOTE) {
+            if let Some(root) = self.root_of_note(section) {
+                return Ok(Some(root));
+            }
+        }
+        for (index, section) in self.elf.sections.iter().enumerate() {
+            if section.kind != elf::SHT_SYMTAB && section.kind != elf::SHT_DYNSYM {
+                continue;
+            }
+            let symbols = self.elf.symbols(index)?;
+            let named = |name: &[u8]| {
+                let found = symbols.iter().find(|it| it.name == name);
+                found.filter(|it| it.place != Place::Undefined).map(|it| it.value)
+            };
+            let root = named(b"inspect_root_here").or_else(|| named(b"inspect_root"));
+            if let Some(root) = root.filter(|root| self.is_root(*root)) {
+                return Ok(Some(root));
+            }
+        }
+        Ok(None)
+    }
+
+    fn root_of_note(&self, section: &Section<'_>) -> Option<u64> {
+        let bytes = self.elf.bytes_of(section);
+        let mut at = 0_usize;
+        while let Some(head) = bytes.get(at..at + 12) {
+            let word = |index: usize| {
+                let bytes = head[index * 4..].first_chunk::<4>();
+                bytes.map_or(0, |bytes| number(bytes, self.elf.order) as usize)
+            };
+            let (name_size, size, kind) = (word(0), word(1), word(2));
+            let name = bytes.get(at + 12..)?.get(..name_size)?;
+            let start = at.checked_add(12)?.checked_add(name_size.checked_next_multiple_of(4)?)?;
+            let is_ours = name == abi::NOTE_NAME && kind == note_kind::ROOT as usize;
+            if is_ours {
+                let distance = number(bytes.get(start..)?.first_chunk::<8>()?, self.elf.order);
+                let desc = section.address.checked_add(start as u64)?;
+                let root = offset_address(desc, distance, self.elf.word_size);
+                return Some(root).filter(|root| self.is_root(*root));
+            }
+            at = start.checked_add(size.checked_next_multiple_of(4)?)?;
+        }
+        None
+    }
+
+    fn is_root(&self, address: u64) -> bool {
+        self.elf.at(address, Root::SIZE as u64).is_some_and(|it| it.starts_with(&abi::ROOT_MAGIC))
+    }
+}
+
+impl<'a> Image<'a> for Linked<'a> {
+    fn elf(&self) -> &Elf<'a> {
+        &self.elf
+    }
+
+    fn chunks(&self) -> &[Chunk<'a>] {
+        &self.chunks
+    }
+
+    fn read(&self, target: &Target, size: u64) -> Option<&'a [u8]> {
+        match target {
+            Target::Address(address) => self.elf.at(*address, size),
+            _ => None,
+        }
+    }
+
+    fn relative(&self, chunk: &Chunk<'a>, table: u64, _: u64, value: u64) -> Target {
+        let header = chunk.address.wrapping_add(table);
+        Target::Address(offset_address(header, value, self.elf.word_size))
+    }
+
+    fn pointer(&self, target: &Target) -> Result<Target> {
+        match target {
+            Target::Address(address) => Ok(self.dynamic.pointer(&self.elf, *address)),
+            _ => Ok(Target::Null),
+        }
+    }
+
+    fn symbol_name(&self, symbol: u32) -> Cow<'a, str> {
+        let table = self.elf.sections.iter().position(|it| it.kind == elf::SHT_DYNSYM);
+        let symbols = table.and_then(|index| self.elf.symbols(index).ok()).unwrap_or_default();
+        symbols
+            .get(symbol as usize)
+            .map_or(Cow::Borrowed(""), |it| String::from_utf8_lossy(it.name))
+    }
+}

@@ -1,0 +1,242 @@
+//! The packer: annotations in an image become the tables that everybody reads.
+//!
+//! Data goes one way: bytes -> `elf` (one shape for every ELF file) -> `linked` or `relocatable` (where the
+//! annotations stand, what their pointers point at) -> `entries` (checked against `schemas`) -> `tables`
+//! (bytes) -> edits of the image. Everything is decided before a byte changes: an image with findings stays as
+//! it is. Nothing here reads or writes a file.
+
+mod dynamic;
+mod elf;
+mod entries;
+mod finding;
+mod identity;
+mod image;
+mod linked;
+mod machine;
+mod relocatable;
+mod schemas;
+mod tables;
+
+pub use finding::{Finding, SourcePlace};
+pub use schemas::SchemaFile;
+pub use tables::Summary;
+
+use crate::diag::Code;
+use elf::{Elf, Kind, Place};
+use entries::Collected;
+use finding::Result;
+use image::{Image, Target};
+use linked::Linked;
+use relocatable::Relocatable;
+use tables::{Form, Tables};
+
+/// What is wanted of the packer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'a> {
+    /// Schemas of annotations whose descriptor is defined in another file.
+    pub schemas: &'a [SchemaFile<'a>],
+    /// Leave type information out of the tables.
+    pub without_types: bool,
+    /// Put the tables into a file of their own, and leave the image as it is.
+    pub detached: bool,
+    /// With `detached`: remove the annotations from the image.
+    pub remove_annotations: bool,
+    /// Take the signature of a kernel module away, which would no longer hold.
+    pub drop_signature: bool,
+}
+
+/// An image after packing.
+#[derive(Debug)]
+pub struct Packed {
+    /// The new bytes; `None` where they are those that were given.
+    pub image: Option<Vec<u8>>,
+    /// The tables for a file of their own, if that was wanted.
+    pub detached: Option<Vec<u8>>,
+    /// The tables, in order.
+    pub tables: Vec<Summary>,
+    /// Annotations that were found.
+    pub annotations: usize,
+    /// Bytes that these took.
+    pub annotation_bytes: u64,
+    /// Annotations that repeated another one.
+    pub repeated: usize,
+}
+
+/// Packs an image. It is refused whole where anything is wrong with it.
+pub fn pack(image: &[u8], options: &Options<'_>) -> std::result::Result<Packed, Vec<Finding>> {
+    let bytes = without_signature(image, options).map_err(|finding| vec![finding])?;
+    let elf = Elf::parse(bytes).map_err(|finding| vec![finding])?;
+    let mut packed = if elf.kind == Kind::Relocatable {
+        let image = Relocatable::read(elf).map_err(|finding| vec![finding])?;
+        pack_relocatable(&image, options)
+    } else {
+        let image = Linked::read(elf).map_err(|finding| vec![finding])?;
+        pack_linked(&image, options)
+    }?;
+    if packed.image.is_none() && bytes.len() != image.len() {
+        packed.image = Some(bytes.to_vec());
+    }
+    Ok(packed)
+}
+
+fn pack_relocatable(
+    image: &Relocatable<'_>,
+    options: &Options<'_>,
+) -> std::result::Result<Packed, Vec<Finding>> {
+    if options.detached {
+        let what = "an object file has no addresses yet that a table of its own could hold";
+        return Err(vec![
+            Finding::new(Code::E0902, what).help("pack the linked program with `--detached`"),
+        ]);
+    }
+    if image.is_in_group() {
+        let what = "annotations stand in a group that the linker may drop";
+        return Err(vec![
+            Finding::new(Code::E0912, what)
+                .help("annotate variables of one object, outside inline functions and templates"),
+        ]);
+    }
+    let collected = collect(image, options)?;
+    let tables = tables::build(image.elf(), &collected, Form::Relocatable, !options.without_types)?;
+    let bytes = apply(image, image.write(&tables));
+    Ok(Packed::new(bytes.map_err(|finding| vec![finding])?, None, tables, &collected))
+}
+
+fn pack_linked(
+    image: &Linked<'_>,
+    options: &Options<'_>,
+) -> std::result::Result<Packed, Vec<Finding>> {
+    let mut collected = collect(image, options)?;
+    let identity = identity::of(image.elf());
+    let with_types = !options.without_types;
+    if !options.detached {
+        let address = image.addresses().map_or(0, |it| it.start);
+        let form = Form::Linked { address, identity: &identity };
+        let tables = tables::build(image.elf(), &collected, form, with_types)?;
+        let bytes = apply(image, image.write(&tables));
+        return Ok(Packed::new(bytes.map_err(|it| vec![it])?, None, tables, &collected));
+    }
+    with_addresses(image, &mut collected)?;
+    let form = Form::Detached { identity: &identity };
+    let tables = tables::build(image.elf(), &collected, form, with_types)?;
+    let bytes = match options.remove_annotations {
+        true => apply(image, image.write(&Tables::default())).map_err(|it| vec![it])?,
+        false => None,
+    };
+    let detached = tables.bytes.clone();
+    Ok(Packed::new(bytes, Some(detached), tables, &collected))
+}
+
+/// Reads the annotations and stops if anything is wrong with them.
+fn collect<'a>(
+    image: &dyn Image<'a>,
+    options: &Options<'a>,
+) -> std::result::Result<Collected<'a>, Vec<Finding>> {
+    let strays = strays(image.elf()).map_err(|finding| vec![finding])?;
+    let mut collected = entries::collect(image, image.chunks(), options.schemas);
+    collected.findings.extend(strays);
+    entries::without_repetitions(&mut collected);
+    if collected.findings.is_empty() {
+        return Ok(collected);
+    }
+    let mut findings = collected.findings;
+    findings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
+    findings.dedup();
+    Err(findings)
+}
+
+/// Annotations that a compiler put elsewhere, as g++ does with those in templates.
+fn strays(elf: &Elf<'_>) -> Result<Vec<Finding>> {
+    let mut found = Vec::new();
+    for (index, table) in elf.sections.iter().enumerate() {
+        if table.kind != object::elf::SHT_SYMTAB {
+            continue;
+        }
+        for symbol in elf.symbols(index)? {
+            let is_pairs = symbol.name.windows(14).any(|it| it == b"inspect_pairs_");
+            let Place::Section(section) = symbol.place else { continue };
+            let section = &elf.sections[section as usize];
+            let is_variable = symbol.kind == object::elf::STT_OBJECT;
+            if !is_pairs || !is_variable || section.name == image::SECTION {
+                continue;
+            }
+            let what = format!(
+                "the annotation `{}` stands in section `{}`, where nobody looks for it",
+                symbol.name.escape_ascii(),
+                section.name.escape_ascii()
+            );
+            found.push(Finding::new(Code::E0912, what).help(
+                "move it out of the inline function or the template: g++ ignores its section there",
+            ));
+        }
+    }
+    Ok(found)
+}
+
+/// The edited bytes, if they differ.
+fn apply<'a>(image: &dyn Image<'a>, edits: Result<image::Edits>) -> Result<Option<Vec<u8>>> {
+    let old = image.elf().bytes;
+    let new = edits?.apply(old.to_vec());
+    Ok((new != old).then_some(new))
+}
+
+/// A table in a file of its own cannot say "whatever the symbol turns out to be".
+fn with_addresses(
+    image: &Linked<'_>,
+    collected: &mut Collected<'_>,
+) -> std::result::Result<(), Vec<Finding>> {
+    let mut findings = Vec::new();
+    for (_, entry) in &mut collected.entries {
+        let place = entry.place();
+        for target in [&mut entry.address, &mut entry.bound] {
+            match image.defined_here(*target) {
+                Ok(Some(found)) => *target = found,
+                Ok(None) => {
+                    let Target::Symbol { symbol, .. } = *target else { continue };
+                    let name = image.symbol_name(symbol);
+                    let what = format!("`{}` is not defined here", name.escape_debug());
+                    findings.push(Finding::new(Code::E0911, what).at(place.clone()).help(
+                        "pack without `--detached`, or annotate it in the object that defines it",
+                    ));
+                }
+                Err(finding) => findings.push(finding),
+            }
+        }
+    }
+    if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+/// What a kernel module has behind its end when it is signed.
+const SIGNATURE_END: &[u8] = b"~Module signature appended~\n";
+
+/// The image without the signature of a kernel module, if it may be taken away.
+fn without_signature<'a>(image: &'a [u8], options: &Options<'_>) -> Result<&'a [u8]> {
+    let Some(signed) = image.strip_suffix(SIGNATURE_END) else { return Ok(image) };
+    if !options.drop_signature {
+        return Err(Finding::new(Code::E0902, "this kernel module is signed")
+            .help("pack it before it is signed; `--drop-signature` takes the signature away"));
+    }
+    // The signature's length stands at the end of a record of 12 bytes.
+    let length = signed.last_chunk::<4>().map(|it| u32::from_be_bytes(*it) as usize);
+    let rest = length.and_then(|length| signed.len().checked_sub(length + 12));
+    let rest = rest.ok_or_else(|| elf::broken("its signature is longer than the file"))?;
+    Ok(&signed[..rest])
+}
+
+impl Packed {
+    fn new(
+        image: Option<Vec<u8>>,
+        detached: Option<Vec<u8>>,
+        tables: Tables,
+        collected: &Collected<'_>,
+    ) -> Self {
+        Self {
+            image,
+            detached,
+            tables: tables.summaries,
+            annotations: collected.annotations,
+            annotation_bytes: collected.annotation_bytes,
+            repeated: collected.repeated,
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Object files: what a compiler or `ld -r` wrote, and kernel modules, which a kernel links.
+//!
+//! The table stands in the first of the sections that bear the name, and the others become empty. A distance
+//! is a relocation relative to its place; a variable that the linker may find elsewhere keeps its pointer, in
+//! a slot of the table. Whoever looks for a pair in the result finds none.
+
+use std::borrow::Cow;
+
+use inspect_format::abi::{Order, Root};
+use object::elf;
+
+use super::elf::{Elf, HeaderField, Place, Relocation, Section, Symbol, broken};
+use super::finding::{Finding, Result};
+use super::image::{Chunk, Edits, Image, SECTION, Target};
+use super::machine::Distance;
+use super::tables::Tables;
+use crate::diag::Code;
+
+/// An object file.
+#[derive(Debug)]
+pub(super) struct Relocatable<'a> {
+    elf: Elf<'a>,
+    symbols: Vec<Symbol<'a>>,
+    /// The sections `inspect_table`, by their positions.
+    sections: Vec<u32>,
+    chunks: Vec<Chunk<'a>>,
+    /// For each section, the symbol that stands for it.
+    section_symbols: Vec<u32>,
+    /// For each section, whether the linker may drop it for another object's.
+    is_shared: Vec<bool>,
+}
+
+impl<'a> Relocatable<'a> {
+    /// Reads what has to do with annotations.
+    pub(super) fn read(elf: Elf<'a>) -> Result<Self> {
+        refuse_intermediate_code(&elf)?;
+        let table = elf.sections.iter().position(|it| it.kind == elf::SHT_SYMTAB);
+        let symbols = match table {
+            Some(index) => elf.symbols(index)?,
+            None => Vec::new(),
+        };
+        let mut section_symbols = vec![0; elf.sections.len()];
+        for (index, symbol) in symbols.iter().enumerate() {
+            if let (elf::STT_SECTION, Place::Section(section)) = (symbol.kind, symbol.place) {
+                section_symbols[section as usize] = index as u32;
+            }
+        }
+        let is_ours = |it: &Section<'_>| it.name == SECTION;
+        let ours = elf.sections.iter().enumerate().filter(|(_, it)| is_ours(it));
+        let sections = ours.map(|(index, _)| index as u32).collect();
+        let is_shared = elf.sections.iter().map(|it| it.flags & elf::SHF_GROUP.0 != 0).collect();
+        let mut image =
+            Self { elf, symbols, sections, chunks: Vec::new(), section_symbols, is_shared };
+        for index in image.sections.clone() {
+            let chunk = image.chunk(index)?;
+            image.chunks.push(chunk);
+        }
+        Ok(image)
+    }
+
+    /// All symbols.
+    pub(super) fn symbols(&self) -> &[Symbol<'a>] {
+        &self.symbols
+    }
+
+    /// Whether a section of the name stands in a group that the linker may drop.
+    pub(super) fn is_in_group(&self) -> bool {
+        self.sections.iter().any(|section| self.is_shared[*section as usize])
+    }
+
+    /// Puts the tables where the annotations are.
+    pub(super) fn write(&self, tables: &Tables) -> Result<Edits> {
+        let mut edits = Edits::default();
+        let Some(first) = self.first() else { return Ok(edits) };
+        let section = &self.elf.sections[first as usize];
+        let mut bytes = tables.bytes.clone();
+        let relocations = self.relocations_of(tables, first, &mut bytes);
+        let size = bytes.len() as u64;
+        let at = edits.put(&self.elf, section.range.clone(), bytes);
+        edits.word(&self.elf, self.elf.header_field(section, HeaderField::Offset), at as u64);
+        edits.word(&self.elf, self.elf.header_field(section, HeaderField::Size), size);
+        for index in &self.sections {
+            let section = &self.elf.sections[*index as usize];
+            edits.zeroed.push(section.range.clone());
+            if *index != first {
+                edits.word(&self.elf, self.elf.header_field(section, HeaderField::Size), 0);
+            }
+        }
+        self.write_relocations(first, &relocations, &mut edits)?;
+        self.forget_symbols(&mut edits);
+        self.lead_root_to(first, size, &mut edits)?;
+        Ok(edits)
+    }
+
+    /// The section that takes the tables: the first one that has relocations.
+    fn first(&self) -> Option<u32> {
+        let is_relocated = |section: &&u32| {
+            self.elf.sections.iter().any(|it| it.is_relocations() && it.info == **section)
+        };
+        let first = self.sections.iter().find(is_relocated);
+        first.or(self.sections.first()).copied()
+    }
+
+    /// The relocations that fill the tables in. Where addends stand in their places, they are put there.
+    fn relocations_of(&self, tables: &Tables, section: u32, bytes: &mut [u8]) -> Vec<Relocation> {
+        let machine = &self.elf.machine;
+        let is_narrow_big = self.elf.word_size == 4 && self.elf.order == Order::Big;
+        let half = if is_narrow_big { 4 } else { 0 };
+        let mut relocations = Vec::with_capacity(tables.distances.len() + tables.pointers.len());
+        let mut add = |offset: u64, symbol: u32, kind: u32, addend: i64| {
+            if !machine.has_addends {
+                let place = self.elf.word_bytes(addend as u64);
+                let offset = offset as usize;
+                bytes[offset..offset + place.len()].copy_from_slice(&place);
+            }
+            let addend = machine.has_addends.then_some(addend);
+            relocations.push(Relocation { offset, symbol, kind, addend });
+        };
+        for distance in &tables.distances {
+            let (Target::Here { symbol, addend, .. } | Target::Symbol { symbol, addend }) =
+                distance.target
+            else {
+                continue;
+            };
+            let at = distance.at + half;
+            let from_table = (at - distance.table) as i64;
+            match machine.distance {
+                Distance::OfPlace(kind) => add(at, symbol, kind, addend.wrapping_add(from_table)),
+                Distance::AddAndSubtract(plus, minus) => {
+                    add(at, symbol, plus, addend);
+                    let base = self.base_symbol(section);
+                    add(at, base, minus, distance.table as i64);
+                }
+            }
+        }
+        for (at, target) in &tables.pointers {
+            let (Target::Here { symbol, addend, .. } | Target::Symbol { symbol, addend }) = *target
+            else {
+                continue;
+            };
+            add(at + half, symbol, machine.pointer, addend);
+        }
+        relocations.sort_by_key(|relocation| relocation.offset);
+        relocations
+    }
+
+    /// A symbol at the beginning of the section of tables: its own, or one of the annotations, which all move
+    /// there.
+    fn base_symbol(&self, section: u32) -> u32 {
+        match self.section_symbols[section as usize] {
+            0 => {
+                let here = |it: &Symbol<'_>| it.place == Place::Section(section);
+                self.symbols.iter().position(here).unwrap_or_default() as u32
+            }
+            symbol => symbol,
+        }
+    }
+
+    fn write_relocations(
+        &self,
+        first: u32,
+        relocations: &[Relocation],
+        edits: &mut Edits,
+    ) -> Result<()> {
+        let is_ours = |it: &&Section<'_>| it.is_relocations() && self.sections.contains(&it.info);
+        let mut written = relocations.is_empty();
+        for section in self.elf.sections.iter().filter(is_ours) {
+            edits.zeroed.push(section.range.clone());
+            let mut size = 0;
+            if section.info == first && !written {
+                let bytes = self.elf.relocation_bytes(relocations);
+                size = bytes.len() as u64;
+                let at = edits.put(&self.elf, section.range.clone(), bytes);
+                let field = self.elf.header_field(section, HeaderField::Offset);
+                edits.word(&self.elf, field, at as u64);
+                written = true;
+            }
+            edits.word(&self.elf, self.elf.header_field(section, HeaderField::Size), size);
+        }
+        if written { Ok(()) } else { Err(broken("its first annotations have no relocations")) }
+    }
+
+    /// The symbols of annotations lie at the beginning of what is left, and have no size.
+    fn forget_symbols(&self, edits: &mut Edits) {
+        for symbol in &self.symbols {
+            let Place::Section(section) = symbol.place else { continue };
+            let is_ours = symbol.kind != elf::STT_SECTION && self.sections.contains(&section);
+            if is_ours {
+                for field in self.elf.symbol_fields(symbol) {
+                    edits.word(&self.elf, field, 0);
+                }
+            }
+        }
+    }
+
+    /// In a kernel module the root leads to a label within the section, which the tables have taken the place
+    /// of; anywhere else to bounds that the linker defines.
+    fn lead_root_to(&self, tables: u32, size: u64, edits: &mut Edits) -> Result<()> {
+        let is_root = |it: &&Symbol<'_>| it.name == b"inspect_root_here";
+        let Some(root) = self.symbols.iter().find(is_root) else { return Ok(()) };
+        let Place::Section(section) = root.place else { return Ok(()) };
+        let is_narrow_big = self.elf.word_size == 4 && self.elf.order == Order::Big;
+        let half = if is_narrow_big { 4 } else { 0 };
+        let ends = [(Root::COMPILE_TABLE_AT, 0), (Root::COMPILE_END_AT, size)];
+        for holder in self.elf.sections.iter().filter(|it| it.is_relocations()) {
+            if holder.info != section {
+                continue;
+            }
+            let mut all = self.elf.relocations(holder)?;
+            let mut changed = false;
+            for relocation in &mut all {
+                let distance = relocation.offset.wrapping_sub(root.value);
+                let end = ends.iter().find(|(field, _)| *field as u64 + half == distance);
+                let symbol = self.symbols.get(relocation.symbol as usize).map(|it| it.place);
+                let (Some((_, end)), Some(Place::Section(place))) = (end, symbol) else {
+                    continue;
+                };
+                if !self.sections.contains(&place) {
+                    continue;
+                }
+                let addend = match self.elf.machine.distance {
+                    Distance::OfPlace(_) => end.wrapping_add(distance),
+                    Distance::AddAndSubtract(_, minus) if relocation.kind == minus => continue,
+                    Distance::AddAndSubtract(..) => *end,
+                };
+                relocation.symbol = self.base_symbol(tables);
+                changed = true;
+                match &mut relocation.addend {
+                    Some(it) => *it = addend as i64,
+                    None => {
+                        let range = &self.elf.sections[section as usize].range;
+                        edits.word(&self.elf, range.start + relocation.offset as usize, addend);
+                    }
+                }
+            }
+            if changed {
+                edits.writes.push((holder.range.start, self.elf.relocation_bytes(&all)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The annotations of a section with the pointers in them.
+    fn chunk(&self, index: u32) -> Result<Chunk<'a>> {
+        let section = &self.elf.sections[index as usize];
+        let mut pointers = Vec::new();
+        for holder in self.elf.sections.iter().filter(|it| it.is_relocations() && it.info == index)
+        {
+            for relocation in self.elf.relocations(holder)? {
+                pointers.extend(self.target(section, &relocation)?);
+            }
+        }
+        pointers.sort_by_key(|(at, _)| *at);
+        Ok(Chunk { bytes: self.elf.bytes_of(section), address: 0, pointers, words: None })
+    }
+
+    /// What a relocation of annotations, or of a table, points at.
+    fn target(
+        &self,
+        section: &Section<'a>,
+        relocation: &Relocation,
+    ) -> Result<Option<(u64, Target)>> {
+        let machine = &self.elf.machine;
+        let at = relocation.offset;
+        let addend = match relocation.addend {
+            Some(addend) => addend,
+            None => {
+                let bytes = self.elf.bytes_of(section).get(at as usize..);
+                let word = bytes.and_then(|bytes| self.elf.word(bytes));
+                let word = word.ok_or_else(|| broken("a relocation lies outside its section"))?;
+                if self.elf.word_size == 4 { i64::from(word as i32) } else { word as i64 }
+            }
+        };
+        let is_distance = match machine.distance {
+            Distance::OfPlace(kind) => relocation.kind == kind,
+            Distance::AddAndSubtract(_, minus) if relocation.kind == minus => return Ok(None),
+            Distance::AddAndSubtract(plus, _) => relocation.kind == plus,
+        };
+        if relocation.kind == 0 {
+            return Ok(None);
+        }
+        if !machine.is_pointer(relocation.kind) && !is_distance {
+            let what = format!(
+                "at {at:#x} of the annotations stands a relocation of kind {}, which is no pointer",
+                relocation.kind
+            );
+            return Err(Finding::new(Code::E0911, what)
+                .help("annotate variables that are neither thread-local nor constants"));
+        }
+        Ok(Some((at, self.named(relocation.symbol, addend)?)))
+    }
+
+    /// The target of a symbol: a place that is known, where no other definition can take over.
+    fn named(&self, index: u32, addend: i64) -> Result<Target> {
+        let symbol = self.symbols.get(index as usize);
+        let symbol = symbol.ok_or_else(|| broken("a relocation has no symbol"))?;
+        let is_bound = symbol.binding == elf::STB_LOCAL || symbol.visibility != elf::STV_DEFAULT;
+        let somewhere = Target::Symbol { symbol: index, addend };
+        let Place::Section(section) = symbol.place else { return Ok(somewhere) };
+        let is_code = self.elf.sections[section as usize].flags & elf::SHF_EXECINSTR.0 != 0;
+        let may_move = is_code && self.elf.machine.relaxes_code;
+        if !is_bound || self.is_shared[section as usize] || may_move {
+            return Ok(somewhere);
+        }
+        let offset = symbol.value.wrapping_add_signed(addend);
+        Ok(match self.section_symbols[section as usize] {
+            0 => Target::Here { section, offset, symbol: index, addend },
+            symbol => Target::Here { section, offset, symbol, addend: offset as i64 },
+        })
+    }
+}
+
+/// What link-time optimisation will compile later holds no annotations yet, though it may look like it.
+fn refuse_intermediate_code(elf: &Elf<'_>) -> Result<()> {
+    let is_code = |name: &[u8]| name.starts_with(b".gnu.lto_") || name == b".llvm.lto";
+    let is_fat = elf.sections.iter().any(|it| it.name == SECTION);
+    if is_fat || !elf.sections.iter().any(|it| is_code(it.name)) {
+        return Ok(());
+    }
+    let what = "this is an object for link-time optimisation, which holds no machine code yet";
+    Err(Finding::new(Code::E0902, what).help("pack the program after it was linked"))
+}
+
+impl<'a> Image<'a> for Relocatable<'a> {
+    fn elf(&self) -> &Elf<'a> {
+        &self.elf
+    }
+
+    fn chunks(&self) -> &[Chunk<'a>] {
+        &self.chunks
+    }
+
+    fn read(&self, target: &Target, size: u64) -> Option<&'a [u8]> {
+        let Target::Here { section, offset, .. } = target else { return None };
+        let bytes = self.elf.bytes_of(self.elf.sections.get(*section as usize)?);
+        let start = usize::try_from(*offset).ok()?;
+        bytes.get(start..start.checked_add(usize::try_from(size).ok()?)?)
+    }
+
+    fn relative(&self, chunk: &Chunk<'a>, table: u64, field: u64, _: u64) -> Target {
+        let is_narrow_big = self.elf.word_size == 4 && self.elf.order == Order::Big;
+        let half = if is_narrow_big { 4 } else { 0 };
+        let place = field + half;
+        let target = chunk.pointer(table.wrapping_add(place));
+        match self.elf.machine.distance {
+            Distance::OfPlace(_) => target.plus(place.wrapping_neg()),
+            Distance::AddAndSubtract(..) => target,
+        }
+    }
+
+    fn pointer(&self, target: &Target) -> Result<Target> {
+        let Target::Here { section: index, offset, .. } = target else { return Ok(Target::Null) };
+        let Some(section) = self.elf.sections.get(*index as usize) else { return Ok(Target::Null) };
+        for holder in self.elf.sections.iter().filter(|it| it.is_relocations()) {
+            if holder.info != *index {
+                continue;
+            }
+            for relocation in self.elf.relocations(holder)? {
+                if relocation.offset == *offset {
+                    let found = self.target(section, &relocation)?;
+                    return Ok(found.map_or(Target::Null, |(_, target)| target));
+                }
+            }
+        }
+        Ok(Target::Null)
+    }
+
+    fn symbol_name(&self, symbol: u32) -> Cow<'a, str> {
+        let symbol = self.symbols.get(symbol as usize);
+        symbol.map_or(Cow::Borrowed(""), |it| String::from_utf8_lossy(it.name))
+    }
+}

@@ -1,0 +1,359 @@
+//! The schemas that the annotations of an image belong to: what their classes and fields are, and where the
+//! program carries what describes them.
+//!
+//! An annotation refers to its schema's descriptor. In a linked file that is an address; in an object file a
+//! symbol, which another object may define: then a file that the user brings says what the schema is.
+
+use std::collections::BTreeMap;
+
+use inspect_format::abi::{Header, Order};
+use inspect_format::descriptor::{self, Descriptor, Part};
+use inspect_format::hash;
+use inspect_format::schema::{self as description, Value};
+use inspect_format::table::Table;
+
+use super::elf::{Elf, Kind, Place};
+use super::finding::{Finding, Result};
+use super::image::{Image, Target};
+use super::relocatable::Relocatable;
+use crate::diag::{Code, nearest};
+
+/// A schema, as entries are checked against it.
+#[derive(Clone, Debug)]
+pub(super) struct Schema<'a> {
+    pub(super) name: &'a str,
+    pub(super) version: u32,
+    pub(super) entry_size: u32,
+    pub(super) fingerprint: u64,
+    pub(super) classes: BTreeMap<&'a str, Class>,
+    pub(super) fields: Vec<Field<'a>>,
+    /// By [`Part`].
+    pub(super) parts: [Carried<'a>; 3],
+}
+
+/// Bytes that describe a schema, and where the program has them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Carried<'a> {
+    pub(super) target: Target,
+    pub(super) size: u64,
+    /// The bytes, where the file holds them.
+    pub(super) bytes: Option<&'a [u8]>,
+}
+
+/// What an annotation takes from its class.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Class {
+    pub(super) number: u32,
+    pub(super) type_id: u32,
+    pub(super) properties: u64,
+}
+
+/// A field of the entry.
+#[derive(Clone, Debug)]
+pub(super) struct Field<'a> {
+    pub(super) name: &'a str,
+    pub(super) type_name: &'a str,
+    pub(super) offset: usize,
+    pub(super) size: usize,
+    pub(super) kind: FieldKind,
+    pub(super) default: Value<'a>,
+}
+
+/// What stands in a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FieldKind {
+    Number(Order),
+    Text,
+    String,
+    Bytes,
+}
+
+/// A schema that the user brought, for annotations whose descriptor is defined elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct SchemaFile<'a> {
+    /// For messages.
+    pub name: &'a str,
+    /// A table file, or the object file that defines the descriptor.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Schema<'a> {
+    /// The schema whose descriptor an annotation refers to.
+    pub(super) fn of(
+        image: &dyn Image<'a>,
+        target: &Target,
+        brought: &[SchemaFile<'a>],
+    ) -> Result<Self> {
+        match target {
+            Target::Symbol { symbol, .. } => {
+                let name = image.symbol_name(*symbol);
+                brought_for(image.elf(), &name, brought, *target)
+            }
+            _ => carried(image, target),
+        }
+    }
+
+    /// The schema of a table that was packed before.
+    pub(super) fn packed(
+        image: &dyn Image<'a>,
+        header: &Header,
+        parts: [Carried<'a>; 3],
+        brought: &[SchemaFile<'a>],
+    ) -> Result<Self> {
+        let elf = image.elf();
+        let described = parts[Part::Schema as usize];
+        if let (None, Target::Symbol { symbol, .. }) = (described.bytes, described.target) {
+            let name = image.symbol_name(symbol);
+            let descriptor = Target::Symbol { symbol, addend: 0 };
+            return brought_for(elf, &name, brought, descriptor);
+        }
+        let numbers = Descriptor {
+            size: 0,
+            version: header.schema_version,
+            schema: header.schema,
+            fingerprint: header.fingerprint,
+            entry_size: header.entry_size,
+            sizes: parts.map(|part| part.size as u32),
+        };
+        Self::new(elf.order, &numbers, parts, described.bytes.unwrap_or_default())
+    }
+
+    /// Whether entries of both belong into one table.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let of = |schema: &Self, part: Part| schema.parts[part as usize].bytes;
+        (self.name, self.version, self.fingerprint, self.entry_size)
+            == (other.name, other.version, other.fingerprint, other.entry_size)
+            && Part::ALL.into_iter().all(|part| of(self, part) == of(other, part))
+    }
+
+    /// Its description.
+    fn new(
+        order: Order,
+        descriptor: &Descriptor,
+        parts: [Carried<'a>; 3],
+        bytes: &'a [u8],
+    ) -> Result<Self> {
+        let unreadable = |error: description::Error| broken(format_args!("{error}"));
+        let it = description::Schema::parse(bytes).map_err(unreadable)?;
+        if hash::schema_number(it.name) != descriptor.schema || it.version != descriptor.version {
+            return Err(broken(format_args!(
+                "its number and version are not those of `{}` {}",
+                it.name.escape_debug(),
+                it.version
+            )));
+        }
+        let mut classes = BTreeMap::new();
+        for class in it.classes.iter() {
+            let class = class.map_err(unreadable)?;
+            let found = Class {
+                number: class.number,
+                type_id: class.type_id,
+                properties: class.properties,
+            };
+            classes.insert(class.name, found);
+        }
+        let entry_size = descriptor.entry_size;
+        let mut fields = Vec::new();
+        for field in it.entry.fields.iter() {
+            let field = field.map_err(unreadable)?;
+            if u64::from(field.offset) + u64::from(field.size) > u64::from(entry_size) {
+                return Err(broken(format_args!("field `{}` lies outside the row", field.name)));
+            }
+            let word = stored_as(&it, field.type_name).map_err(unreadable)?;
+            fields.push(Field {
+                name: field.name,
+                type_name: field.type_name,
+                offset: field.offset as usize,
+                size: field.size as usize,
+                kind: field_kind(word, field.size, order),
+                default: field.default,
+            });
+        }
+        let (name, version, fingerprint) = (it.name, it.version, descriptor.fingerprint);
+        Ok(Self { name, version, entry_size, fingerprint, classes, fields, parts })
+    }
+}
+
+/// The integer type of an enum or a set of flags; any other type is itself.
+fn stored_as<'a>(
+    schema: &description::Schema<'a>,
+    type_name: &'a str,
+) -> std::result::Result<&'a str, description::Error> {
+    for it in schema.enums.iter() {
+        let it = it?;
+        if it.name == type_name {
+            return Ok(it.type_name);
+        }
+    }
+    for it in schema.flags.iter() {
+        let it = it?;
+        if it.name == type_name {
+            return Ok(it.type_name);
+        }
+    }
+    Ok(type_name)
+}
+
+fn field_kind(word: &str, size: u32, order: Order) -> FieldKind {
+    match word {
+        "string" => FieldKind::String,
+        _ if word.starts_with("text<") => FieldKind::Text,
+        _ if word.starts_with("bytes<") || word.starts_with('[') => FieldKind::Bytes,
+        "be16" | "be32" | "be64" => FieldKind::Number(Order::Big),
+        "le16" | "le32" | "le64" => FieldKind::Number(Order::Little),
+        _ if matches!(size, 1 | 2 | 4 | 8) => FieldKind::Number(order),
+        _ => FieldKind::Bytes,
+    }
+}
+
+/// The schema of a descriptor that stands in the file.
+fn carried<'a>(image: &dyn Image<'a>, target: &Target) -> Result<Schema<'a>> {
+    let elf = image.elf();
+    let numbers = image.read(target, Descriptor::NUMBERS as u64);
+    let numbers = numbers.and_then(<[u8]>::first_chunk).ok_or_else(|| {
+        broken("its descriptor lies outside the file, or where the file holds no bytes")
+    })?;
+    let numbers = Descriptor::read(numbers, elf.order);
+    if u64::from(numbers.size) < descriptor::fixed_size(elf.word_size) || numbers.version == 0 {
+        return Err(broken("what the annotation refers to is no descriptor"));
+    }
+    let mut parts = [Carried { target: Target::Null, size: 0, bytes: None }; 3];
+    for part in Part::ALL {
+        let at = target.plus(descriptor::pointer_at(part, elf.word_size));
+        let target = image.pointer(&at)?;
+        let size = u64::from(numbers.part_size(part));
+        let bytes = image.read(&target, size);
+        if bytes.is_none() && size > 0 {
+            return Err(broken("what its descriptor points at lies outside the file"));
+        }
+        parts[part as usize] = Carried { target, size, bytes };
+    }
+    let bytes = parts[Part::Schema as usize].bytes.unwrap_or_default();
+    Schema::new(elf.order, &numbers, parts, bytes)
+}
+
+/// The schema of a descriptor that is defined elsewhere, from a file that the user brought.
+fn brought_for<'a>(
+    elf: &Elf<'_>,
+    symbol: &str,
+    brought: &[SchemaFile<'a>],
+    target: Target,
+) -> Result<Schema<'a>> {
+    let mut names = Vec::new();
+    for file in brought {
+        let found = if file.bytes.starts_with(b"\x7fELF") {
+            from_object(elf, file)?
+        } else {
+            vec![from_table(elf, file)?]
+        };
+        for (name, mut schema) in found {
+            if name != symbol {
+                names.push((name, schema.name, schema.version));
+                continue;
+            }
+            // The parts lie behind the descriptor, wherever that will be.
+            let sizes = schema.parts.map(|part| part.size as u32);
+            for part in Part::ALL {
+                let at = descriptor::part_at(part, sizes, elf.word_size);
+                schema.parts[part as usize].target = target.plus(at);
+            }
+            return Ok(schema);
+        }
+    }
+    Err(missing(symbol, &names))
+}
+
+/// The name of the symbol that a schema's descriptor has.
+fn symbol_of(schema: &str, version: u32) -> String {
+    format!("{}_inspect_v{version}", schema.replace('.', "_"))
+}
+
+fn from_table<'a>(elf: &Elf<'_>, file: &SchemaFile<'a>) -> Result<(String, Schema<'a>)> {
+    let table = Table::parse(file.bytes).map_err(|error| {
+        Finding::new(Code::E0908, format!("`{}` is no schema: {error}", file.name.escape_debug()))
+            .help(
+                "bring a file of `inspect-gen SCHEMA -o OUT --emit table`, or the object file \
+                   that was compiled from `<schema>.inspect.c`",
+            )
+    })?;
+    if table.order() != elf.order || table.word_size() != elf.word_size {
+        let what = format!("`{}` was made for another target", file.name.escape_debug());
+        return Err(Finding::new(Code::E0909, what).help(format!(
+            "make it with `inspect-gen SCHEMA -o OUT --emit table --target {}`",
+            elf.machine.name
+        )));
+    }
+    let (header, sections) = (table.header(), table.sections());
+    let blobs = [sections.history, sections.types, sections.schema];
+    let parts = blobs.map(|bytes| Carried {
+        target: Target::Null,
+        size: bytes.len() as u64,
+        bytes: Some(bytes),
+    });
+    let numbers = Descriptor {
+        size: 0,
+        version: header.schema_version,
+        schema: header.schema,
+        fingerprint: header.fingerprint,
+        entry_size: header.entry_size,
+        sizes: blobs.map(|bytes| bytes.len() as u32),
+    };
+    let schema = Schema::new(elf.order, &numbers, parts, sections.schema)?;
+    Ok((symbol_of(schema.name, schema.version), schema))
+}
+
+/// Every schema that an object file defines.
+fn from_object<'a>(elf: &Elf<'_>, file: &SchemaFile<'a>) -> Result<Vec<(String, Schema<'a>)>> {
+    let found = Elf::parse(file.bytes)?;
+    if found.kind != Kind::Relocatable || found.machine != elf.machine || found.order != elf.order {
+        let what = format!("`{}` is no object file of this target", file.name.escape_debug());
+        return Err(Finding::new(Code::E0909, what)
+            .help("bring what was compiled from `<schema>.inspect.c` for this program"));
+    }
+    let image = Relocatable::read(found)?;
+    let mut all = Vec::new();
+    for (index, symbol) in image.symbols().iter().enumerate() {
+        let name = String::from_utf8_lossy(symbol.name);
+        let Some((_, version)) = name.rsplit_once("_inspect_v") else { continue };
+        if !version.bytes().all(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        let Place::Section(section) = symbol.place else { continue };
+        let symbol =
+            Target::Here { section, offset: symbol.value, symbol: index as u32, addend: 0 };
+        all.push((name.into_owned(), carried(&image, &symbol)?));
+    }
+    Ok(all)
+}
+
+/// Nobody defines the descriptor, or somebody one of another version.
+fn missing(symbol: &str, names: &[(String, &str, u32)]) -> Finding {
+    let wanted = symbol.rsplit_once("_inspect_v");
+    let same = names
+        .iter()
+        .find(|(name, ..)| name.rsplit_once("_inspect_v").map(|it| it.0) == wanted.map(|it| it.0));
+    if let (Some((_, schema, version)), Some((_, other))) = (same, wanted) {
+        let what = format!(
+            "the annotation was compiled with version {} of schema `{}`, and version {version} \
+             was brought",
+            other.escape_debug(),
+            schema.escape_debug(),
+        );
+        return Finding::new(Code::E0909, what)
+            .help("compile the object again, or bring the schema that it was compiled with");
+    }
+    let what = format!("the descriptor `{}` is not defined here", symbol.escape_debug());
+    let finding = Finding::new(Code::E0908, what);
+    match nearest(symbol, names.iter().map(|(name, ..)| name.as_str())) {
+        Some(name) => finding.help(format!("`{}` was brought", name.escape_debug())),
+        None => finding.help(
+            "say what the schema is: `--schema` with the object file of `<schema>.inspect.c`, or \
+             with a file of `--emit table`; or pack the program after it was linked",
+        ),
+    }
+}
+
+fn broken(what: impl std::fmt::Display) -> Finding {
+    Finding::new(Code::E0909, format!("the schema of an annotation cannot be read: {what}"))
+        .help("compile the program with what one run of `inspect-gen` has generated")
+}

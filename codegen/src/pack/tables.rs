@@ -1,0 +1,307 @@
+//! Tables: the entries of each schema as bytes, and what a linker or a loader still has to put into them.
+
+use std::collections::BTreeMap;
+
+use inspect_format::abi::{CoreEntry, Order, extent, phase, section_kind, table_flags};
+use inspect_format::descriptor::Part;
+use inspect_format::schema::Value;
+use inspect_format::table::TableWriter;
+use inspect_format::{abi, root};
+
+use super::elf::Elf;
+use super::entries::{Collected, Entry, FieldValue, ids};
+use super::finding::{Finding, Result};
+use super::image::Target;
+use super::schemas::{Field, FieldKind, Schema};
+use crate::diag::Code;
+
+/// The tables of an image, one behind another as they will stand in the section.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) bytes: Vec<u8>,
+    /// Places that hold the distance to a target from the header of their table.
+    pub(super) distances: Vec<Distance>,
+    /// Places that hold a pointer.
+    pub(super) pointers: Vec<(u64, Target)>,
+    pub(super) summaries: Vec<Summary>,
+}
+
+/// The distance of a target from the header of a table, as 8 bytes at a place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Distance {
+    /// From the start of all tables.
+    pub(super) at: u64,
+    /// Where the header stands, from the start of all tables.
+    pub(super) table: u64,
+    pub(super) target: Target,
+}
+
+/// What was packed into a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The schema's name.
+    pub schema: String,
+    /// Its version.
+    pub version: u32,
+    /// Entries.
+    pub entries: usize,
+    /// Bytes of the table.
+    pub size: u64,
+    /// Entries whose id another one had already.
+    pub displaced: usize,
+}
+
+/// How tables are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form<'a> {
+    /// At an address that is known, with this identity.
+    Linked { address: u64, identity: &'a [u8] },
+    /// In an object file, whose distances a linker fills in.
+    Relocatable,
+    /// In a file of its own, with the addresses that the linker gave.
+    Detached { identity: &'a [u8] },
+}
+
+/// Writes a table for each schema, by name and version.
+pub(super) fn build(
+    elf: &Elf<'_>,
+    collected: &Collected<'_>,
+    form: Form<'_>,
+    with_types: bool,
+) -> std::result::Result<Tables, Vec<Finding>> {
+    let mut by_schema: BTreeMap<usize, Vec<&Entry<'_>>> = BTreeMap::new();
+    for (schema, entry) in &collected.entries {
+        by_schema.entry(*schema).or_default().push(entry);
+    }
+    let mut order: Vec<usize> = by_schema.keys().copied().collect();
+    order.sort_by_key(|index| {
+        let schema = &collected.schemas[*index];
+        (schema.name, schema.version)
+    });
+    let mut tables = Tables::default();
+    let mut findings = Vec::new();
+    for index in order {
+        let entries = by_schema.get(&index).map(Vec::as_slice).unwrap_or_default();
+        let writer = Writer { elf, schema: &collected.schemas[index], form, with_types };
+        if let Err(finding) = writer.append(entries, &mut tables) {
+            findings.push(finding);
+        }
+    }
+    if findings.is_empty() { Ok(tables) } else { Err(findings) }
+}
+
+struct Writer<'a> {
+    elf: &'a Elf<'a>,
+    schema: &'a Schema<'a>,
+    form: Form<'a>,
+    with_types: bool,
+}
+
+/// The two places of a row that may hold a target.
+const PLACES: [(usize, u8); 2] = [
+    (CoreEntry::ADDRESS_AT, abi::EXTENT_ADDRESS_SLOT),
+    (CoreEntry::BOUND_AT, abi::EXTENT_BOUND_SLOT),
+];
+
+impl Writer<'_> {
+    fn append(&self, entries: &[&Entry<'_>], tables: &mut Tables) -> Result<()> {
+        let table = tables.bytes.len() as u64;
+        let (ids, displaced) = ids(self.schema, entries)?;
+        let mut order: Vec<usize> = (0..entries.len()).collect();
+        order.sort_by_key(|index| (entries[*index].number, ids[*index]));
+        let mut writer = self.writer(table, tables)?;
+        let is_detached = matches!(self.form, Form::Detached { .. });
+        let targets = |entry: &Entry<'_>| [entry.address, entry.bound];
+        let in_slot = |target: &Target| matches!(target, Target::Symbol { .. }) && !is_detached;
+        let all = entries.iter().flat_map(|entry| targets(entry));
+        writer.slots(all.filter(in_slot).count());
+        let mut slot = 0;
+        let mut fields = vec![0; self.schema.entry_size as usize - CoreEntry::SIZE];
+        for (row, index) in order.into_iter().enumerate() {
+            let entry = entries[index];
+            let mut core = self.core(entry, ids[index], &mut writer)?;
+            let mut values = [0; 2];
+            for ((target, (place, bit)), value) in
+                targets(entry).into_iter().zip(PLACES).zip(&mut values)
+            {
+                if in_slot(&target) {
+                    *value = writer.slot_at(slot);
+                    core.extent |= bit;
+                    tables.pointers.push((table + *value, target));
+                    slot += 1;
+                } else {
+                    let at = table + writer.row_at(row) + place as u64;
+                    *value = self.value(table, at, target, tables);
+                }
+            }
+            [core.address, core.bound] = values;
+            self.fields(entry, &mut fields, &mut writer)?;
+            writer.row(&core, &fields).map_err(|error| refused(&error))?;
+        }
+        let bytes = writer.finish();
+        tables.summaries.push(Summary {
+            schema: self.schema.name.to_owned(),
+            version: self.schema.version,
+            entries: entries.len(),
+            size: bytes.len() as u64,
+            displaced,
+        });
+        tables.bytes.extend(bytes);
+        Ok(())
+    }
+
+    /// A table without rows, and what it needs to be filled in.
+    fn writer(&self, table: u64, tables: &mut Tables) -> Result<TableWriter> {
+        let Self { elf, schema, .. } = self;
+        let (order, word_size) = (elf.order, elf.word_size);
+        let (name, version, size) = (schema.name, schema.version, schema.entry_size);
+        let part = |part: Part| schema.parts[part as usize];
+        let history = part(Part::History).bytes.unwrap_or_default();
+        let history = inspect_format::history::History::parse(history, order);
+        let history: Vec<u64> = history.iter().flat_map(|it| it.iter()).collect();
+        let is_detached = matches!(self.form, Form::Detached { .. });
+        let inside = if is_detached { history.as_slice() } else { &[] };
+        let mut writer = TableWriter::new(order, word_size, name, version, size, inside)
+            .map_err(|error| refused(&error))?;
+        writer.fingerprint(schema.fingerprint);
+        match self.form {
+            Form::Linked { identity, .. } | Form::Detached { identity } => {
+                writer.identity(identity);
+            }
+            Form::Relocatable => {
+                writer.changes();
+            }
+        }
+        if is_detached {
+            writer.schema(part(Part::Schema).bytes.unwrap_or_default());
+            writer.types(part(Part::Types).bytes.unwrap_or_default());
+            return Ok(writer);
+        }
+        writer.flags(table_flags::RELATIVE);
+        let kinds = [
+            (section_kind::SCHEMA, Part::Schema),
+            (section_kind::TYPES, Part::Types),
+            (section_kind::HISTORY, Part::History),
+        ];
+        let kinds = kinds.into_iter().filter(|(kind, it)| {
+            part(*it).size > 0 && (self.with_types || *kind != section_kind::TYPES)
+        });
+        let kinds: Vec<_> = kinds.collect();
+        // Where the directory's fields stand is known once all sections are.
+        for (kind, it) in &kinds {
+            let distance = match (self.form, part(*it).target) {
+                (Form::Linked { address, .. }, Target::Address(place)) => {
+                    self.distance(address + table, place)
+                }
+                _ => 0,
+            };
+            writer.elsewhere(*kind, distance, part(*it).size);
+        }
+        if self.form == Form::Relocatable {
+            for (kind, it) in kinds {
+                let at = table + writer.offset_field_at(kind).unwrap_or_default();
+                tables.distances.push(Distance { at, table, target: part(it).target });
+            }
+        }
+        Ok(writer)
+    }
+
+    fn core(&self, entry: &Entry<'_>, id: u32, writer: &mut TableWriter) -> Result<CoreEntry> {
+        Ok(CoreEntry {
+            state: phase::LIVE,
+            id,
+            class: entry.number,
+            type_: entry.type_id,
+            properties: entry.properties,
+            length: match entry.extent {
+                extent::ADDRESS_ONLY | extent::RANGE => 0,
+                _ => entry.length,
+            },
+            instance: entry.instance,
+            name: writer.string(entry.name).map_err(|error| refused(&error))?,
+            space: entry.space,
+            extent: entry.extent,
+            bound_size: entry.bound_size,
+            ..CoreEntry::ZERO
+        })
+    }
+
+    /// What stands in the row for a target that needs no slot.
+    fn value(&self, table: u64, at: u64, target: Target, tables: &mut Tables) -> u64 {
+        match (self.form, target) {
+            (_, Target::Null) => 0,
+            (Form::Linked { address, .. }, Target::Address(place)) => {
+                self.distance(address + table, place)
+            }
+            (Form::Relocatable, _) => {
+                tables.distances.push(Distance { at, table, target });
+                0
+            }
+            (Form::Detached { .. }, Target::Address(place)) => place,
+            _ => 0,
+        }
+    }
+
+    fn distance(&self, from: u64, to: u64) -> u64 {
+        root::offset_address(to, from.wrapping_neg(), self.elf.word_size)
+    }
+
+    /// The schema's fields behind the core.
+    fn fields(&self, entry: &Entry<'_>, row: &mut [u8], writer: &mut TableWriter) -> Result<()> {
+        row.fill(0);
+        for (position, field) in self.schema.fields.iter().enumerate() {
+            let said = entry.fields.iter().find(|(it, _)| *it == position);
+            let value = match (said, field.default) {
+                (Some((_, value)), _) => *value,
+                (None, Value::Int(number)) => FieldValue::Number(number as u64),
+                (None, Value::Text(text)) => FieldValue::Text(text),
+                (None, Value::Bytes(bytes)) => FieldValue::Raw(bytes),
+            };
+            let start = field.offset - CoreEntry::SIZE;
+            let place = &mut row[start..start + field.size];
+            self.put(field, value, place, writer)?;
+        }
+        Ok(())
+    }
+
+    fn put(
+        &self,
+        field: &Field<'_>,
+        value: FieldValue<'_>,
+        place: &mut [u8],
+        writer: &mut TableWriter,
+    ) -> Result<()> {
+        let number = |number: u64, order: Order, place: &mut [u8]| {
+            let bytes = number.to_le_bytes();
+            for (index, byte) in place.iter_mut().enumerate().take(8) {
+                *byte = bytes[index];
+            }
+            if order == Order::Big {
+                place.reverse();
+            }
+        };
+        match (field.kind, value) {
+            (FieldKind::String, FieldValue::Text(text)) => {
+                let offset = writer.string(text).map_err(|error| refused(&error))?;
+                number(offset.into(), self.elf.order, place);
+            }
+            (FieldKind::Number(order), FieldValue::Number(it)) => number(it, order, place),
+            (_, FieldValue::Text(text)) => {
+                let size = text.len().min(place.len());
+                place[..size].copy_from_slice(&text.as_bytes()[..size]);
+            }
+            (_, FieldValue::Raw(bytes)) => {
+                let size = bytes.len().min(place.len());
+                place[..size].copy_from_slice(&bytes[..size]);
+            }
+            // A default of 0 where bytes stand.
+            (_, FieldValue::Number(_)) => {}
+        }
+        Ok(())
+    }
+}
+
+fn refused(error: &inspect_format::table::WriteError) -> Finding {
+    Finding::new(Code::E0910, error.to_string())
+        .help("shorten the names, or split the program's annotations over several objects")
+}
