@@ -222,16 +222,16 @@ mod tests {
             writes: vec![(9, b"x".to_vec()), (0, b"z".to_vec())],
             appended: vec![b"end".to_vec()],
         };
-        let expected = b"z1\0\0\0567\0x\0\0cdefend\0\0\0\0\0";
+        let expected = b"z1\x00\x00\x00567\x00x\x00\x00cdefend\x00\x00\x00\x00\x00";
         assert_eq!(edits.apply(&old).unwrap(), expected);
     }
 
     #[test]
     fn what_changes_nothing_is_no_edit() {
-        let old = *b"0\0\0\x034";
+        let old = *b"0\x00\x00\x034";
         let none = Edits { zeroed: vec![1..4], writes: vec![(3, vec![3])], appended: vec![] };
         assert_eq!(none.apply(&old), None);
         let one = Edits { zeroed: vec![1..4], ..Edits::default() };
-        assert_eq!(one.apply(&old).unwrap(), b"0\0\0\04");
+        assert_eq!(one.apply(&old).unwrap(), b"0\x00\x00\x004");
     }
 }
