@@ -229,9 +229,10 @@ mod tests {
     #[test]
     fn what_changes_nothing_is_no_edit() {
         let old = *b"0\x00\x00\x034";
-        let none = Edits { zeroed: vec![1..4], writes: vec![(3, vec![3])], appended: vec![] };
+        let zeroed = || std::iter::once(1..4).collect();
+        let none = Edits { zeroed: zeroed(), writes: vec![(3, vec![3])], appended: vec![] };
         assert_eq!(none.apply(&old), None);
-        let one = Edits { zeroed: vec![1..4], ..Edits::default() };
+        let one = Edits { zeroed: zeroed(), ..Edits::default() };
         assert_eq!(one.apply(&old).unwrap(), b"0\x00\x00\x004");
     }
 }
