@@ -61,7 +61,8 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
 
     /// Announces a region that shares no byte with a live one of the same address space, as far as rows say
     /// where their memory lies without following pointers. It looks at every row. Of two regions that overlap
-    /// and are announced at the same moment at least one is refused; it may have been seen until then.
+    /// and are announced at the same moment at least one is refused; it may have been seen until then. If
+    /// somebody who saw it began to change its properties and stopped half-way, it stays.
     pub fn register_exclusive(&self, entry: F) -> Result<Handle, RegisterError> {
         let region = *entry.region();
         let other = |own: Option<Handle>| {
@@ -78,10 +79,7 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         match other(Some(handle)) {
             None => Ok(handle),
             Some(other) => {
-                // Somebody may have found the row and be changing it, for a few stores.
-                while self.unregister(handle) == Err(Change::Busy) {
-                    core::hint::spin_loop();
-                }
+                let _ = self.unregister_patiently(handle);
                 Err(RegisterError::Overlaps(other))
             }
         }
@@ -96,12 +94,10 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         fields: impl FnOnce(&mut FieldWriter<'_>) -> Result<(), RegisterError>,
     ) -> Result<Handle, RegisterError> {
         check::<F>(name, region)?;
-        // A name is kept for good: none is taken for an entry that has no place anyway.
-        if !name.text.is_empty() && !self.has_room() {
-            return Err(RegisterError::Full);
-        }
+        // Names and texts are kept for good: none is taken for an entry that has no place anyway.
+        let hint = self.room().ok_or(RegisterError::Full)?;
         let row = self.row(name, region, fields)?;
-        self.publish(&row)
+        self.publish(&row, hint)
     }
 
     /// Takes an entry back.
@@ -111,6 +107,19 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         slot::withdraw(&slot.state, handle.generation).map_err(|seen| handle.refused(seen))?;
         self.hints.freed(handle.slot);
         Ok(())
+    }
+
+    /// [`TableRef::unregister`], which waits while the entry's properties change, as long as that can last. It is
+    /// `Busy` where whoever changes them does not go on, because it is what this code interrupted, or was lost
+    /// in a fork; the entry stays then.
+    pub(super) fn unregister_patiently(&self, handle: Handle) -> Result<(), Change> {
+        for _ in 0..PATIENCE {
+            match self.unregister(handle) {
+                Err(Change::Busy) => core::hint::spin_loop(),
+                done => return done,
+            }
+        }
+        Err(Change::Busy)
     }
 
     /// Puts other property bits in the place of an entry's, those of its class included: nobody sees the row
@@ -243,12 +252,29 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         Ok(Row { id, words })
     }
 
-    /// Whether a slot is empty at this moment.
-    #[inline]
-    fn has_room(&self) -> bool {
-        let is_empty = |slot: &Slot<F::Words>| slot::is_empty(&slot.state);
+    /// A slot that is empty at this moment.
+    #[inline(always)]
+    fn room(&self) -> Option<Hint<'a>> {
         let hint = self.hints.first(self.slots.len());
-        self.slots.get(hint.slot).is_some_and(is_empty) || self.slots.iter().any(is_empty)
+        if self.is_empty(hint.slot) { Some(hint) } else { self.room_elsewhere(hint) }
+    }
+
+    /// The hint was wrong: looks at every other slot once.
+    #[inline(never)]
+    fn room_elsewhere(&self, hint: Hint<'a>) -> Option<Hint<'a>> {
+        let slot = self.others(hint).find(|slot| self.is_empty(*slot))?;
+        hint.stripe.set(slot as u32);
+        Some(Hint { slot, ..hint })
+    }
+
+    #[inline(always)]
+    fn is_empty(&self, slot: usize) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot::is_empty(&slot.state))
+    }
+
+    /// All slots but that of the hint, from there on.
+    fn others(&self, hint: Hint<'_>) -> impl Iterator<Item = usize> + use<F> {
+        (hint.slot + 1..self.slots.len()).chain(0..hint.slot)
     }
 
     /// The offset of a text that the table keeps.
@@ -256,21 +282,19 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         self.names.intern(text, hash).map_err(|_| RegisterError::NamesFull)
     }
 
-    /// Takes a slot and publishes a row there.
+    /// Takes a slot, that of the hint if it is still empty, and publishes a row there.
     #[inline(always)]
-    fn publish(&self, row: &Row<F>) -> Result<Handle, RegisterError> {
-        let hint = self.hints.first(self.slots.len());
+    fn publish(&self, row: &Row<F>, hint: Hint<'_>) -> Result<Handle, RegisterError> {
         match self.publish_at(row, hint.slot) {
             Some(handle) => Ok(handle),
             None => self.publish_anywhere(row, hint),
         }
     }
 
-    /// The hint was wrong: looks at every slot once, from there on.
+    /// Somebody else took the slot: looks at every other one once.
     #[inline(never)]
     fn publish_anywhere(&self, row: &Row<F>, hint: Hint<'_>) -> Result<Handle, RegisterError> {
-        let mut others = (hint.slot + 1..self.slots.len()).chain(0..hint.slot);
-        let handle = others.find_map(|index| self.publish_at(row, index));
+        let handle = self.others(hint).find_map(|index| self.publish_at(row, index));
         let handle = handle.ok_or(RegisterError::Full)?;
         hint.stripe.set(handle.slot);
         Ok(handle)
@@ -301,6 +325,9 @@ struct Row<F: EntryFormat> {
     id: u32,
     words: <F::Words as Words>::Plain,
 }
+
+/// How often an entry is tried to take back whose properties change, which lasts a few stores.
+const PATIENCE: u32 = 1 << 20;
 
 /// Where the properties stand among the words of a row.
 const PROPERTIES: usize = CoreEntry::PROPERTIES_AT / 8 - 1;
