@@ -113,10 +113,10 @@ fn a_refusal_leaves_everything_as_it_was() {
     }
     let backwards = Format { core: entry(16, 0).core.until(8), ..entry(16, 0) };
     assert_eq!(table.register(backwards), Err(RegisterError::Wraps));
-    assert_eq!(table.iter().collect::<Vec<_>>(), before);
-    table.unregister(held[0]).unwrap();
     let text = Format { text: "a\0b", ..entry(1, 1) };
     assert_eq!(table.register(text), Err(RegisterError::Name));
+    assert_eq!(table.iter().collect::<Vec<_>>(), before);
+    table.unregister(held[0]).unwrap();
     // The refused ones took no slot either: the free one takes a row.
     for entry in wrapping {
         assert_eq!(table.register(entry), Err(RegisterError::Wraps));

@@ -94,9 +94,12 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         fields: impl FnOnce(&mut FieldWriter<'_>) -> Result<(), RegisterError>,
     ) -> Result<Handle, RegisterError> {
         check::<F>(name, region)?;
-        // Names and texts are kept for good: none is taken for an entry that has no place anyway.
-        let hint = self.room().ok_or(RegisterError::Full)?;
-        let row = self.row(name, region, fields)?;
+        let hint = self.hints.first(self.slots.len());
+        let (hint, name_offset) = match name.text {
+            "" => (hint, 0),
+            text => self.keep(text, name.hashed.name, hint)?,
+        };
+        let row = self.row((name_offset, name.hashed), region, hint, fields)?;
         self.publish(&row, hint)
     }
 
@@ -216,19 +219,16 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         self.slots.get(handle.slot as usize)
     }
 
-    /// The row of an entry, whose names are in the arena then.
+    /// The row of an entry, whose texts are in the arena then.
     #[inline(always)]
     fn row(
         &self,
-        name: Name<'_>,
+        (name_offset, hashed): (u32, NameHashes),
         region: &Region,
+        hint: Hint<'a>,
         fields: impl FnOnce(&mut FieldWriter<'_>) -> Result<(), RegisterError>,
     ) -> Result<Row<F>, RegisterError> {
-        let name_offset = match name.text {
-            "" => 0,
-            text => self.keep(text, name.hashed.name)?,
-        };
-        let id = region.full_id(name.hashed);
+        let id = region.full_id(hashed);
         let mut words = <F::Words as Words>::PLAIN;
         let plain = words.as_mut();
         if let Some(core) = plain.first_chunk_mut() {
@@ -247,15 +247,17 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
                 region.bound,
             ];
         }
-        let keep = |text: &str| self.keep(text, hash::fnv1a_32(text.as_bytes()));
+        let keep = |text: &str| {
+            let (_, offset) = self.keep(text, hash::fnv1a_32(text.as_bytes()), hint)?;
+            Ok(offset)
+        };
         fields(&mut FieldWriter { words: plain, keep: &keep })?;
         Ok(Row { id, words })
     }
 
     /// A slot that is empty at this moment.
     #[inline(always)]
-    fn room(&self) -> Option<Hint<'a>> {
-        let hint = self.hints.first(self.slots.len());
+    fn room(&self, hint: Hint<'a>) -> Option<Hint<'a>> {
         if self.is_empty(hint.slot) { Some(hint) } else { self.room_elsewhere(hint) }
     }
 
@@ -277,9 +279,17 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         (hint.slot + 1..self.slots.len()).chain(0..hint.slot)
     }
 
-    /// The offset of a text that the table keeps.
-    fn keep(&self, text: &str, hash: u32) -> Result<u32, RegisterError> {
-        self.names.intern(text, hash).map_err(|_| RegisterError::NamesFull)
+    /// The offset of a text that the table keeps, and a slot for the entry that brings it: texts are kept for
+    /// good, and none is taken for an entry that has no place anyway.
+    fn keep(
+        &self,
+        text: &str,
+        hash: u32,
+        hint: Hint<'a>,
+    ) -> Result<(Hint<'a>, u32), RegisterError> {
+        let hint = self.room(hint).ok_or(RegisterError::Full)?;
+        let offset = self.names.intern(text, hash).map_err(|_| RegisterError::NamesFull)?;
+        Ok((hint, offset))
     }
 
     /// Takes a slot, that of the hint if it is still empty, and publishes a row there.
