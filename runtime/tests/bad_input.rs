@@ -178,10 +178,19 @@ fn a_slot_ends_with_its_generations() {
     for handle in seen {
         assert_eq!(table.unregister(handle), Err(Change::Stale));
     }
+    // Nor does it make room for names.
+    for number in 0..1000 {
+        let refused = table.register_as(&format!("number {number}"), entry(1, 1));
+        assert_eq!(refused, Err(RegisterError::Full));
+    }
     // A writer that died in the last generation is no reason to begin again.
     block.state(0).store(GENERATION_LAST << 2 | phase::WRITING, Ordering::Relaxed);
     assert_eq!(table.reclaim().writing, 1);
     assert_eq!(table.register(entry(1, 1)), Err(RegisterError::Full));
+    // In one before, the slot has a new owner and therefore another generation.
+    block.state(0).store(7 << 2 | phase::WRITING, Ordering::Relaxed);
+    assert_eq!(table.reclaim().writing, 1);
+    assert_eq!(block.state(0).load(Ordering::Relaxed), 8 << 2 | phase::EMPTY);
 }
 
 #[test]

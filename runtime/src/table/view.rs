@@ -95,10 +95,7 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
     ) -> Result<Handle, RegisterError> {
         check::<F>(name, region)?;
         let hint = self.hints.first(self.slots.len());
-        let (hint, name_offset) = match name.text {
-            "" => (hint, 0),
-            text => self.keep(text, name.hashed.name, hint)?,
-        };
+        let (hint, name_offset) = self.keep(name.text, name.hashed.name, hint)?;
         let row = self.row((name_offset, name.hashed), region, hint, fields)?;
         self.publish(&row, hint)
     }
@@ -281,12 +278,16 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
 
     /// The offset of a text that the table keeps, and a slot for the entry that brings it: texts are kept for
     /// good, and none is taken for an entry that has no place anyway.
+    #[inline(always)]
     fn keep(
         &self,
         text: &str,
         hash: u32,
         hint: Hint<'a>,
     ) -> Result<(Hint<'a>, u32), RegisterError> {
+        if text.is_empty() {
+            return Ok((hint, 0));
+        }
         let hint = self.room(hint).ok_or(RegisterError::Full)?;
         let offset = self.names.intern(text, hash).map_err(|_| RegisterError::NamesFull)?;
         Ok((hint, offset))
