@@ -14,7 +14,7 @@ use super::names::Names;
 use super::slot::{self, Found};
 use super::{Change, Entry, Handle, Reclaimed, RegisterError};
 use crate::entry::NameHashes;
-use crate::sync::{AtomicU32, Ordering, fence};
+use crate::sync::{AtomicU32, Ordering, fence, order};
 use crate::word::{Word, Words};
 use crate::{EntryFormat, Region};
 
@@ -73,9 +73,7 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
             return Err(RegisterError::Overlaps(other));
         }
         let handle = self.register(entry)?;
-        // Of two that publish and then look for each other, one at least must see the other: release and
-        // acquire would let both look first.
-        fence(Ordering::SeqCst);
+        fence(order::LOOK_AROUND);
         match other(Some(handle)) {
             None => Ok(handle),
             Some(other) => {
