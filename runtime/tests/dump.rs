@@ -159,6 +159,31 @@ fn a_refused_entry_of_unknown_length_takes_the_rest_of_the_memory_around_it() {
     assert_eq!(dump.segments(), [(at, 20)]);
 }
 
+/// An address of another space is none of this memory, and hides nothing of it.
+#[test]
+fn a_refused_entry_of_another_space_cuts_nothing() {
+    let block = [0_u8; 64];
+    let at = address_of(&block);
+    let device = CoreEntry { space: space::PHYSICAL, ..entry(4, at + 8, 8) };
+    let dump = dump_of(&[("block", entry(1, at, 64)), ("device", device)]);
+    assert_eq!(dump.segments(), [(at, 64)]);
+}
+
+/// The code that a signal interrupted finds its error number again.
+#[test]
+fn a_dump_leaves_the_error_number_alone() {
+    let (start, page) = pages_with_a_hole();
+    let tables = [table(&[("into the hole", entry(1, start, 2 * page))])];
+    let workspace: Workspace<4, 4096> = Workspace::new();
+    let mut buffer = vec![0; 1 << 20];
+    // SAFETY: the place is this thread's own, and always there.
+    let errno = || unsafe { &mut *libc::__errno_location() };
+    *errno() = 1234;
+    let dumped = request(&tables).elf(&workspace, &mut BufferSink::new(&mut buffer));
+    let after = *errno();
+    assert_eq!((after, dumped.map(|report| report.truncated)), (1234, Ok(1)));
+}
+
 /// A name that cannot be read must not be a way around a rule that asks for one.
 #[test]
 fn a_broken_name_hides_nothing_from_a_rule() {
@@ -246,9 +271,13 @@ fn a_small_workspace_keeps_the_most_important_entries() {
     let dump = dump_in(&request(&tables), &workspace).expect("a dump");
     let over = "over budget, workspace";
     assert_eq!(dump.statuses(), [over, over, "captured", "captured"]);
+    // Also where those come first.
+    let tables = [table(&[("d", entry(3, at, 4)), ("c", entry(2, at, 4)), ("b", entry(1, at, 4))])];
+    let dump = dump_in(&request(&tables), &workspace).expect("a dump");
+    assert_eq!(dump.statuses(), ["captured", "captured", over]);
     let none: Workspace<0, 4096> = Workspace::new();
     let dump = dump_in(&request(&tables), &none).expect("a dump");
-    assert_eq!((dump.report.over_budget, dump.segments().len()), (4, 0));
+    assert_eq!((dump.report.over_budget, dump.segments().len()), (3, 0));
 }
 
 /// The table that has no room must still be heard where it refuses bytes.
