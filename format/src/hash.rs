@@ -197,7 +197,7 @@ mod tests {
         for byte in bytes {
             register ^= u32::from(*byte);
             for _ in 0..8 {
-                register = register >> 1 ^ (register & 1) * 0x82f6_3b78;
+                register = (register >> 1) ^ ((register & 1) * 0x82f6_3b78);
             }
         }
         !register
@@ -206,7 +206,7 @@ mod tests {
     /// Eight bytes at a time and one at a time are the same: every length, from every alignment.
     #[test]
     fn crc32c_is_what_the_polynomial_defines() {
-        let bytes: [u8; 200] = core::array::from_fn(|i| (i * i * 167 >> 3) as u8);
+        let bytes: [u8; 200] = core::array::from_fn(|i| ((i * i * 167) >> 3) as u8);
         for start in 0..8 {
             for end in start..bytes.len() {
                 let part = &bytes[start..end];
