@@ -118,7 +118,7 @@ fn name_of(object: &object::File<'_>, symbol: SymbolIndex, addend: i64) -> Strin
 fn around(object: &object::File<'_>, section: SectionIndex, at: u64) -> Option<(u64, String)> {
     let inside = object.symbols().filter(|symbol| {
         symbol.section_index() == Some(section)
-            && symbol.kind() == object::SymbolKind::Data
+            && symbol.size() != 0
             && symbol.address() <= at
             && at <= symbol.address() + symbol.size()
     });

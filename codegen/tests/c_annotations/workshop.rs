@@ -36,7 +36,7 @@ impl Workshop {
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).expect("a source");
+        std::fs::write(self.path(name), format!("{text}\n")).expect("a source");
     }
 
     /// What a program prints; all that it says where it fails, since an error in a macro has a long tail.
