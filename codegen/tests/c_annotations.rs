@@ -233,6 +233,106 @@ fn nothing_is_left_where_annotations_are_switched_off() {
     }
 }
 
+/// A file says its name where the compiler knows it, its path where it does not, and nothing where that is too
+/// long for a pair: never a pointer, and never an error.
+#[test]
+fn a_file_says_what_it_is_called() {
+    let workshop = Workshop::new();
+    let text = "#include \"tests_annotations.inspect.h\"
+static uint64_t a;
+TESTS_ANNOTATIONS_ANNOTATE_COUNTER(a, \"a\");";
+    std::fs::create_dir(workshop.path("deeper")).expect("a folder");
+    for (compiler, mode, extension) in [
+        ("gcc", "-std=c99", "c"),
+        ("clang", "-std=c99", "c"),
+        ("g++", "-std=c++17", "cc"),
+        ("clang++", "-std=c++17", "cc"),
+    ] {
+        if !has(compiler) {
+            continue;
+        }
+        let short = format!("deeper/it.{extension}");
+        let long = format!("{}.{extension}", "n".repeat(72));
+        for source in [&short, &long] {
+            workshop.write(source, text);
+        }
+        let told = |source: &str, old: &[&str]| {
+            let flags = [&[mode], STRICT, old].concat();
+            workshop.object(compiler, &flags, source).unwrap_or_else(|error| panic!("{error}"));
+            annotations(&workshop.path("object.o")).remove(0).file
+        };
+        // GCC before 12 has no such macro.
+        let old = ["-U__FILE_NAME__", "-Wno-builtin-macro-redefined"];
+        let name = format!("it.{extension}");
+        assert_eq!(told(&short, &[]), name, "{compiler}");
+        let path = if extension == "c" { short.clone() } else { name };
+        assert_eq!(told(&short, &old), path, "{compiler}");
+        for old in [&[][..], &old] {
+            assert_eq!(told(&long, old), "", "{compiler}");
+        }
+    }
+}
+
+/// The descriptor is one object: from its symbol everything is a constant away, on every machine and where only
+/// its name is known. Fields hold 8 bytes at a multiple of 8, on i686 too.
+#[test]
+fn the_descriptor_is_one_object() {
+    use object::{Object, ObjectSection, ObjectSymbol};
+    let workshop = Workshop::new();
+    for cross in CROSS.iter().filter(|cross| has(cross.gcc)) {
+        let flags = [&["-std=c99", "-O2", "-ffreestanding"], cross.flags, STRICT].concat();
+        workshop
+            .object(cross.gcc, &flags, "tests_annotations.inspect.c")
+            .unwrap_or_else(|error| panic!("{error}"));
+        let bytes = std::fs::read(workshop.path("object.o")).expect("an object");
+        let object = object::File::parse(&*bytes).expect("an object");
+        let symbol = object.symbol_by_name("tests_annotations_inspect_v2").expect("the descriptor");
+        let section = symbol.section_index().expect("a section");
+        let section = object.section_by_index(section).expect("a section");
+        assert_eq!(symbol.scope(), object::SymbolScope::Linkage, "{}: hidden", cross.target);
+        assert!(section.align() >= 8 && symbol.address() % 8 == 0, "{}", cross.target);
+        let start = (symbol.address() - section.address()) as usize;
+        let data = &section.data().expect("its bytes")[start..][..symbol.size() as usize];
+        let big = object.endianness() == object::Endianness::Big;
+        let number = |at: usize| {
+            let bytes: [u8; 4] = data[at..at + 4].try_into().expect("four bytes");
+            if big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+        };
+        let head = number(0) as usize;
+        assert_eq!(head, if object.is_64() { 96 } else { 72 }, "{}", cross.target);
+        let [cbor_size, types_size, history_size] = [28, 32, 36].map(|at| number(at) as usize);
+        let round = |size: usize| size.next_multiple_of(8);
+        let types = head + history_size;
+        let cbor = types + round(types_size);
+        assert_eq!((number(4), history_size), (2, 16), "{}", cross.target);
+        // The magic of type information, and a map, with which the description begins.
+        let magic = if big { [0xeb, 0x9f] } else { [0x9f, 0xeb] };
+        assert_eq!(data[types..types + 2], magic, "{}", cross.target);
+        assert_eq!(data[cbor] >> 5, 5, "{}", cross.target);
+        assert_eq!(round(cbor + cbor_size), data.len(), "{}", cross.target);
+        // Whatever points inside is relative to the object itself.
+        let inside = places_of(&object, &section, symbol.address(), head);
+        assert_eq!(inside, 3, "{}: cbor, types and history", cross.target);
+    }
+}
+
+/// How many pointers of the head lead into the object itself.
+fn places_of(
+    object: &object::File<'_>,
+    section: &object::Section<'_, '_>,
+    start: u64,
+    head: usize,
+) -> usize {
+    use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget};
+    let inside = section.relocations().filter(|(offset, relocation)| {
+        let RelocationTarget::Symbol(symbol) = relocation.target() else { return false };
+        let symbol = object.symbol_by_index(symbol).expect("a symbol");
+        let offset = offset - (start - section.address());
+        symbol.section_index() == Some(section.index()) && offset < head as u64
+    });
+    inside.count()
+}
+
 /// An annotation, and the words that the message has to hold.
 const WRONG: &[(&str, &str)] = &[
     ("static uint32_t v; A(COUNTER)(v, \"v\");", "another_type_than_its_class"),
@@ -331,6 +431,11 @@ extern uint64_t number; extern uint32_t count;
                 let message = message.expect_err(&format!("{compiler} {mode} takes {wrong}"));
                 let spoken = message.contains(word) || compilers_own(word, &message);
                 assert!(spoken, "{compiler} {mode}: {wrong}: {message}");
+                // What is switched off is looked at, but for what only a linker or a loader minds.
+                if *word != "constant" {
+                    let off = workshop.object(compiler, &[mode, "-DINSPECT_OFF"], source);
+                    assert!(off.is_err(), "{compiler} {mode} takes {wrong}, switched off");
+                }
             }
         }
     }
@@ -353,4 +458,39 @@ fn compilers_own(word: &str, message: &str) -> bool {
         _ => &[],
     };
     others.iter().any(|other| message.contains(other))
+}
+
+/// The first annotation of `docs/annotations.md`, as a newcomer types it.
+#[test]
+fn the_first_annotation_of_the_document_works() {
+    if !has("gcc") {
+        return;
+    }
+    let path = support::root().join("../docs/annotations.md");
+    let text = std::fs::read_to_string(path).expect("the document");
+    let block = |name: &str| {
+        let (_, behind) = text.split_once(&format!("<!-- {name} -->\n```")).expect("a block");
+        let (_, behind) = behind.split_once('\n').expect("a line");
+        behind.split_once("\n```").expect("its end").0.to_owned() + "\n"
+    };
+    let mut sources = inspect_gen::source::SourceMap::new();
+    sources.add("shop.inspect", block("shop.inspect"), false);
+    let generated = support::generate(&sources);
+    let folder = tempfile::tempdir().expect("a folder");
+    for (path, bytes) in &generated {
+        let path = folder.path().join("out").join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, bytes).expect("a file");
+    }
+    for name in ["till.h", "main.c"] {
+        std::fs::write(folder.path().join(name), block(name)).expect("a file");
+    }
+    let command = block("build").replacen("cc ", "gcc -Wall -Wextra -Werror ", 1);
+    support::run(folder.path(), "sh", &["-c", &command]).unwrap_or_else(|error| panic!("{error}"));
+    support::run(folder.path(), "./shop", &[]).unwrap_or_else(|error| panic!("{error}"));
+    support::run(folder.path(), "gcc", &["-c", "-I.", "-Iout/c", "-o", "main.o", "main.c"])
+        .unwrap_or_else(|error| panic!("{error}"));
+    let names = annotations(&folder.path().join("main.o"));
+    assert_eq!(names.len(), 2, "two tills");
+    assert!(names.iter().any(|till| till.pairs.contains(&"owner=0x7".to_owned())));
 }
