@@ -5,6 +5,7 @@ pub use inspect_format::abi::Order;
 pub use inspect_format::hash;
 pub use inspect_format::table::{Compatibility, Error, Row, Rows, Table};
 
+pub use crate::annotate::{Described as ByDescription, Extent, Given, Item, Pairs, Record};
 pub use crate::bits;
 pub use crate::decode::{
     Array, BindError, Coded, Count, Element, Field, Kind, Known, Layouts, Mismatch, Shape, Slot,
@@ -12,7 +13,10 @@ pub use crate::decode::{
 };
 pub use crate::decode::{coded, coded_stride, native_target};
 pub use crate::describe::{Captured, Described, External, Opaque, Place};
-pub use crate::entry::{Class, ClassInfo, EntryFormat, FieldInfo, FieldKind, Region, Sections};
+pub use crate::descriptor::{Annotated, Carried, ClassRecord, Descriptor, FieldRecord};
+pub use crate::entry::{
+    Class, ClassInfo, EntryFormat, FieldDefault, FieldInfo, FieldKind, Region, Sections,
+};
 pub use crate::policy::{Budget, Consumer, Partial, Rule, Space};
 pub use crate::table::{FieldWriter, RegisterError, Word, Words};
 pub use crate::value::{Be16, Be32, Be64, Le16, Le32, Le64, Ptr, Text};
@@ -77,8 +81,8 @@ pub const TYPES_MAGIC: u32 = {
 };
 
 /// The interface between generated code and this crate. Generated code asserts it by name:
-/// `const _: () = rt::THIS_CODE_AND_INSPECT_RUNTIME_ARE_OF_DIFFERENT_VERSIONS_GENERATE_IT_AGAIN_1;`
-pub const THIS_CODE_AND_INSPECT_RUNTIME_ARE_OF_DIFFERENT_VERSIONS_GENERATE_IT_AGAIN_1: () = ();
+/// `const _: () = rt::THIS_CODE_AND_INSPECT_RUNTIME_ARE_OF_DIFFERENT_VERSIONS_GENERATE_IT_AGAIN_2;`
+pub const THIS_CODE_AND_INSPECT_RUNTIME_ARE_OF_DIFFERENT_VERSIONS_GENERATE_IT_AGAIN_2: () = ();
 
 /// Data that stands in a writable section though nobody writes it: cores that a kernel writes leave out
 /// read-only pages of files.
@@ -102,6 +106,13 @@ impl<T> Blob<T> {
     }
 }
 
+impl<T, const N: usize> Blob<[T; N]> {
+    /// Where the elements of a static lie, and how many there are.
+    pub const fn elements(this: *const Self) -> (*const T, usize) {
+        (this.cast(), N)
+    }
+}
+
 /// Type information: words, and the text behind them, in memory as [`Blob`] is.
 #[derive(Debug)]
 #[repr(C, align(8))]
@@ -117,6 +128,11 @@ impl<const W: usize, const T: usize> Types<W, T> {
     /// Holds both.
     pub const fn new(words: [u32; W], text: [u8; T]) -> Self {
         Self { words: core::cell::UnsafeCell::new(words), text: core::cell::UnsafeCell::new(text) }
+    }
+
+    /// Where the section of a static lies, and its bytes.
+    pub const fn place(this: *const Self) -> (*const u8, usize) {
+        (this.cast(), 4 * W + T)
     }
 
     /// The section.

@@ -3,9 +3,9 @@
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
-use super::docs;
 use super::plan::Plan;
 use super::types::{decoded_type, ident, number, scalar_type};
+use super::{annotated, docs};
 use crate::emit::blobs;
 use crate::model::{EntryField, EnumRepr, Length, Scalar, Type, Value};
 
@@ -184,8 +184,12 @@ fn format(plan: &Plan<'_>) -> TokenStream {
         let text = &field.naming.name;
         let (offset, size) = (number(field.offset), number(field.size));
         let kind = ident(field_kind(&field.ty));
+        let default = annotated::field_default(field);
         quote! {
-            rt::FieldInfo { name: #text, offset: #offset, size: #size, kind: rt::FieldKind::#kind }
+            rt::FieldInfo {
+                name: #text, offset: #offset, size: #size, kind: rt::FieldKind::#kind,
+                default: #default
+            }
         }
     });
     let out = if writes.is_empty() { quote!(_) } else { quote!(out) };
@@ -217,7 +221,7 @@ fn format(plan: &Plan<'_>) -> TokenStream {
 }
 
 /// The variant of the runtime's `FieldKind`: how an annotation sets the field.
-fn field_kind(ty: &Type) -> &'static str {
+pub(super) fn field_kind(ty: &Type) -> &'static str {
     match ty {
         Type::Scalar(Scalar::Be16 | Scalar::Be32 | Scalar::Be64) => "Big",
         Type::Scalar(Scalar::Le16 | Scalar::Le32 | Scalar::Le64) => "Little",
