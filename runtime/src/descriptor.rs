@@ -6,6 +6,7 @@
 
 use inspect_format::hash;
 
+use crate::blob::Blob;
 use crate::entry::{ClassInfo, EntryFormat, FieldDefault, FieldInfo};
 
 /// An entry that annotations can set the fields of. A generated entry type is one.
@@ -16,9 +17,32 @@ pub trait Annotated: EntryFormat {
     const DESCRIPTOR: *const Descriptor;
 }
 
-/// What a schema's generated code carries. Sizes are in bytes.
+/// What a schema's generated code carries, once in a crate: a head, and behind it the sections of its tables,
+/// each at the next multiple of 8 bytes, so that whoever knows the head finds them without a relocation.
+///
+/// `H` is the history, `T` the types, `C` the CBOR.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(8))]
+pub struct Carried<H, T, C> {
+    head: Blob<Descriptor>,
+    /// The fingerprint of every version.
+    pub history: H,
+    /// BTF.
+    pub types: T,
+    /// Deterministic CBOR.
+    pub cbor: C,
+}
+
+impl<H, T, C> Carried<H, T, C> {
+    /// All four.
+    pub const fn new(head: Descriptor, history: H, types: T, cbor: C) -> Self {
+        Self { head: Blob::new(head), history, types, cbor }
+    }
+}
+
+/// The head. Sizes are in bytes.
+#[derive(Debug)]
+#[repr(C, align(8))]
 pub struct Descriptor {
     /// Bytes of this struct.
     size: u32,
@@ -57,12 +81,20 @@ pub struct FieldRecord {
     offset: u32,
     size: u32,
     kind: u32,
-    name: *const u8,
+    /// How many bytes of `text` are not zero, of a field of bytes.
+    text_size: u32,
     /// The default of a number.
     number: u64,
-    /// The default of a text, which ends in NUL, or `size` bytes of anything else; null is all zeros.
+    name: *const u8,
+    /// The default of a text, which ends in NUL, or of bytes; null where it is empty or zero.
     text: *const u8,
 }
+
+const _: () = {
+    assert!(size_of::<Descriptor>() == 48 + 6 * size_of::<usize>());
+    assert!(core::mem::offset_of!(Descriptor, cbor) == 40);
+    assert!(core::mem::offset_of!(FieldRecord, name) == 24);
+};
 
 // SAFETY: the pointers are numbers to this crate: it never follows them, and there is no interior mutability.
 unsafe impl Sync for Descriptor {}
@@ -73,13 +105,13 @@ unsafe impl Sync for FieldRecord {}
 
 /// Where the sections of a schema lie, and how large they are.
 #[derive(Clone, Copy, Debug)]
-pub struct Carried {
-    /// Deterministic CBOR.
-    pub cbor: (*const u8, usize),
+pub struct Places {
+    /// Fingerprints, not bytes, are counted.
+    pub history: (*const u64, usize),
     /// BTF.
     pub types: (*const u8, usize),
-    /// A fingerprint for each version.
-    pub history: (*const u64, usize),
+    /// Deterministic CBOR.
+    pub cbor: (*const u8, usize),
 }
 
 impl Descriptor {
@@ -87,7 +119,7 @@ impl Descriptor {
     #[must_use]
     pub const fn new<F: EntryFormat>(
         name: &'static str,
-        carried: Carried,
+        places: Places,
         classes: (*const ClassRecord, usize),
         fields: (*const FieldRecord, usize),
     ) -> Self {
@@ -101,12 +133,12 @@ impl Descriptor {
             schema: hash::schema_number(F::SCHEMA),
             fingerprint,
             entry_size: F::SIZE,
-            cbor_size: carried.cbor.1 as u32,
-            types_size: carried.types.1 as u32,
-            history_size: carried.history.1 as u32,
-            cbor: carried.cbor.0,
-            types: carried.types.0.cast(),
-            history: carried.history.0,
+            cbor_size: places.cbor.1 as u32,
+            types_size: places.types.1 as u32,
+            history_size: (8 * places.history.1) as u32,
+            cbor: places.cbor.0,
+            types: places.types.0.cast(),
+            history: places.history.0,
             name: terminated(name),
             classes: classes.0,
             fields: fields.0,
@@ -126,20 +158,21 @@ impl ClassRecord {
 }
 
 impl FieldRecord {
-    /// Of a field. `name` is its own, with a NUL behind it; `text` is the default where that is no number:
-    /// a text with a NUL behind it, or as many bytes as the field has.
+    /// Of a field. `name` is its own, with a NUL behind it; `text` is the default where that is a text, with a
+    /// NUL, or bytes.
     #[must_use]
     pub const fn new(name: &'static str, info: &FieldInfo, text: &'static [u8]) -> Self {
-        let number = match info.default {
-            FieldDefault::Number(number) => number,
-            _ => 0,
+        let FieldInfo { offset, size, kind, .. } = *info;
+        let (number, text_size) = match info.default {
+            FieldDefault::Number(number) => (number, 0),
+            FieldDefault::Text(_) => (0, 0),
+            FieldDefault::Bytes(bytes) => (0, bytes.len() as u32),
         };
         let text = match text {
             [] => core::ptr::null(),
             text => text.as_ptr(),
         };
-        let (offset, size, kind) = (info.offset, info.size, info.kind as u32);
-        Self { offset, size, kind, name: terminated(name), number, text }
+        Self { offset, size, kind: kind as u32, text_size, number, name: terminated(name), text }
     }
 }
 

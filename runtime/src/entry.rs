@@ -102,6 +102,10 @@ pub enum FieldKind {
 }
 
 /// A kind of entry. A generated class type is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a class of a schema",
+    label = "classes are the types in the module `class` of the schema's module"
+)]
 pub trait Class {
     /// The entry of the class's schema.
     type Format: EntryFormat;

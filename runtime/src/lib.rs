@@ -15,6 +15,7 @@ extern crate std;
 
 pub mod annotate;
 pub mod bits;
+mod blob;
 pub mod consumer;
 pub mod decode;
 mod describe;

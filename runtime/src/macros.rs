@@ -55,11 +55,14 @@ macro_rules! annotate {
             $($key = $value),*
         );
     };
-    ($class:ty: $($start:ident)::+ .. $end:expr $(, $key:ident = $value:expr)* $(,)?) => {
+    (
+        $class:ty: $($start:ident)::+ $([$($index:tt)+])* .. $end:expr
+        $(, $key:ident = $value:expr)* $(,)?
+    ) => {
         $crate::__annotate!(
             $class,
             $crate::__private::Extent::range::<__InspectClass, _, _, _, _>(
-                ::core::ptr::addr_of!($($start)::+),
+                ::core::ptr::addr_of!($($start)::+ $([$($index)+])*),
                 ::core::ptr::addr_of!($end)
             ),
             $($key = $value),*

@@ -13,7 +13,7 @@ use crate::model::{EntryField, Scalar, Type, Value};
 /// The descriptor with its lists, the functions, and what leads to both from the entry.
 pub(super) fn annotated(plan: &Plan<'_>) -> TokenStream {
     let entry = plan.entry_name();
-    let [fields, descriptor] = ["AnnotationFields", "DESCRIPTOR"].map(|name| plan.fixed(name));
+    let [fields, carried] = ["AnnotationFields", "CARRIED"].map(|name| plan.fixed(name));
     let setters = plan.schema.entry.fields.iter().filter_map(|field| setter(plan, field));
     let properties = match &plan.schema.properties {
         Some(own) => {
@@ -41,7 +41,7 @@ pub(super) fn annotated(plan: &Plan<'_>) -> TokenStream {
         }
         impl rt::Annotated for #entry {
             type Fields = #fields;
-            const DESCRIPTOR: *const rt::Descriptor = ::core::ptr::addr_of!(#descriptor).cast();
+            const DESCRIPTOR: *const rt::Descriptor = ::core::ptr::addr_of!(#carried).cast();
         }
         #statics
     }
@@ -49,10 +49,12 @@ pub(super) fn annotated(plan: &Plan<'_>) -> TokenStream {
 
 fn statics(plan: &Plan<'_>) -> TokenStream {
     let entry = plan.entry_name();
-    let [descriptor, classes, fields] =
-        ["DESCRIPTOR", "CLASS_RECORDS", "FIELD_RECORDS"].map(|name| plan.fixed(name));
+    let [carried, classes, fields] =
+        ["CARRIED", "CLASS_RECORDS", "FIELD_RECORDS"].map(|name| plan.fixed(name));
     let [cbor, types, history] =
         ["SCHEMA_SECTION", "TYPES_SECTION", "HISTORY_SECTION"].map(|name| plan.fixed(name));
+    let [cbor_type, types_type, history_type] =
+        ["SchemaSection", "TypesSection", "HistorySection"].map(|name| plan.fixed(name));
     let class_records = plan.schema.classes.iter().enumerate().map(|(index, id)| {
         let name = terminated(&plan.model[*id].naming.name);
         let index = number(index as u64);
@@ -72,17 +74,20 @@ fn statics(plan: &Plan<'_>) -> TokenStream {
             rt::Blob::new([#(#class_records),*]);
         static #fields: rt::Blob<[rt::FieldRecord; #field_count]> =
             rt::Blob::new([#(#field_records),*]);
-        static #descriptor: rt::Blob<rt::Descriptor> = rt::Blob::new(
+        static #carried: rt::Carried<#history_type, #types_type, #cbor_type> = rt::Carried::new(
             rt::Descriptor::new::<#entry>(
                 #name,
-                rt::Carried {
-                    cbor: rt::Blob::elements(::core::ptr::addr_of!(#cbor)),
-                    types: rt::Types::place(::core::ptr::addr_of!(#types)),
-                    history: rt::Blob::elements(::core::ptr::addr_of!(#history)),
+                rt::Places {
+                    history: rt::Blob::elements(::core::ptr::addr_of!(#carried.history)),
+                    types: rt::Types::place(::core::ptr::addr_of!(#carried.types)),
+                    cbor: rt::Blob::elements(::core::ptr::addr_of!(#carried.cbor)),
                 },
                 rt::Blob::elements(::core::ptr::addr_of!(#classes)),
                 rt::Blob::elements(::core::ptr::addr_of!(#fields)),
-            )
+            ),
+            #history,
+            #types,
+            #cbor,
         );
     }
 }
@@ -155,14 +160,15 @@ fn is_text(ty: &Type) -> bool {
     matches!(ty, Type::Text(_))
 }
 
-/// The default that is no number, as a descriptor has it: a text with its NUL, or all bytes of the field; nothing
-/// for zeros.
+/// The default that is no number, as a descriptor has it: a text or bytes, with a NUL behind; nothing for
+/// zeros.
 fn default_bytes(field: &EntryField) -> TokenStream {
     let bytes = match &field.default {
         Value::Text(text) if !text.is_empty() => terminated(text).into_bytes(),
         Value::Bytes(bytes) => {
+            // C's strings bring a NUL as well; it is none of the default.
             let mut bytes = bytes.clone();
-            bytes.resize(field.size as usize, 0);
+            bytes.push(0);
             bytes
         }
         _ => return quote!(&[]),

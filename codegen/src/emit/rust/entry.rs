@@ -166,8 +166,7 @@ fn format(plan: &Plan<'_>) -> TokenStream {
     let (version, size) = (number(schema.version), number(schema.entry.size));
     let words = number(schema.entry.size / 8 - 1);
     let history = blobs::history(plan.model, plan.id).into_iter().map(number);
-    let [schema_name, types_name, history_name] =
-        ["SCHEMA_SECTION", "TYPES_SECTION", "HISTORY_SECTION"].map(|name| plan.fixed(name));
+    let carried = plan.fixed("CARRIED");
     let writes: TokenStream = schema.entry.fields.iter().map(|field| write(plan, field)).collect();
     let classes = schema.classes.iter().map(|id| {
         let class = &plan.model[*id];
@@ -211,9 +210,9 @@ fn format(plan: &Plan<'_>) -> TokenStream {
             }
             fn sections() -> rt::Sections {
                 rt::Sections {
-                    schema: #schema_name.get(),
-                    types: #types_name.bytes(),
-                    history: #history_name.get(),
+                    schema: #carried.cbor.get(),
+                    types: #carried.types.bytes(),
+                    history: #carried.history.get(),
                 }
             }
         }
