@@ -9,97 +9,12 @@ use inspect_format::pairs::{Records, Value};
 use object::{Object as _, ObjectSection as _};
 use rust_support::{build, compiler, model, succeed, write};
 
-const SCHEMA: &str = r#"
-schema stand version 2;
+const SCHEMA: &str = include_str!("rust_annotate/stand.inspect");
 
-enum mood: i8 { calm = 0, angry = -3 }
-flags rights: u16 { read = 0, write = 1, level = 4..7 }
-properties facts { dump = 0, noisy = 5 }
-space device = 300 { section: 4KiB }
+/// What every test compiles.
+const PRELUDE: &str = include_str!("rust_annotate/prelude.rs");
 
-struct line { stamp: u64, level: u32 }
-extern struct cache in rust { hits: u64, misses: u64 }
-
-class log: line;
-class lines: [line];
-class count: u64;
-class blob: [u8];
-class cache: cache;
-
-entry region {
-    owner: u32 = 0xffff_ffff,
-    label: text<6> = b"none",
-    remark: string = "nothing said",
-    port: be16 = 80,
-    delta: i32 = -2,
-    mood: mood = mood::angry,
-    rights: rights,
-    ratio: f32,
-    key: bytes<4> = b"\x01\x02",
-    #[since(2)] is_late: bool = 1,
-}
-"#;
-
-/// What every test compiles; `@` is a place for items.
-const PRELUDE: &str = r#"
-#[allow(unused)]
-mod schemas { inspect_runtime::include_schemas!("rust/inspect.rs"); }
-#[allow(unused)]
-use schemas::stand as s;
-#[allow(unused)]
-use inspect_runtime::{annotate, Ptr};
-"#;
-
-const EVERYTHING: &str = r#"
-pub mod deep {
-    use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, AtomicU8};
-    use super::{s, Ptr};
-
-    pub static LINES: [s::Line; 4] = [s::Line { level: 3, ..s::Line::ZERO }; 4];
-    pub static HITS: AtomicU64 = AtomicU64::new(7);
-    pub static BYTES: [u8; 100] = [1; 100];
-    pub static TO_LINE: AtomicPtr<s::Line> = AtomicPtr::new(core::ptr::null_mut());
-    pub static TO_LINES: Ptr<s::Line> = Ptr::NULL;
-    pub static FILLED: AtomicUsize = AtomicUsize::new(0);
-    pub static FEW: AtomicU8 = AtomicU8::new(0);
-    pub struct State { pub lines: AtomicPtr<s::Line>, pub filled: AtomicU8, pub last: s::Line }
-    pub static STATES: [State; 2] = [const { State {
-        lines: AtomicPtr::new(core::ptr::null_mut()), filled: AtomicU8::new(0), last: s::Line::ZERO,
-    } }; 2];
-    pub static ANYTHING: (u8, u16) = (1, 2);
-
-    #[repr(transparent)]
-    pub struct Guarded<T>(pub T);
-    impl<T> inspect_runtime::annotate::Content<T, inspect_runtime::annotate::Own> for Guarded<T> {}
-    pub struct Cache { pub misses: u64, pub hits: u64 }
-}
-inspect_runtime::describe!(schemas::stand::external::Cache as deep::Cache { hits, misses });
-pub static CACHE: deep::Cache = deep::Cache { misses: 1, hits: 2 };
-
-annotate!(s::class::Log: deep::LINES[3], name = "the last");
-annotate!(s::class::Lines: deep::LINES, name = "log", instance = 3, owner = 7, label = "six by",
-    remark = "said", port = 443, delta = -5, mood = s::Mood::Calm,
-    rights = s::Rights::WRITE.with(s::Rights::LEVEL), is_late = false,
-    properties = s::Facts::DUMP.with(s::Facts::SENSITIVE), id = 12, space = s::space::DEVICE, type = 1,);
-annotate!(s::class::Count: deep::HITS, name = concat!("hi", "ts"), space = 1, instance = NODE as u64);
-annotate!(s::class::Blob: deep::BYTES);
-annotate!(s::class::Log: indirect deep::TO_LINE, name = "one");
-annotate!(s::class::Lines: indirect deep::TO_LINES, name = "two", length = 2 * core::mem::size_of::<s::Line>());
-annotate!(s::class::Lines: counted deep::TO_LINES by deep::FILLED, name = "many");
-annotate!(s::class::Lines: counted deep::STATES[1].lines by deep::STATES[1].filled, name = "state");
-annotate!(s::class::Log: deep::STATES[0].last, name = "member");
-annotate!(s::class::Lines: deep::LINES[1]..deep::LINES[3], name = "range");
-annotate!(s::class::Blob: address deep::ANYTHING, name = "anything");
-annotate!(s::class::Cache: CACHE, name = "described");
-const NODE: u8 = 9;
-/// A function with a variable, and a generic one.
-pub fn inner<T>(it: T) -> T {
-    static MINE: deep::Guarded<s::Line> = deep::Guarded(s::Line::ZERO);
-    let it = it;
-    annotate!(s::class::Log: MINE, name = "inner");
-    it
-}
-"#;
+const EVERYTHING: &str = include_str!("rust_annotate/everything.rs");
 
 fn generate() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -128,43 +43,7 @@ fn everything_compiles_in_every_edition() {
     }
 }
 
-const MAIN: &str = r#"
-use inspect_runtime::{RuntimeTable, registry};
-static TABLE: RuntimeTable<s::Region, 32> = RuntimeTable::new();
-fn main() {
-    let adopted = registry::adopt_unpacked(&TABLE).expect("every annotation is an entry");
-    println!("{adopted:?}");
-    assert_eq!(registry::adopt_unpacked(&TABLE).unwrap().known, adopted.registered);
-    let mut bytes = vec![0; TABLE.image_size()];
-    let size = TABLE.copy_to(&mut bytes).unwrap();
-    let table = s::Table::parse(&bytes[..size]).unwrap();
-    let place = |row: &s::Row<'_>| {
-        let at = |address: *const u8| row.address() == address as u64;
-        [("LINES[0]", deep::LINES.as_ptr() as *const u8), ("LINES[3]", &deep::LINES[3] as *const _ as _),
-            ("HITS", &deep::HITS as *const _ as _), ("BYTES", deep::BYTES.as_ptr()),
-            ("TO_LINE", &deep::TO_LINE as *const _ as _), ("TO_LINES", &deep::TO_LINES as *const _ as _),
-            ("STATES[1].lines", &deep::STATES[1].lines as *const _ as _),
-            ("STATES[0].last", &deep::STATES[0].last as *const _ as _),
-            ("LINES[1]", &deep::LINES[1] as *const _ as _),
-            ("ANYTHING", &deep::ANYTHING as *const _ as _), ("CACHE", &CACHE as *const _ as _)]
-            .into_iter().find(|it| at(it.1)).map_or("elsewhere", |it| it.0)
-    };
-    let mut lines: Vec<String> = table.rows().filter(|row| row.is_live()).map(|row| {
-        let bound = [("FILLED", &deep::FILLED as *const _ as u64),
-            ("STATES[1].filled", &deep::STATES[1].filled as *const _ as u64),
-            ("LINES[3]", &deep::LINES[3] as *const _ as u64), ("none", 0)];
-        let bound = bound.into_iter().find(|it| it.1 == row.bound()).map_or("elsewhere", |it| it.0);
-        format!("{:?} class {} at {} +{} extent {} bound {bound}/{} instance {} space {} properties {:#x} \
-            type {} id {} {} | {:#x} {:?} {:?} {} {} {:?} {:?} {} {:?} {}", row.name(), row.class(),
-            place(&row), row.length(), row.extent(), row.bound_size(), row.instance(), row.space(),
-            row.properties(), row.type_id() == 1, row.id() & 0x7fff_ffff == 12, row.id() >> 31,
-            row.owner(), row.label(), row.remark(), row.port(), row.delta(), row.mood(), row.rights(),
-            row.ratio(), row.key(), row.is_late())
-    }).collect();
-    lines.sort();
-    lines.iter().for_each(|line| println!("{line}"));
-}
-"#;
+const MAIN: &str = include_str!("rust_annotate/adopt.rs");
 
 #[test]
 fn a_program_that_nobody_packed_adopts_its_annotations() {

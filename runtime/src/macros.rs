@@ -144,6 +144,39 @@ macro_rules! __annotate_pairs {
         #[used]
         #[unsafe(link_section = "inspect_table")]
         static __INSPECT_PAIRS: $crate::__private::Pairs<{ $record.count() }> = $record.pairs();
+        $crate::__annotate_keep!(__INSPECT_PAIRS);
+    };
+}
+
+/// Where `used` means something to the linker, that is all.
+#[cfg(not(any(feature = "off", inspect_keeps_by_assembly)))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __annotate_keep {
+    ($pairs:ident) => {};
+}
+
+/// Elsewhere a section that the linker keeps, and that stays out of the program, refers to the pairs, by a
+/// relocation that changes nothing. The assembler takes it inside a function only; that goes with the garbage.
+#[cfg(all(not(feature = "off"), inspect_keeps_by_assembly))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __annotate_keep {
+    ($pairs:ident) => {
+        #[used]
+        static __INSPECT_KEEP: fn() = __inspect_keep;
+        fn __inspect_keep() {
+            // SAFETY: no instruction is emitted.
+            unsafe {
+                ::core::arch::asm!(
+                    ".pushsection .inspect_keep,\"R\",%progbits",
+                    ".reloc ., BFD_RELOC_NONE, {pairs}",
+                    ".popsection",
+                    pairs = sym $pairs,
+                    options(nomem, nostack, preserves_flags),
+                );
+            }
+        }
     };
 }
 
