@@ -69,9 +69,22 @@ pub struct FieldInfo {
     pub size: u32,
     /// What stands there.
     pub kind: FieldKind,
+    /// What stands there in an entry that says nothing about it.
+    pub default: FieldDefault,
 }
 
-/// What stands in a field of the row.
+/// The default of a field of the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldDefault {
+    /// A number; a negative one as its two's complement in 64 bits.
+    Number(u64),
+    /// A text, without NUL.
+    Text(&'static str),
+    /// The bytes of the field as they stand; zeros follow where there are fewer.
+    Bytes(&'static [u8]),
+}
+
+/// What stands in a field of the row. The numbers are those of C's `INSPECT_FIELD_...`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldKind {
     /// A number in the producer's byte order: integers, enums, flags, truth values, addresses.
@@ -89,6 +102,10 @@ pub enum FieldKind {
 }
 
 /// A kind of entry. A generated class type is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a class of a schema",
+    label = "classes are the types in the module `class` of the schema's module"
+)]
 pub trait Class {
     /// The entry of the class's schema.
     type Format: EntryFormat;
