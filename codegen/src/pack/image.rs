@@ -69,6 +69,26 @@ impl Target {
     }
 }
 
+/// The root of a linked image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RootOverview {
+    /// Where it lies, as the file was linked.
+    pub address: u64,
+    /// What leads to it.
+    pub found_by: FoundBy,
+}
+
+/// What leads to the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundBy {
+    /// An ELF note, which is loaded: `strip -s` leaves it, and a core holds it.
+    Note,
+    /// A symbol that is exported, and so survives `strip -s`, but does not stand in a core alone.
+    DynamicSymbol,
+    /// A symbol that `strip -s` takes away.
+    Symbol,
+}
+
 /// One of the sections that annotations stand in.
 #[derive(Debug)]
 pub(super) struct Chunk<'a> {

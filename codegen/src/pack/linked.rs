@@ -5,6 +5,7 @@
 //! relocation that it had, in a slot of its table.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use inspect_format::abi::{self, Order, Root, note_kind};
@@ -12,9 +13,9 @@ use inspect_format::root::offset_address;
 use object::elf;
 
 use super::dynamic::{Dynamic, Moved};
-use super::elf::{Elf, Place, Section, broken, number};
+use super::elf::{Elf, Place, Section, Symbol, broken, number};
 use super::finding::{Finding, Result};
-use super::image::{Chunk, Edits, Image, SECTION, Target};
+use super::image::{Chunk, Edits, FoundBy, Image, RootOverview, SECTION, Target};
 use super::tables::Tables;
 use crate::diag::Code;
 
@@ -28,6 +29,8 @@ pub(super) struct Linked<'a> {
     section: Option<usize>,
     /// The root, by its address.
     root: Option<u64>,
+    /// The table of dynamic symbols, once somebody asks for it.
+    symbols: OnceCell<Vec<Symbol<'a>>>,
 }
 
 impl<'a> Linked<'a> {
@@ -39,7 +42,14 @@ impl<'a> Linked<'a> {
         if elf.sections.iter().filter(is_ours).count() > 1 {
             return Err(broken("it has several sections `inspect_table`"));
         }
-        let mut linked = Self { elf, dynamic, chunks: Vec::new(), section, root: None };
+        let mut linked = Self {
+            elf,
+            dynamic,
+            chunks: Vec::new(),
+            section,
+            root: None,
+            symbols: OnceCell::new(),
+        };
         if let Some(addresses) = linked.addresses() {
             linked.chunks.push(linked.chunk(&addresses)?);
         }
@@ -53,18 +63,41 @@ impl<'a> Linked<'a> {
         Some(section.address..section.address.checked_add(section.size)?)
     }
 
-    /// The target in this file that a symbol has, if it is defined here.
-    pub(super) fn defined_here(&self, target: Target) -> Result<Option<Target>> {
-        let Target::Symbol { symbol, addend } = target else { return Ok(Some(target)) };
-        let table = self.elf.sections.iter().position(|it| it.kind == elf::SHT_DYNSYM);
-        let symbols = match table {
-            Some(index) => self.elf.symbols(index)?,
-            None => return Ok(None),
+    /// The root, and what leads to it.
+    pub(super) fn root(&self) -> Option<RootOverview> {
+        let address = self.root?;
+        let notes = || self.elf.sections.iter().filter(|it| it.kind == elf::SHT_NOTE);
+        let found_by = if notes().any(|it| it.is_allocated() && self.root_of_note(it).is_some()) {
+            FoundBy::Note
+        } else if self.elf.sections.iter().any(|it| it.kind == elf::SHT_DYNSYM)
+            && self.is_exported(address)
+        {
+            FoundBy::DynamicSymbol
+        } else {
+            FoundBy::Symbol
         };
-        Ok(symbols.get(symbol as usize).and_then(|it| {
-            let address = it.value.wrapping_add_signed(addend);
-            (it.place != Place::Undefined).then_some(Target::Address(address))
-        }))
+        Some(RootOverview { address, found_by })
+    }
+
+    fn is_exported(&self, root: u64) -> bool {
+        let is_root = |it: &Symbol<'_>| it.name == b"inspect_root" && it.value == root;
+        self.dynamic_symbols().iter().any(|it| is_root(it) && it.place != Place::Undefined)
+    }
+
+    /// The symbols that other objects may use or define.
+    fn dynamic_symbols(&self) -> &[Symbol<'a>] {
+        self.symbols.get_or_init(|| {
+            let table = self.elf.sections.iter().position(|it| it.kind == elf::SHT_DYNSYM);
+            table.and_then(|index| self.elf.symbols(index).ok()).unwrap_or_default()
+        })
+    }
+
+    /// The target in this file that a symbol has, if it is defined here.
+    pub(super) fn defined_here(&self, target: Target) -> Option<Target> {
+        let Target::Symbol { symbol, addend } = target else { return Some(target) };
+        let found = self.dynamic_symbols().get(symbol as usize)?;
+        let address = found.value.wrapping_add_signed(addend);
+        (found.place != Place::Undefined).then_some(Target::Address(address))
     }
 
     /// Puts the tables where the annotations are.
@@ -244,10 +277,7 @@ impl<'a> Image<'a> for Linked<'a> {
     }
 
     fn symbol_name(&self, symbol: u32) -> Cow<'a, str> {
-        let table = self.elf.sections.iter().position(|it| it.kind == elf::SHT_DYNSYM);
-        let symbols = table.and_then(|index| self.elf.symbols(index).ok()).unwrap_or_default();
-        symbols
-            .get(symbol as usize)
-            .map_or(Cow::Borrowed(""), |it| String::from_utf8_lossy(it.name))
+        let symbol = self.dynamic_symbols().get(symbol as usize);
+        symbol.map_or(Cow::Borrowed(""), |it| String::from_utf8_lossy(it.name))
     }
 }
