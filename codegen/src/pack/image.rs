@@ -6,7 +6,7 @@ use std::ops::Range;
 use inspect_format::abi::Order;
 use inspect_format::bits;
 
-use super::elf::Elf;
+use super::elf::{Elf, broken};
 use super::finding::Result;
 
 /// The section that annotations and tables stand in.
@@ -168,17 +168,19 @@ impl Edits {
     }
 
     /// The file with all of it done.
-    pub(super) fn apply(self, mut bytes: Vec<u8>) -> Vec<u8> {
+    pub(super) fn apply(self, mut bytes: Vec<u8>) -> Result<Vec<u8>> {
+        let outside = || broken("what has to be changed lies outside it");
         for range in self.zeroed {
-            bytes[range].fill(0);
+            bytes.get_mut(range).ok_or_else(outside)?.fill(0);
         }
         for (at, new) in self.writes {
-            bytes[at..at + new.len()].copy_from_slice(&new);
+            let end = at.checked_add(new.len()).ok_or_else(outside)?;
+            bytes.get_mut(at..end).ok_or_else(outside)?.copy_from_slice(&new);
         }
         for new in self.appended {
             bytes.resize(bytes.len().next_multiple_of(8), 0);
             bytes.extend(new);
         }
-        bytes
+        Ok(bytes)
     }
 }

@@ -106,11 +106,11 @@ impl<'a> Linked<'a> {
         let (Some(section), Some(addresses)) = (self.our_section(), self.addresses()) else {
             return Ok(edits);
         };
-        if tables.bytes.len() as u64 > section.size {
+        if tables.bytes.len() > section.range.len() {
             let what = format!(
                 "the tables take {} bytes, and the annotations stood in {}",
                 tables.bytes.len(),
-                section.size
+                section.range.len()
             );
             return Err(Finding::new(Code::E0910, what)
                 .help("pack the objects before linking, where tables may grow"));
@@ -223,7 +223,7 @@ impl<'a> Linked<'a> {
     fn root_of_note(&self, section: &Section<'_>) -> Option<u64> {
         let bytes = self.elf.bytes_of(section);
         let mut at = 0_usize;
-        while let Some(head) = bytes.get(at..at + 12) {
+        while let Some(head) = bytes.get(at..).and_then(|rest| rest.first_chunk::<12>()) {
             let word = |index: usize| {
                 let bytes = head[index * 4..].first_chunk::<4>();
                 bytes.map_or(0, |bytes| number(bytes, self.elf.order) as usize)

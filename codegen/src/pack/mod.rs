@@ -30,7 +30,7 @@ pub use tables::Summary;
 use crate::diag::Code;
 use elf::{Elf, Kind, Place};
 use entries::Collected;
-use finding::{Result, shown};
+use finding::{MOST_FINDINGS, Result, shown};
 use image::{Image, Target};
 use linked::Linked;
 use relocatable::Relocatable;
@@ -166,18 +166,20 @@ fn strays(elf: &Elf<'_>) -> Result<Vec<Finding>> {
             continue;
         }
         for symbol in elf.symbols(index)? {
-            let is_pairs = symbol.name.windows(14).any(|it| it == b"inspect_pairs_");
             let Place::Section(section) = symbol.place else { continue };
-            let section = &elf.sections[section as usize];
+            let Some(section) = elf.sections.get(section as usize) else { continue };
             let is_variable = symbol.kind == object::elf::STT_OBJECT;
-            if !is_pairs || !is_variable || section.name == image::SECTION {
+            if !is_variable || section.name == image::SECTION || !is_pairs(symbol.name) {
                 continue;
             }
             let what = format!(
                 "the annotation `{}` stands in section `{}`, where nobody looks for it",
-                symbol.name.escape_ascii(),
-                section.name.escape_ascii()
+                shown(&String::from_utf8_lossy(symbol.name)),
+                shown(&String::from_utf8_lossy(section.name))
             );
+            if found.len() == MOST_FINDINGS {
+                return Ok(found);
+            }
             found.push(Finding::new(Code::E0912, what).help(
                 "move it out of the inline function or the template: g++ ignores its section there",
             ));
@@ -186,10 +188,19 @@ fn strays(elf: &Elf<'_>) -> Result<Vec<Finding>> {
     Ok(found)
 }
 
+/// Whether a symbol is a variable of annotations, whose name stands at the end of one that C++ has mangled.
+fn is_pairs(name: &[u8]) -> bool {
+    let end = &name[name.len().saturating_sub(256)..];
+    end.windows(PAIRS.len()).any(|it| it == PAIRS)
+}
+
+/// What the names of the generated macros begin with.
+const PAIRS: &[u8] = b"inspect_pairs_";
+
 /// The edited bytes, if they differ.
 fn apply<'a>(image: &dyn Image<'a>, edits: Result<image::Edits>) -> Result<Option<Vec<u8>>> {
     let old = image.elf().bytes;
-    let new = edits?.apply(old.to_vec());
+    let new = edits?.apply(old.to_vec())?;
     Ok((new != old).then_some(new))
 }
 

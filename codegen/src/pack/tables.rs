@@ -195,7 +195,7 @@ impl Writer<'_> {
         for (kind, it) in &kinds {
             let distance = match (self.form, part(*it).target) {
                 (Form::Linked { address, .. }, Target::Address(place)) => {
-                    self.distance(address + table, place)
+                    self.distance(address.wrapping_add(table), place)
                 }
                 _ => 0,
             };
@@ -235,7 +235,7 @@ impl Writer<'_> {
         match (self.form, target) {
             (_, Target::Null) => 0,
             (Form::Linked { address, .. }, Target::Address(place)) => {
-                self.distance(address + table, place)
+                self.distance(address.wrapping_add(table), place)
             }
             (Form::Relocatable, _) => {
                 tables.distances.push(Distance { at, table, target });
