@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use inspect_format::abi::{self, CoreEntry, DirectoryRecord, Header, Order, extent, section_kind};
-use inspect_format::pairs::{Piece, Pieces, Record, Value};
+use inspect_format::pairs::{PairError, Piece, Pieces, Record, Records, Value};
 use inspect_format::table::Prefix;
 use inspect_format::{bits, hash};
 
+use super::elf::Elf;
 use super::finding::{Finding, MOST_FINDINGS, Result, SourcePlace, near, shown};
 use super::image::{Chunk, Image, Target};
 use super::schemas::{Carried, Class, Field, FieldKind, Schema, SchemaFile};
@@ -95,16 +96,15 @@ pub(super) fn collect<'a>(
     brought: &[SchemaFile<'a>],
 ) -> Collected<'a> {
     let found = Collected::default();
-    let mut collector = Collector { image, brought, known: Vec::new(), packed: Vec::new(), found };
+    let mut collector =
+        Collector { image, brought, known: Vec::new(), packed: Vec::new(), last: None, found };
     let (order, word_size) = (image.elf().order, image.elf().word_size);
     for chunk in chunks {
         for piece in Pieces::new(chunk.bytes, order, word_size) {
             let result = match piece {
                 Ok(Piece::Record(record)) => collector.annotation(chunk, &record),
                 Ok(Piece::Table(at, bytes)) => collector.table(chunk, at as u64, bytes),
-                Err(error) => Err(Finding::new(Code::E0903, error.to_string()).help(
-                    "annotate with the macros of the generated header, or of the Rust runtime",
-                )),
+                Err(error) => Err(collector.stray(&error)),
             };
             if let Err(finding) = result {
                 collector.found.findings.push(finding);
@@ -138,10 +138,25 @@ struct Collector<'i, 'a> {
     known: Vec<(Target, std::result::Result<usize, ()>)>,
     /// Tables that were met: their schema's numbers, where its parts are, and its position.
     packed: Vec<(Numbers, [Target; 3], usize)>,
+    /// The file and line of the annotation that was read last.
+    last: Option<(&'a str, u64)>,
     found: Collected<'a>,
 }
 
 impl<'a> Collector<'_, 'a> {
+    /// What is neither an annotation nor a table; the annotation before it tells where that may be.
+    fn stray(&self, error: &PairError) -> Finding {
+        let finding = Finding::new(Code::E0903, error.to_string())
+            .help("annotate with the macros of the generated header, or of the Rust runtime");
+        match &self.last {
+            Some((file, line)) => {
+                let place = SourcePlace { file: (*file).to_owned(), line: *line };
+                finding.also(place, "the annotation before it stands here")
+            }
+            None => finding,
+        }
+    }
+
     fn annotation(&mut self, chunk: &Chunk<'a>, record: &Record<'a>) -> Result<()> {
         self.found.annotations += 1;
         self.found.annotation_bytes += record.size as u64;
@@ -149,6 +164,10 @@ impl<'a> Collector<'_, 'a> {
             file: record.text("file").unwrap_or_default().to_owned(),
             line: record.integer("line").unwrap_or_default(),
         };
+        self.last = Some((
+            record.text("file").unwrap_or_default(),
+            record.integer("line").unwrap_or_default(),
+        ));
         // The descriptor is the address of the first pair.
         let descriptor = chunk.pointer((record.offset + abi::Pair::ADDRESS_AT) as u64);
         let Some(schema) = self.schema(&descriptor).map_err(|it| it.at(place()))? else {
@@ -231,6 +250,7 @@ impl<'a> Collector<'_, 'a> {
         }
         let mut parts = [Carried { target: Target::Null, size: 0, bytes: None }; 3];
         let (mut rows, mut strings) = (&[][..], &[][..]);
+        let mut start = 0;
         for (index, section) in prefix.sections().enumerate() {
             let inside = || {
                 let start = usize::try_from(section.offset).ok()?;
@@ -239,12 +259,11 @@ impl<'a> Collector<'_, 'a> {
             let part = match section.kind {
                 section_kind::ENTRIES | section_kind::STRINGS => {
                     let found = inside().ok_or_else(|| broken("a section lies outside it"))?;
-                    let place = if section.kind == section_kind::ENTRIES {
-                        &mut rows
+                    if section.kind == section_kind::ENTRIES {
+                        (rows, start) = (found, section.offset);
                     } else {
-                        &mut strings
-                    };
-                    *place = found;
+                        strings = found;
+                    }
                     continue;
                 }
                 section_kind::HISTORY => 0,
@@ -260,11 +279,10 @@ impl<'a> Collector<'_, 'a> {
             parts[part] = Carried { target, size: section.size, bytes: found };
         }
         let schema = self.schema_of(&header, parts)?;
-        let start = rows.as_ptr() as usize - bytes.as_ptr() as usize;
-        for (index, row) in rows.chunks_exact(header.entry_size as usize).enumerate() {
-            let row_at = (start + index * header.entry_size as usize) as u64;
-            let row =
-                Packed { image: self.image, chunk, table: at, at: row_at, bytes: row, strings };
+        for (index, bytes) in rows.chunks_exact(header.entry_size as usize).enumerate() {
+            // Rows lie within the table, and so do the numbers of their places.
+            let row_at = start + index as u64 * u64::from(header.entry_size);
+            let row = Packed { image: self.image, chunk, table: at, at: row_at, bytes, strings };
             let entry = row.entry(&self.found.schemas[schema], order);
             let entry = entry.ok_or_else(|| broken("a row says what cannot be"))?;
             self.found.entries.push((schema, entry));
@@ -347,6 +365,20 @@ impl<'a> Packed<'_, '_, 'a> {
     }
 }
 
+/// The place of the annotation that the byte at `offset` of a section belongs to, for findings about its
+/// relocations.
+pub(super) fn place_at(elf: &Elf<'_>, section: &[u8], offset: u64) -> Option<SourcePlace> {
+    let mut records = Records::new(section, elf.order, elf.word_size).flatten();
+    let is_there = |it: &Record<'_>| {
+        offset.checked_sub(it.offset as u64).is_some_and(|within| within < it.size as u64)
+    };
+    let record = records.find(is_there)?;
+    Some(SourcePlace {
+        file: record.text("file").unwrap_or_default().to_owned(),
+        line: record.integer("line").unwrap_or_default(),
+    })
+}
+
 /// What an annotation says.
 fn entry_of<'a>(schema: &Schema<'a>, chunk: &Chunk<'a>, record: &Record<'a>) -> Result<Entry<'a>> {
     let mut entry = Entry {
@@ -371,7 +403,10 @@ fn entry_of<'a>(schema: &Schema<'a>, chunk: &Chunk<'a>, record: &Record<'a>) -> 
     let mut class = None;
     let mut type_id = None;
     for pair in record.pairs() {
-        let pair = pair.map_err(|error| Finding::new(Code::E0903, error.to_string()))?;
+        let pair = pair.map_err(|error| {
+            Finding::new(Code::E0903, error.to_string())
+                .help("annotate with the macros of the generated header, or of the Rust runtime")
+        })?;
         let key = pair.key;
         let wrong = |expected: &str| wrong_value(key, expected, &pair.value);
         if let Some(index) = KEYS.iter().position(|it| *it == key) {
@@ -476,7 +511,11 @@ fn field_of<'a>(
         let known = KEYS.into_iter().chain(schema.fields.iter().map(|field| field.name));
         let help = match near(key, known) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("keys are {}", KEYS.join(", ")),
+            None => {
+                let fields = schema.fields.iter().map(|field| field.name).take(12);
+                let known: Vec<&str> = fields.chain(KEYS).collect();
+                format!("fields and keys are {}", known.join(", "))
+            }
         };
         return Err(Finding::new(Code::E0905, what).help(help));
     };
@@ -485,10 +524,31 @@ fn field_of<'a>(
         return Err(Finding::new(Code::E0903, what).help("remove one of the two"));
     }
     let field = &schema.fields[position];
-    let value = value_of(field, value).ok_or_else(|| {
-        wrong_value(key, &format!("a value of type `{}`", field.type_name), value)
-    })?;
+    let value = value_of(field, value).ok_or_else(|| wrong_field(field, value))?;
     Ok((position, value))
+}
+
+/// A value that the field of a schema cannot hold, and what it could.
+fn wrong_field(field: &Field<'_>, value: &Value<'_>) -> Finding {
+    let ty = field.type_name;
+    let (expected, help) = match field.kind {
+        FieldKind::Number(_) => (
+            format!("a number that `{ty}` can hold"),
+            "write one that fits; a wider type is a new version of the schema".to_owned(),
+        ),
+        FieldKind::Text => (
+            format!("a text of {} bytes at most", field.size),
+            "shorten it; a longer field is a new version of the schema".to_owned(),
+        ),
+        FieldKind::String => ("a text".to_owned(), "write it in quotes".to_owned()),
+        FieldKind::Bytes => (
+            format!("nothing that an annotation can say: it is of type `{ty}`"),
+            "leave it out: the entry takes the default of the schema".to_owned(),
+        ),
+    };
+    let mut finding = wrong_value(field.name, &expected, value);
+    finding.help = vec![help];
+    finding
 }
 
 fn value_of<'a>(field: &Field<'a>, value: &Value<'a>) -> Option<FieldValue<'a>> {
@@ -517,7 +577,8 @@ fn wrong_value(key: &str, expected: &str, value: &Value<'_>) -> Finding {
         Value::Address(..) => "an address".to_owned(),
     };
     let what = format!("`{}` takes {expected}, and this is {found}", key.escape_debug());
-    Finding::new(Code::E0906, what).help("the generated header has a macro for each key")
+    Finding::new(Code::E0906, what)
+        .help("the macros of the generated header write what is expected")
 }
 
 /// Removes repetitions, and reports identities that two entries have.

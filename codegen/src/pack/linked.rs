@@ -14,6 +14,7 @@ use object::elf;
 
 use super::dynamic::{Dynamic, Moved};
 use super::elf::{Elf, Place, Section, Symbol, broken, number};
+use super::entries::place_at;
 use super::finding::{Finding, Result};
 use super::image::{Chunk, Edits, FoundBy, Image, RootOverview, SECTION, Target};
 use super::tables::Tables;
@@ -175,16 +176,18 @@ impl<'a> Linked<'a> {
 
     fn chunk(&self, addresses: &Range<u64>) -> Result<Chunk<'a>> {
         let Some(section) = self.our_section() else { return Err(broken("no section")) };
+        let bytes = self.elf.bytes_of(section);
         if let Some(found) = self.dynamic.stranger(&self.elf, addresses) {
             let what = format!(
                 "at {:#x} of the annotations stands a relocation of kind {}, which is no pointer",
                 found.offset - addresses.start,
                 found.kind
             );
+            let at = found.offset - addresses.start;
             return Err(Finding::new(Code::E0911, what)
+                .at_if(place_at(&self.elf, bytes, at))
                 .help("annotate variables that are neither thread-local nor behind an ifunc"));
         }
-        let bytes = self.elf.bytes_of(section);
         let mut pointers = Vec::new();
         let found = self.dynamic.pointers(addresses);
         pointers.extend(found.iter().map(|(at, target)| (at - addresses.start, *target)));

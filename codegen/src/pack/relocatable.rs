@@ -10,6 +10,7 @@ use inspect_format::abi::{Order, Root};
 use object::elf;
 
 use super::elf::{Elf, HeaderField, Place, Relocation, Section, Symbol, broken};
+use super::entries::place_at;
 use super::finding::{Finding, Result};
 use super::image::{Chunk, Edits, Image, SECTION, Target};
 use super::machine::Distance;
@@ -300,6 +301,7 @@ impl<'a> Relocatable<'a> {
                 relocation.kind
             );
             return Err(Finding::new(Code::E0911, what)
+                .at_if(place_at(&self.elf, self.elf.bytes_of(section), at))
                 .help("annotate variables that are neither thread-local nor constants"));
         }
         Ok(Some((at, self.named(relocation.symbol, addend)?)))
