@@ -30,7 +30,7 @@ const ANNOTATIONS: &[(&str, &str)] = &[
     ),
     (
         "E0903-unknown-kind",
-        "R(CLASS, NAME(\"a\"), AT(good), INSPECT_PAIR_(\"owner\", 9, 1, 0, \"\"));",
+        "R(CLASS, NAME(\"a\"), AT(good), { .key = \"owner\", .kind = 9, .size = 128 });",
     ),
     ("E0904-slip", "R(INSPECT_TEXT(\"class\", \"conuter\"), NAME(\"a\"), AT(good));"),
     ("E0904-stranger", "R(INSPECT_TEXT(\"class\", \"spaceship\"), NAME(\"a\"), AT(good));"),
@@ -54,7 +54,8 @@ const ANNOTATIONS: &[(&str, &str)] = &[
     ("E0906-no-address", "R(CLASS, NAME(\"a\"));"),
     (
         "E0906-counter-of-three-bytes",
-        "static struct { char c[3]; } three; R(CLASS, NAME(\"a\"), AT(good), INSPECT_COUNT(three));",
+        "R(CLASS, NAME(\"a\"), AT(good), \
+         { .key = \"count\", .kind = INSPECT_PAIR_ADDRESS, .size = 128, .integer = 3, .address = &good });",
     ),
     ("E0906-id-too-large", "R(CLASS, NAME(\"a\"), AT(good), INSPECT_INTEGER(\"id\", 0x80000000));"),
     ("E0907-name-twice", "static uint64_t other;\nR(CLASS, NAME(\"good\"), AT(other));"),

@@ -534,20 +534,23 @@ fn wrong_field(field: &Field<'_>, value: &Value<'_>) -> Finding {
     let (expected, help) = match field.kind {
         FieldKind::Number(_) => (
             format!("a number that `{ty}` can hold"),
-            "write one that fits; a wider type is a new version of the schema".to_owned(),
+            match value {
+                Value::Integer(_) => "a wider type would be a new version of the schema",
+                _ => "write a number",
+            },
         ),
         FieldKind::Text => (
             format!("a text of {} bytes at most", field.size),
-            "shorten it; a longer field is a new version of the schema".to_owned(),
+            "shorten it; a longer field would be a new version of the schema",
         ),
-        FieldKind::String => ("a text".to_owned(), "write it in quotes".to_owned()),
+        FieldKind::String => ("a text".to_owned(), "write it in quotes"),
         FieldKind::Bytes => (
             format!("nothing that an annotation can say: it is of type `{ty}`"),
-            "leave it out: the entry takes the default of the schema".to_owned(),
+            "leave it out: the entry takes the default of the schema",
         ),
     };
     let mut finding = wrong_value(field.name, &expected, value);
-    finding.help = vec![help];
+    finding.help = vec![help.to_owned()];
     finding
 }
 

@@ -167,20 +167,114 @@ impl Edits {
         at
     }
 
-    /// The file with all of it done.
-    pub(super) fn apply(self, mut bytes: Vec<u8>) -> Result<Vec<u8>> {
-        let outside = || broken("what has to be changed lies outside it");
-        for range in self.zeroed {
-            bytes.get_mut(range).ok_or_else(outside)?.fill(0);
+    /// The file with all of it done; `None` where that changes nothing.
+    pub(super) fn apply(mut self, old: &[u8]) -> Result<Option<Vec<u8>>> {
+        if !self.lies_in(old.len()) {
+            return Err(broken("what has to be changed lies outside it"));
         }
-        for (at, new) in self.writes {
-            let end = at.checked_add(new.len()).ok_or_else(outside)?;
-            bytes.get_mut(at..end).ok_or_else(outside)?.copy_from_slice(&new);
+        self.writes.sort_by_key(|(at, _)| *at);
+        self.zeroed.sort_by_key(|range| range.start);
+        let kept = self.kept(old.len());
+        if self.appended.is_empty() && !self.changes(old, &kept) {
+            return Ok(None);
         }
-        for new in self.appended {
-            bytes.resize(bytes.len().next_multiple_of(8), 0);
-            bytes.extend(new);
+        let aligned = |size: usize| size.next_multiple_of(8);
+        let size = match self.appended.as_slice() {
+            [] => old.len(),
+            all => all.iter().fold(aligned(old.len()), |at, it| at + aligned(it.len())),
+        };
+        // Most of a packed image is zero: what was never written to costs no memory.
+        let mut new = vec![0; size];
+        for range in kept {
+            new[range.clone()].copy_from_slice(&old[range]);
         }
-        Ok(bytes)
+        for (at, bytes) in &self.writes {
+            new[*at..*at + bytes.len()].copy_from_slice(bytes);
+        }
+        let mut at = aligned(old.len());
+        for bytes in &self.appended {
+            new[at..at + bytes.len()].copy_from_slice(bytes);
+            at += aligned(bytes.len());
+        }
+        Ok(Some(new))
+    }
+
+    /// Whether every place is in a file of this size, as one of a damaged file may not be.
+    fn lies_in(&self, size: usize) -> bool {
+        let is_inside = |range: &Range<usize>| range.start <= range.end && range.end <= size;
+        let is_written = |(at, bytes): &(usize, Vec<u8>)| {
+            at.checked_add(bytes.len()).is_some_and(|end| end <= size)
+        };
+        self.zeroed.iter().all(is_inside) && self.writes.iter().all(is_written)
+    }
+
+    /// What stays of the old file, with what is written over.
+    fn kept(&self, size: usize) -> Vec<Range<usize>> {
+        let mut kept = Vec::with_capacity(self.zeroed.len() + 1);
+        let mut at = 0;
+        for range in self.zeroed.iter().filter(|range| !range.is_empty()) {
+            if range.start > at {
+                kept.push(at..range.start);
+            }
+            at = at.max(range.end);
+        }
+        kept.push(at.min(size)..size);
+        kept
+    }
+
+    /// Whether a byte of the old file becomes another one.
+    fn changes(&self, old: &[u8], kept: &[Range<usize>]) -> bool {
+        if self.writes.iter().any(|(at, bytes)| old[*at..*at + bytes.len()] != **bytes) {
+            return true;
+        }
+        // What is neither kept nor written has to be zero.
+        let mut covered: Vec<Range<usize>> = kept.to_vec();
+        covered.extend(self.writes.iter().map(|(at, bytes)| *at..*at + bytes.len()));
+        covered.sort_by_key(|range| range.start);
+        let mut at = 0;
+        for range in covered {
+            if range.start > at && old[at..range.start].iter().any(|byte| *byte != 0) {
+                return true;
+            }
+            at = at.max(range.end);
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Edits;
+
+    #[test]
+    fn edits_are_zeros_then_writes_then_an_end() {
+        let old = *b"0123456789abcdef";
+        let edits = Edits {
+            zeroed: vec![8..12, 2..4, 3..5],
+            writes: vec![(9, b"x".to_vec()), (0, b"z".to_vec())],
+            appended: vec![b"end".to_vec()],
+        };
+        let expected = b"z1\x00\x00\x00567\x00x\x00\x00cdefend\x00\x00\x00\x00\x00";
+        assert_eq!(edits.apply(&old).unwrap().unwrap(), expected);
+    }
+
+    #[test]
+    fn an_edit_outside_the_file_is_refused() {
+        let write = |at| Edits { writes: vec![(at, vec![1, 2])], ..Edits::default() };
+        assert!(write(2).apply(b"0123").is_ok());
+        assert!(write(3).apply(b"0123").is_err());
+        assert!(write(usize::MAX).apply(b"0123").is_err());
+        let zero = Edits { zeroed: vec![3..5], ..Edits::default() };
+        assert!(zero.apply(b"0123").is_err());
+    }
+
+    #[test]
+    fn what_changes_nothing_is_no_edit() {
+        let old = *b"0\x00\x00\x034";
+        let zeroed = || std::iter::once(1..4).collect();
+        let none = Edits { zeroed: zeroed(), writes: vec![(3, vec![3])], appended: vec![] };
+        assert_eq!(none.apply(&old), Ok(None));
+        let one = Edits { zeroed: zeroed(), ..Edits::default() };
+        assert_eq!(one.apply(&old).unwrap().unwrap(), b"0\x00\x00\x004");
     }
 }
