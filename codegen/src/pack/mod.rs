@@ -110,9 +110,16 @@ fn pack_linked(
     let identity = identity::of(image.elf());
     let with_types = !options.without_types;
     if !options.detached {
-        let address = image.addresses().map_or(0, |it| it.start);
-        let form = Form::Linked { address, identity: &identity };
-        let tables = tables::build(image.elf(), &collected, form, with_types)?;
+        let addresses = image.addresses().unwrap_or_default();
+        let build = |identity| {
+            let form = Form::Linked { address: addresses.start, identity };
+            tables::build(image.elf(), &collected, form, with_types)
+        };
+        let mut tables = build(&identity)?;
+        // What was linked from packed objects has no room to spare; its build-id stands in a note too.
+        if tables.bytes.len() as u64 > addresses.end - addresses.start {
+            tables = build(&[])?;
+        }
         let bytes = apply(image, image.write(&tables));
         return Ok(Packed::new(bytes.map_err(|it| vec![it])?, None, tables, &collected));
     }
@@ -175,9 +182,7 @@ fn strays(elf: &Elf<'_>) -> Result<Vec<Finding>> {
 
 /// The edited bytes, if they differ.
 fn apply<'a>(image: &dyn Image<'a>, edits: Result<image::Edits>) -> Result<Option<Vec<u8>>> {
-    let old = image.elf().bytes;
-    let new = edits?.apply(old.to_vec());
-    Ok((new != old).then_some(new))
+    Ok(edits?.apply(image.elf().bytes))
 }
 
 /// A table in a file of its own cannot say "whatever the symbol turns out to be".
