@@ -8,8 +8,14 @@ mod support;
 
 #[path = "pack_programs/copies.rs"]
 mod copies;
+#[path = "pack_programs/detached.rs"]
+mod detached;
+#[path = "pack_programs/files.rs"]
+mod files;
 #[path = "pack_programs/image.rs"]
 mod image;
+#[path = "pack_programs/kernel.rs"]
+mod kernel;
 #[path = "pack_programs/parts.rs"]
 mod parts;
 #[path = "pack_programs/process.rs"]

@@ -23,7 +23,9 @@ pub(super) fn run(arguments: &Pack, terminal: Terminal) -> Status {
     if let (Some(table), Some(image)) = (&arguments.detached, arguments.images.first()) {
         let place = arguments.output.as_ref().unwrap_or(image);
         if [image, place].into_iter().any(|it| is_one_file(it, table)) {
-            output::complain("`--detached` names the image itself: give the tables a file of their own");
+            output::complain(
+                "`--detached` names the image itself: give the tables a file of their own",
+            );
             return Status::Failed;
         }
     }
