@@ -2,6 +2,8 @@
 //! found in the process, in the file and in a core, at the addresses that the linker and the loader gave.
 #![cfg(target_os = "linux")]
 
+mod rust_support;
+
 #[path = "c/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of the C output")]
 mod support;
@@ -20,6 +22,8 @@ mod kernel;
 mod parts;
 #[path = "pack_programs/process.rs"]
 mod process;
+#[path = "pack_programs/schemas.rs"]
+mod schemas;
 #[path = "pack_programs/tools.rs"]
 mod tools;
 #[path = "pack_programs/workshop.rs"]
