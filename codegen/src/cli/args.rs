@@ -1,6 +1,7 @@
 //! The command line as data: help texts, completions and man pages are made from the same
 //! definitions.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -48,6 +49,8 @@ pub(super) enum Command {
     Layout(Layout),
     /// Turn the annotations of images into tables.
     Pack(Pack),
+    /// Run a linker and pack what it has linked.
+    Link(Link),
     /// Explain a diagnostic; without a code, list all of them.
     Explain(Explain),
     /// Print completions for a shell.
@@ -58,8 +61,8 @@ pub(super) enum Command {
 
 impl Command {
     /// The words that are commands.
-    pub(super) const NAMES: [&'static str; 8] =
-        ["generate", "check", "fmt", "layout", "pack", "explain", "completions", "man"];
+    pub(super) const NAMES: [&'static str; 9] =
+        ["generate", "check", "fmt", "layout", "pack", "link", "explain", "completions", "man"];
 }
 
 /// What every command that compiles takes.
@@ -202,6 +205,44 @@ pub(super) struct Pack {
     /// The form of findings and results: `human`, `json`, `github`.
     #[arg(long, value_name = "FORM", default_value = "human")]
     pub(super) message_format: MessageFormat,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    inspect-gen link -- cc -o daemon main.o log.o\n  \
+    inspect-gen link -- ld.lld @arguments\n\n\
+    For builds that take a program as their linker and have no step behind it. Cargo does: let a script\n\
+    `exec inspect-gen link -- cc \"$@\"` and name it in .cargo/config.toml.\n\n\
+    The linker's messages and exit status are passed on. What has no annotations stays as it is, and so\n\
+    does every output that is neither a program nor a shared object. An image with findings is removed.")]
+pub(super) struct Link {
+    /// The schema of annotations whose image does not define it, as `pack` takes it; may repeat.
+    #[arg(long = "schema", value_name = "FILE")]
+    pub(super) schemas: Vec<PathBuf>,
+    /// Where type information goes: into the tables, or nowhere.
+    #[arg(long, value_name = "WHERE", default_value = "embedded")]
+    pub(super) types: Types,
+    /// The linker, or the compiler that calls it, with its arguments.
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+}
+
+impl Link {
+    /// How the output is packed: in place, without a word if all is well.
+    pub(super) fn packing(&self, image: PathBuf) -> Pack {
+        Pack {
+            images: vec![image],
+            output: None,
+            schemas: self.schemas.clone(),
+            types: self.types,
+            detached: None,
+            remove_annotations: false,
+            drop_signature: false,
+            check: false,
+            quiet: true,
+            message_format: MessageFormat::Human,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

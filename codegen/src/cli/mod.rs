@@ -8,6 +8,7 @@ mod findings;
 mod fmt;
 mod generate;
 mod layout;
+mod link;
 mod output;
 mod pack;
 mod progress;
@@ -68,6 +69,7 @@ fn run_with(arguments: Vec<OsString>) -> Status {
         Command::Fmt(arguments) => fmt::run(&arguments, terminal),
         Command::Layout(arguments) => layout::run(&arguments, terminal),
         Command::Pack(arguments) => pack::run(&arguments, terminal),
+        Command::Link(arguments) => link::run(&arguments, terminal),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),
         Command::Man(arguments) => man(&arguments),
