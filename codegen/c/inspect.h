@@ -297,7 +297,13 @@ struct inspect_field {
 	uint32_t offset;
 	uint32_t size;
 	uint32_t kind;
+	/** @text_size: bytes of @text that are not zero, of a field of bytes */
+	uint32_t text_size;
+	/** @number: what an annotation that is silent about the field means, where it is a number */
+	uint64_t number;
 	const char *name;
+	/** @text: the same where it is a text or bytes; NULL where they are empty or zero */
+	const char *text;
 };
 
 /**
@@ -305,6 +311,9 @@ struct inspect_field {
  *
  * The blobs are writable data, since cores written by a kernel omit read-only pages of files. Sizes are in
  * bytes. Annotation records point here, the runtime's tables too.
+ *
+ * It is the head of the one object that `<schema>.inspect.c` defines: history, types and cbor follow it in this
+ * order, each at the next multiple of 8 bytes, so that whoever knows the symbol finds them without a relocation.
  */
 struct inspect_schema {
 	uint32_t size;
@@ -324,7 +333,13 @@ struct inspect_schema {
 	const struct inspect_field *fields;
 	uint32_t class_count;
 	uint32_t field_count;
-};
+} __attribute__((aligned(8)));
+
+INSPECT_ASSERT(sizeof(struct inspect_schema) == 48 + 6 * sizeof(void *), "the head's layout is fixed");
+INSPECT_ASSERT(offsetof(struct inspect_schema, cbor) == 40, "the head's layout is fixed");
+
+/* The next multiple of 8 bytes. */
+#define INSPECT_ROUND(size) (((size) + 7) & ~(size_t)7)
 
 INSPECT_INLINE uint32_t inspect_crc_byte(uint32_t crc, unsigned char byte)
 {
@@ -384,21 +399,73 @@ INSPECT_ASSERT(sizeof(struct inspect_pair) == 128, "a pair is 128 bytes");
 INSPECT_ASSERT(offsetof(struct inspect_pair, address) == 48, "a pair's layout is fixed");
 INSPECT_ASSERT(offsetof(struct inspect_pair, text) == 56, "a pair's layout is fixed");
 
-#if __SIZEOF_POINTER__ == 4
-#define INSPECT_PAIR_(key, kind, integer, address, text) \
-	{ key, kind, 128, integer, address, 0, text }
+/*
+ * A condition inside an initialiser: 0, or an error whose message holds the words. They are an identifier, since
+ * the C library turns static assertions in C99 into something without a text.
+ */
+#ifdef __cplusplus
+#define INSPECT_CHECK(condition, words) (0 * sizeof(::words<(condition)>))
 #else
-#define INSPECT_PAIR_(key, kind, integer, address, text) { key, kind, 128, integer, address, text }
+#define INSPECT_CHECK(condition, words) (0 * sizeof(struct { int words : (condition) ? 1 : -1; }))
 #endif
 
-#define INSPECT_BEGIN(schema) INSPECT_PAIR_("inspect:begin", INSPECT_PAIR_BEGIN, 0, schema, "")
-#define INSPECT_END() INSPECT_PAIR_("inspect:end", INSPECT_PAIR_END, 0, 0, "")
-#define INSPECT_TEXT(key, value) INSPECT_PAIR_(key, INSPECT_PAIR_TEXT, 0, 0, value)
-#define INSPECT_INTEGER(key, value) INSPECT_PAIR_(key, INSPECT_PAIR_INTEGER, value, 0, "")
-#define INSPECT_ADDRESS(key, value) INSPECT_PAIR_(key, INSPECT_PAIR_ADDRESS, 0, value, "")
-/* The counter of a counted extent: its size stands beside its address. */
-#define INSPECT_COUNT(variable) \
-	INSPECT_PAIR_("count", INSPECT_PAIR_ADDRESS, sizeof(variable), &(variable), "")
+#if __SIZEOF_POINTER__ == 4
+#define INSPECT_PAIR_(key, kind, check, integer, address, text)                                            \
+	{ key, kind, 128 + (check), integer, address, 0, "" text }
+#else
+#define INSPECT_PAIR_(key, kind, check, integer, address, text)                                            \
+	{ key, kind, 128 + (check), integer, address, "" text }
+#endif
+
+#define INSPECT_KEY_CHECK_(key) INSPECT_CHECK(sizeof("" key) <= 32, inspect_key_is_longer_than_31_bytes)
+#define INSPECT_TEXT_CHECK_(key, text)                                                                     \
+	(INSPECT_KEY_CHECK_(key) + INSPECT_CHECK(sizeof("" text) <= 72, inspect_text_is_longer_than_71_bytes))
+
+#define INSPECT_BEGIN(schema) INSPECT_PAIR_("inspect:begin", INSPECT_PAIR_BEGIN, 0, 0, schema, "")
+#define INSPECT_END() INSPECT_PAIR_("inspect:end", INSPECT_PAIR_END, 0, 0, 0, "")
+
+/** INSPECT_TEXT() - a pair whose value is a text: a literal of at most 71 bytes */
+#define INSPECT_TEXT(key, value)                                                                           \
+	INSPECT_PAIR_(key, INSPECT_PAIR_TEXT, INSPECT_TEXT_CHECK_(key, value), 0, 0, value)
+/** INSPECT_INTEGER() - a pair whose value is a constant number */
+#define INSPECT_INTEGER(key, value)                                                                        \
+	INSPECT_PAIR_(key, INSPECT_PAIR_INTEGER, INSPECT_KEY_CHECK_(key), (uint64_t)(value), 0, "")
+/** INSPECT_ADDRESS() - a pair whose value is the address of something with a place in the image */
+#define INSPECT_ADDRESS(key, value)                                                                        \
+	INSPECT_PAIR_(key, INSPECT_PAIR_ADDRESS, INSPECT_KEY_CHECK_(key), 0, value, "")
+/** INSPECT_COUNT() - the counter of a counted extent: its width stands beside its address */
+#define INSPECT_COUNT(counter)                                                                             \
+	INSPECT_PAIR_("count", INSPECT_PAIR_ADDRESS,                                                       \
+		      INSPECT_CHECK(sizeof((counter) % 2) != 0 && sizeof(counter) <= 8,                    \
+				    inspect_counter_is_wider_than_8_bytes),                                \
+		      sizeof(counter), &(counter), "")
+
+/* Numbers and texts that have to fit into a field; the macros of a schema's fields are made of these. */
+#define INSPECT_NUMBER_(key, value, condition)                                                             \
+	INSPECT_PAIR_(key, INSPECT_PAIR_INTEGER,                                                           \
+		      INSPECT_KEY_CHECK_(key) + INSPECT_CHECK(condition, inspect_number_does_not_fit),     \
+		      (uint64_t)(value), 0, "")
+#define INSPECT_UNSIGNED(key, value, bits)                                                                 \
+	INSPECT_NUMBER_(key, value, (uint64_t)(value) >> ((bits) - 1) >> 1 == 0)
+#define INSPECT_SIGNED(key, value, bits)                                                                   \
+	INSPECT_NUMBER_(key, value,                                                                        \
+			((uint64_t)(value) + ((uint64_t)1 << ((bits) - 1))) >> ((bits) - 1) >> 1 == 0)
+#define INSPECT_SHORT_TEXT(key, value, room)                                                               \
+	INSPECT_PAIR_(key, INSPECT_PAIR_TEXT,                                                              \
+		      INSPECT_TEXT_CHECK_(key, value) +                                                    \
+			      INSPECT_CHECK(sizeof("" value) <= (room) + 1, inspect_text_is_longer_than_its_field), \
+		      0, 0, value)
+
+/** INSPECT_INSTANCE() - which one of its class: a node, a processor */
+#define INSPECT_INSTANCE(number) INSPECT_UNSIGNED("instance", number, 64)
+/** INSPECT_ID() - an id of its own, below 2^31, where the derived one is taken */
+#define INSPECT_ID(number) INSPECT_UNSIGNED("id", number, 31)
+/** INSPECT_PROPERTIES() - bits beside those of the class */
+#define INSPECT_PROPERTIES(bits) INSPECT_UNSIGNED("properties", bits, 64)
+/** INSPECT_SPACE() - the address space, where it is not the virtual one of the program */
+#define INSPECT_SPACE(number) INSPECT_UNSIGNED("space", number, 16)
+/** INSPECT_TYPE() - a number in the schema's type information, where it is not the class's */
+#define INSPECT_TYPE(number) INSPECT_UNSIGNED("type", number, 32)
 
 /*
  * `used` keeps the compiler from dropping a record, `retain` the linker with --gc-sections; the latter only
@@ -426,41 +493,274 @@ INSPECT_ASSERT(offsetof(struct inspect_pair, text) == 56, "a pair's layout is fi
 
 #define INSPECT_JOIN_(a, b) a##b
 #define INSPECT_JOIN(a, b) INSPECT_JOIN_(a, b)
+/* Records of one line, or of equal lines of two headers, have names of their own. */
+#define INSPECT_UNIQUE(word) INSPECT_JOIN(INSPECT_JOIN(word, __LINE__), INSPECT_JOIN(_, __COUNTER__))
 
-/** INSPECT_RECORD() - one annotation from its pairs, without begin and end */
-#ifdef INSPECT_OFF
-#define INSPECT_RECORD(schema, ...) INSPECT_ASSERT(1, "annotations are switched off")
+/* The file's own name where the compiler knows it, otherwise its path; empty where it is too long for a pair. */
+#ifdef __FILE_NAME__
+#define INSPECT_FILE_ __FILE_NAME__
 #else
+#define INSPECT_FILE_ __FILE__
+#endif
+#ifdef __cplusplus
+#define INSPECT_FILE_PAIR_ inspect_file_pair(INSPECT_FILE_)
+#elif __SIZEOF_POINTER__ == 4
+#define INSPECT_FILE_PAIR_ { "file", INSPECT_PAIR_TEXT, 128, 0, 0, 0, INSPECT_FILE_TEXT_ }
+#else
+#define INSPECT_FILE_PAIR_ { "file", INSPECT_PAIR_TEXT, 128, 0, 0, INSPECT_FILE_TEXT_ }
+#endif
+#define INSPECT_FILE_TEXT_ __builtin_choose_expr(sizeof(INSPECT_FILE_) <= 72, INSPECT_FILE_, "")
+
+/**
+ * INSPECT_RECORD() - one annotation from its pairs, without begin and end
+ * @schema: the descriptor: LINUX_MM_DESCRIPTOR
+ *
+ * Stands where a declaration may stand, and a semicolon behind it. With INSPECT_OFF nothing is left of it but
+ * the checks; what it names counts as used.
+ */
+#if !defined(INSPECT_OFF)
 #define INSPECT_RECORD(schema, ...)                                                                        \
-	static INSPECT_CONSTINIT struct inspect_pair INSPECT_JOIN(inspect_pairs_, __LINE__)[]              \
+	static INSPECT_CONSTINIT struct inspect_pair INSPECT_UNIQUE(inspect_pairs_)[]                      \
 		__attribute__((section("inspect_table"), aligned(8))) INSPECT_RETAIN = {                   \
-			INSPECT_BEGIN(schema), __VA_ARGS__, INSPECT_TEXT("file", INSPECT_FILE),            \
+			INSPECT_BEGIN(schema), __VA_ARGS__, INSPECT_FILE_PAIR_,                            \
 			INSPECT_INTEGER("line", __LINE__), INSPECT_END()                                   \
 		}
-#endif
-
-/* The file's own name where the compiler knows it: a path may be longer than a pair. */
-#ifdef __FILE_NAME__
-#define INSPECT_FILE __FILE_NAME__
+#elif defined(__cplusplus)
+#define INSPECT_RECORD(schema, ...) static_assert(inspect_is_seen({ __VA_ARGS__ }), "")
 #else
-#define INSPECT_FILE ""
+#define INSPECT_RECORD(schema, ...)                                                                        \
+	enum { INSPECT_UNIQUE(inspect_off_) =                                                              \
+		       __builtin_choose_expr(1, 0, INSPECT_SEEN_(struct inspect_pair[]){ __VA_ARGS__ }) }
+/* Clang warns of a variable that only `sizeof` names; GCC keeps a literal that nothing needs. */
+#ifdef __clang__
+#define INSPECT_SEEN_
+#else
+#define INSPECT_SEEN_ sizeof
+#endif
 #endif
 
-/** INSPECT_OBJECT() - annotates a variable of a class's type, under an explicit name */
-#define INSPECT_OBJECT(schema, class_name, type, variable, name)                                           \
-	INSPECT_RECORD(schema, INSPECT_TEXT("class", class_name), INSPECT_TEXT("name", name),              \
-		       INSPECT_ADDRESS("address", &(variable)),                                            \
-		       INSPECT_INTEGER("length", INSPECT_SIZE_OF(type, &(variable), variable)))
+/* ---- Annotations of a class --------------------------------------------------------------------------- */
 
-/** INSPECT_ARRAY() - annotates an array whose elements have a class's type */
-#define INSPECT_ARRAY(schema, class_name, type, variable, name)                                            \
-	INSPECT_RECORD(schema, INSPECT_TEXT("class", class_name), INSPECT_TEXT("name", name),              \
-		       INSPECT_ADDRESS("address", &(variable)[0]),                                         \
-		       INSPECT_INTEGER("length", INSPECT_SIZE_OF(type, &(variable)[0], variable)))
+/*
+ * What the macros of a schema's classes are made of. @is says whether a pointer leads to the class's @type:
+ * INSPECT_IS, INSPECT_IS_ARRAY where the type is itself an array, INSPECT_IS_BYTE for whatever is a byte,
+ * INSPECT_IS_ANY_POINTER for whatever is a pointer, and INSPECT_IS_ANYTHING where C has no such type. Behind the
+ * arguments stand a name and any number of pairs.
+ */
 
-/* The size of a variable, which does not compile where the pointer is not of the type. */
-#define INSPECT_SIZE_OF(type, pointer, variable)                                                           \
-	(sizeof(variable) + 0 * sizeof(1 ? (pointer) : (const volatile type *)0))
+/* The name, and what stands behind it: each call has an argument more than the user has given. */
+#define INSPECT_FIRST_(first, ...) first
+#define INSPECT_REST_(first, ...) __VA_ARGS__
+
+#define INSPECT_CLASS_(class_name, check, ...)                                                             \
+	INSPECT_PAIR_("class", INSPECT_PAIR_TEXT, check, 0, 0, class_name),                                \
+		INSPECT_TEXT("name", INSPECT_FIRST_(__VA_ARGS__, 0))
+#define INSPECT_TYPE_CHECK_(condition)                                                                     \
+	INSPECT_CHECK(condition, inspect_variable_has_another_type_than_its_class)
+
+/** INSPECT_ANNOTATE_OBJECT() - a variable of the class's type */
+#define INSPECT_ANNOTATE_OBJECT(schema, class_name, is, type, variable, ...)                               \
+	INSPECT_RECORD(schema,                                                                             \
+		       INSPECT_CLASS_(class_name, INSPECT_TYPE_CHECK_(is(type, &(variable))), __VA_ARGS__), \
+		       INSPECT_INTEGER("length", sizeof(variable)),                                        \
+		       INSPECT_REST_(__VA_ARGS__, INSPECT_ADDRESS("address", &(variable))))
+
+/** INSPECT_ANNOTATE_ARRAY() - an array whose elements have the class's type */
+#define INSPECT_ANNOTATE_ARRAY(schema, class_name, is, type, variable, ...)                                \
+	INSPECT_ANNOTATE_ARRAY_(schema, class_name, is(type, &(variable)[0]), variable, __VA_ARGS__)
+/** INSPECT_ANNOTATE_FIXED() - the same where the class says how many there are */
+#define INSPECT_ANNOTATE_FIXED(schema, class_name, is, type, count, variable, ...)                         \
+	INSPECT_ANNOTATE_ARRAY_(schema, class_name,                                                        \
+				is(type, &(variable)[0]) && sizeof(variable) == (count) * sizeof(type),    \
+				variable, __VA_ARGS__)
+#define INSPECT_ANNOTATE_ARRAY_(schema, class_name, condition, variable, ...)                              \
+	INSPECT_RECORD(schema,                                                                             \
+		       INSPECT_CLASS_(class_name,                                                          \
+				      INSPECT_TYPE_CHECK_(condition) +                                     \
+					      INSPECT_CHECK(!INSPECT_IS_POINTER_(variable),                \
+							    inspect_pointer_stands_where_an_array_is_expected), \
+				      __VA_ARGS__),                                                        \
+		       INSPECT_INTEGER("length", sizeof(variable)),                                        \
+		       INSPECT_REST_(__VA_ARGS__, INSPECT_ADDRESS("address", &(variable)[0])))
+
+/** INSPECT_ANNOTATE_RANGE() - everything from @start up to @end, which are constant addresses */
+#define INSPECT_ANNOTATE_RANGE(schema, class_name, is, type, start, end, ...)                              \
+	INSPECT_RECORD(schema,                                                                             \
+		       INSPECT_CLASS_(class_name, INSPECT_TYPE_CHECK_(is(type, start) && is(type, end)),   \
+				      __VA_ARGS__),                                                        \
+		       INSPECT_ADDRESS("address", start),                                                  \
+		       INSPECT_REST_(__VA_ARGS__, INSPECT_ADDRESS("end", end)))
+
+#define INSPECT_POINTER_(is, type, pointer)                                                                \
+	INSPECT_TYPE_CHECK_(is(type, pointer)) +                                                           \
+		INSPECT_CHECK(INSPECT_IS_POINTER_(pointer), inspect_variable_is_no_pointer)
+
+/** INSPECT_ANNOTATE_INDIRECT() - so many bytes at the pointer that a variable holds when a dump is taken */
+#define INSPECT_ANNOTATE_INDIRECT(schema, class_name, is, type, pointer, length, ...)                      \
+	INSPECT_RECORD(schema,                                                                             \
+		       INSPECT_CLASS_(class_name, INSPECT_POINTER_(is, type, pointer), __VA_ARGS__),       \
+		       INSPECT_UNSIGNED("length", length, 64),                                             \
+		       INSPECT_INTEGER("extent", INSPECT_INDIRECT),                                        \
+		       INSPECT_REST_(__VA_ARGS__, INSPECT_ADDRESS("address", &(pointer))))
+
+/** INSPECT_ANNOTATE_COUNTED() - as many elements at a variable's pointer as another variable says by then */
+#define INSPECT_ANNOTATE_COUNTED(schema, class_name, is, type, pointer, counter, ...)                      \
+	INSPECT_RECORD(schema,                                                                             \
+		       INSPECT_CLASS_(class_name, INSPECT_POINTER_(is, type, pointer), __VA_ARGS__),       \
+		       INSPECT_INTEGER("length", is##_SIZE(type, pointer)), INSPECT_COUNT(counter),        \
+		       INSPECT_REST_(__VA_ARGS__, INSPECT_ADDRESS("address", &(pointer))))
+
+/** INSPECT_ANNOTATE_ADDRESS() - where a variable is, and nothing of what it holds */
+#define INSPECT_ANNOTATE_ADDRESS(schema, class_name, is, type, pointer, ...)                               \
+	INSPECT_RECORD(schema,                                                                             \
+		       INSPECT_CLASS_(class_name, INSPECT_TYPE_CHECK_(is(type, pointer)), __VA_ARGS__),    \
+		       INSPECT_INTEGER("extent", INSPECT_ADDRESS_ONLY),                                    \
+		       INSPECT_REST_(__VA_ARGS__, INSPECT_ADDRESS("address", pointer)))
+
+#define INSPECT_IS_SIZE(type, pointer) sizeof(type)
+#define INSPECT_IS_ARRAY_SIZE(type, pointer) sizeof(type)
+#define INSPECT_IS_BYTE_SIZE(type, pointer) 1
+#define INSPECT_IS_ANY_POINTER_SIZE(type, pointer) sizeof(void *)
+#define INSPECT_IS_ANYTHING_SIZE(type, pointer) sizeof(*(pointer))
+#define INSPECT_IS_ANYTHING(type, pointer) 1
+
+#ifndef __cplusplus
+
+/* What a comma has before it is a value: without qualifiers, `_Atomic` among them, and no array. */
+#define INSPECT_VALUE_(expression) __typeof__(((void)0, expression))
+#define INSPECT_SAME_(a, b) __builtin_types_compatible_p(a, b)
+
+#define INSPECT_IS(type, pointer)                                                                          \
+	(INSPECT_SAME_(INSPECT_VALUE_(*(pointer)), type) ||                                                \
+	 (sizeof(*(pointer)) == sizeof(type) && INSPECT_KIND_(INSPECT_VALUE_(*(pointer))) != 0 &&          \
+	  INSPECT_KIND_(INSPECT_VALUE_(*(pointer))) == INSPECT_KIND_(type)))
+/* Of equal size and sign, `long` and `long long` are two types and the same bytes. */
+#define INSPECT_KIND_(type)                                                                                \
+	(INSPECT_SAME_(type, int) || INSPECT_SAME_(type, long) || INSPECT_SAME_(type, long long) ? 1 :     \
+	 INSPECT_SAME_(type, unsigned int) || INSPECT_SAME_(type, unsigned long) ||                        \
+			 INSPECT_SAME_(type, unsigned long long) ? 2 : 0)
+
+#define INSPECT_IS_ARRAY(type, pointer) INSPECT_SAME_(__typeof__(*(pointer)), type)
+#define INSPECT_IS_BYTE(type, pointer)                                                                     \
+	(INSPECT_LEADS_TO_(unsigned char, pointer) || INSPECT_LEADS_TO_(char, pointer) ||                  \
+	 INSPECT_LEADS_TO_(signed char, pointer) || INSPECT_LEADS_TO_(void, pointer))
+#define INSPECT_LEADS_TO_(type, pointer)                                                                   \
+	(INSPECT_SAME_(INSPECT_VALUE_(pointer), type *) || INSPECT_SAME_(INSPECT_VALUE_(pointer), const type *) || \
+	 INSPECT_SAME_(INSPECT_VALUE_(pointer), volatile type *) ||                                        \
+	 INSPECT_SAME_(INSPECT_VALUE_(pointer), const volatile type *))
+#define INSPECT_IS_ANY_POINTER(type, pointer)                                                              \
+	(__builtin_classify_type(*(pointer)) == __builtin_classify_type((void *)0) &&                      \
+	 INSPECT_IS_POINTER_(*(pointer)))
+#define INSPECT_IS_POINTER_(variable) INSPECT_SAME_(__typeof__(variable), INSPECT_VALUE_(variable))
+
+#else
+
+#define INSPECT_IS(type, pointer) (::inspect_is<type, decltype(::inspect_decayed(pointer))>::value)
+#define INSPECT_IS_ARRAY(type, pointer) INSPECT_IS(type, pointer)
+#define INSPECT_IS_BYTE(type, pointer) (::inspect_is_byte<decltype(::inspect_decayed(pointer))>::value)
+#define INSPECT_IS_ANY_POINTER(type, pointer) INSPECT_IS_POINTER_(*(pointer))
+#define INSPECT_IS_POINTER_(variable) (::inspect_is_pointer<decltype((variable))>::value)
+
+extern "C++" {
+
+template <bool> struct inspect_variable_has_another_type_than_its_class;
+template <bool> struct inspect_pointer_stands_where_an_array_is_expected;
+template <bool> struct inspect_variable_is_no_pointer;
+template <bool> struct inspect_counter_is_wider_than_8_bytes;
+template <bool> struct inspect_number_does_not_fit;
+template <bool> struct inspect_text_is_longer_than_its_field;
+template <bool> struct inspect_text_is_longer_than_71_bytes;
+template <bool> struct inspect_key_is_longer_than_31_bytes;
+
+/* Only what holds has a size. */
+template <> struct inspect_variable_has_another_type_than_its_class<true> {};
+template <> struct inspect_pointer_stands_where_an_array_is_expected<true> {};
+template <> struct inspect_variable_is_no_pointer<true> {};
+template <> struct inspect_counter_is_wider_than_8_bytes<true> {};
+template <> struct inspect_number_does_not_fit<true> {};
+template <> struct inspect_text_is_longer_than_its_field<true> {};
+template <> struct inspect_text_is_longer_than_71_bytes<true> {};
+template <> struct inspect_key_is_longer_than_31_bytes<true> {};
+
+template <class T> struct inspect_bare { typedef T type; };
+template <class T> struct inspect_bare<const T> { typedef T type; };
+template <class T> struct inspect_bare<volatile T> { typedef T type; };
+template <class T> struct inspect_bare<const volatile T> { typedef T type; };
+template <class T> struct inspect_bare<T &> { typedef typename inspect_bare<T>::type type; };
+
+template <class A, class B> struct inspect_is_same { static constexpr bool value = false; };
+template <class A> struct inspect_is_same<A, A> { static constexpr bool value = true; };
+
+/* Of equal size and sign, `long` and `long long` are two types and the same bytes. */
+template <class T> struct inspect_kind { static constexpr int value = 0; };
+template <> struct inspect_kind<int> { static constexpr int value = 1; };
+template <> struct inspect_kind<long> { static constexpr int value = 1; };
+template <> struct inspect_kind<long long> { static constexpr int value = 1; };
+template <> struct inspect_kind<unsigned int> { static constexpr int value = 2; };
+template <> struct inspect_kind<unsigned long> { static constexpr int value = 2; };
+template <> struct inspect_kind<unsigned long long> { static constexpr int value = 2; };
+
+/* `std::atomic<T>` without a lock holds what T holds; its header need not be there. */
+template <class T, class = void> struct inspect_content { typedef T type; };
+template <class T> struct inspect_content<T, decltype((void)T::is_always_lock_free)> {
+	typedef typename T::value_type type;
+};
+
+/* Never defined: gives an array's first element, or a pointer, a type. */
+template <class T> T *inspect_decayed(T *);
+
+template <class Type, class Pointer> struct inspect_is;
+template <class Type, class T> struct inspect_is<Type, T *> {
+	typedef typename inspect_content<typename inspect_bare<T>::type>::type type;
+	static constexpr int kind = inspect_kind<type>::value;
+	static constexpr bool value = sizeof(T) == sizeof(Type) &&
+				      (inspect_is_same<type, typename inspect_bare<Type>::type>::value ||
+				       (kind != 0 && kind == inspect_kind<Type>::value));
+};
+
+template <class T, bool = __is_enum(T)> struct inspect_underlying { typedef T type; };
+template <class T> struct inspect_underlying<T, true> { typedef __underlying_type(T) type; };
+
+template <class Pointer> struct inspect_is_byte;
+template <class T> struct inspect_is_byte<T *> {
+	typedef typename inspect_underlying<typename inspect_bare<T>::type>::type type;
+	static constexpr bool value = inspect_is_same<type, unsigned char>::value ||
+				      inspect_is_same<type, char>::value ||
+				      inspect_is_same<type, signed char>::value ||
+				      inspect_is_same<type, void>::value;
+};
+
+template <class T> struct inspect_points { static constexpr bool value = false; };
+template <class T> struct inspect_points<T *> { static constexpr bool value = true; };
+template <class T> struct inspect_is_pointer : inspect_points<typename inspect_bare<T>::type> {};
+
+/* The pair of a file's name: what stands behind the last slash, if it fits. */
+constexpr struct inspect_pair inspect_file_pair(const char *path)
+{
+	struct inspect_pair pair = INSPECT_TEXT("file", "");
+	const char *name = path;
+	size_t length = 0;
+	size_t i = 0;
+
+	for (i = 0; path[i] != 0; i++) {
+		if (path[i] == '/')
+			name = path + i + 1;
+	}
+	while (name[length] != 0)
+		length++;
+	for (i = 0; length < sizeof(pair.text) && i < length; i++)
+		pair.text[i] = name[i];
+	return pair;
+}
+
+/* Switched off, a record is still looked at. */
+template <size_t count> constexpr bool inspect_is_seen(const struct inspect_pair (&)[count])
+{
+	return true;
+}
+}
+
+#endif
 
 /* ---- Address spaces ----------------------------------------------------------------------------------- */
 

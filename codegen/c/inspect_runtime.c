@@ -1422,6 +1422,13 @@ static void inspect_put_number(unsigned char *to, uint64_t value, uint32_t size,
 		__atomic_store_n(&to[big ? size - 1 - i : i], (unsigned char)value, __ATOMIC_RELAXED);
 }
 
+static void inspect_put_in_order(unsigned char *row, const struct inspect_field *field, uint64_t number)
+{
+	inspect_put_number(row + field->offset, number, field->size,
+			   field->kind == INSPECT_FIELD_BIG ||
+				   (field->kind == INSPECT_FIELD_NATIVE && INSPECT_BIG_ENDIAN));
+}
+
 static int inspect_put_pair(struct inspect_runtime_table *table, unsigned char *row,
 			    const struct inspect_field *field, const struct inspect_pair *pair)
 {
@@ -1441,31 +1448,67 @@ static int inspect_put_pair(struct inspect_runtime_table *table, unsigned char *
 		return result;
 	default:
 		inspect_pair_address(pair, &number);
-		inspect_put_number(row + field->offset, number, field->size,
-				   field->kind == INSPECT_FIELD_BIG ||
-					   (field->kind == INSPECT_FIELD_NATIVE && INSPECT_BIG_ENDIAN));
+		inspect_put_in_order(row, field, number);
 		return INSPECT_OK;
 	}
+}
+
+/* What the schema says of a field that an annotation is silent about. */
+static int inspect_put_default(struct inspect_runtime_table *table, unsigned char *row,
+			       const struct inspect_field *field)
+{
+	uint32_t offset;
+	int result;
+
+	switch (field->kind) {
+	case INSPECT_FIELD_TEXT:
+	case INSPECT_FIELD_BYTES:
+		inspect_copy_bytes(row + field->offset, field->text, field->text_size);
+		return INSPECT_OK;
+	case INSPECT_FIELD_STRING:
+		result = inspect_keep_text(table, field->text, field->text_size, &offset);
+		inspect_put_number(row + field->offset, offset, 4, INSPECT_BIG_ENDIAN);
+		return result;
+	default:
+		inspect_put_in_order(row, field, field->number);
+		return INSPECT_OK;
+	}
+}
+
+/* The last pair that sets a field; NULL where none does. */
+static const struct inspect_pair *inspect_pair_of(const struct inspect_source *source,
+						  const struct inspect_field *field)
+{
+	const struct inspect_pair *found = NULL;
+	const struct inspect_pair *pair;
+
+	for (pair = source->pairs; pair != source->end; pair = inspect_next(pair)) {
+		if (inspect_key_is(pair, field->name))
+			found = pair;
+	}
+	return found;
 }
 
 /* Writes what stands behind the core; fails only where a text does not fit. */
 static int inspect_put_fields(struct inspect_runtime_table *table, unsigned char *row,
 			      const struct inspect_source *source)
 {
+	const struct inspect_schema *schema = table->schema;
 	const size_t core = sizeof(struct inspect_entry);
-	const struct inspect_pair *pair;
 	int result = INSPECT_OK;
+	uint32_t i;
 
 	if (source->row != NULL) {
 		inspect_copy_words(row + core, (const unsigned char *)source->row + core, table->stride - core);
 		return INSPECT_OK;
 	}
 	inspect_clear(row + core, table->stride - core);
-	for (pair = source->pairs; pair != source->end && result == INSPECT_OK; pair = inspect_next(pair)) {
-		const struct inspect_field *field = inspect_find_field(table->schema, pair);
+	for (i = 0; i < schema->field_count && result == INSPECT_OK; i++) {
+		const struct inspect_field *field = &schema->fields[i];
+		const struct inspect_pair *pair = inspect_pair_of(source, field);
 
-		if (field != NULL)
-			result = inspect_put_pair(table, row, field, pair);
+		result = pair != NULL ? inspect_put_pair(table, row, field, pair) :
+					inspect_put_default(table, row, field);
 	}
 	return result;
 }

@@ -46,6 +46,7 @@ const MAIN: &str = r#"#include <linux/memory.h>
 #include <linux/sched.h>
 #include "inspect_hotplug.h"
 #include "cached_state.decode.h"
+#include "cached_state.inspect.h"
 #include "firmware.decode.h"
 #include "inspect_dump.h"
 #include "linux_boot.decode.h"
@@ -80,6 +81,12 @@ static struct notifier_block sample_block = { .notifier_call = sample_callback }
 static struct inspect_ported ported;
 
 INSPECT_WORKSPACE(workspace, 16, 4096);
+
+static struct cached_state_stats stats[4];
+static struct cached_state_log_record *lines;
+static u32 line_count;
+CACHED_STATE_ANNOTATE_STATS(stats[1], "second", INSPECT_INSTANCE(1), CACHED_STATE_WITH_OWNER(7));
+CACHED_STATE_ANNOTATE_LOG_COUNTED(lines, line_count, "lines");
 
 static int drop_all(const void *bytes, size_t size, void *context) { return 0; }
 

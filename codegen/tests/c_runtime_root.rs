@@ -251,7 +251,7 @@ static int __init sample_init(void)
 	struct tests_runtime_row row = { .core = { .class_number = TESTS_RUNTIME_CLASS_COUNTER } };
 	struct inspect_handle handle;
 
-	if (inspect_table_init(&table, memory, sizeof(memory), &tests_runtime_inspect_v2, 4) != INSPECT_OK)
+	if (inspect_table_init(&table, memory, sizeof(memory), TESTS_RUNTIME_DESCRIPTOR, 4) != INSPECT_OK)
 		return -1;
 	return inspect_register(&table, &row, "row", &handle);
 }

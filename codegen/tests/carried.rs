@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use inspect_format::abi::Order;
 use inspect_format::btf::Btf;
 use inspect_gen::emit::{blobs, c};
 use inspect_gen::model::{Model, Target};
@@ -52,25 +53,53 @@ fn symbol(object: &[u8], name: &str) -> Vec<u8> {
     section.data().expect("bytes")[start..start + symbol.size() as usize].to_vec()
 }
 
+/// The blobs behind the head of a descriptor.
+struct Carried {
+    history: Vec<u8>,
+    types: Vec<u8>,
+    cbor: Vec<u8>,
+}
+
+fn carried(object: &[u8], name: &str, target: Target) -> Carried {
+    let bytes = symbol(object, name);
+    let number = |at: usize| {
+        let word: [u8; 4] = bytes[at..at + 4].try_into().expect("four bytes");
+        let number = match blobs::order(target) {
+            Order::Little => u32::from_le_bytes(word),
+            Order::Big => u32::from_be_bytes(word),
+        };
+        number as usize
+    };
+    let [head, cbor, types, history] = [0, 28, 32, 36].map(number);
+    let mut rest = &bytes[head..];
+    let mut next = |size: usize| {
+        let part = rest[..size].to_vec();
+        rest = &rest[size.next_multiple_of(8).min(rest.len())..];
+        part
+    };
+    Carried { history: next(history), types: next(types), cbor: next(cbor) }
+}
+
 #[test]
 fn compilers_make_the_blobs_of_the_model() {
     let model = model_of(include_str!("btf/shapes.inspect"));
     let (schema, _) = model.emitted().next().expect("a schema");
     let types = blobs::types(&model, schema);
+    let descriptor = format!("test_shapes_inspect_v{}", model[schema].version);
     for (name, compiler) in COMPILERS {
         let target = Target::from_name(name).expect("a target");
         let Some(object) = compile(&model, compiler, "test_shapes.inspect.c", &[]) else {
             continue;
         };
         let expected = blobs::bytes(&model, &types.blob, target).expect("nothing captured");
-        let found = symbol(&object, "test_shapes_types");
-        let first = expected.iter().zip(&found).position(|(a, b)| a != b);
-        assert_eq!((first, expected.len()), (None, found.len()), "{name}: types");
+        let found = carried(&object, &descriptor, target);
+        let first = expected.iter().zip(&found.types).position(|(a, b)| a != b);
+        assert_eq!((first, expected.len()), (None, found.types.len()), "{name}: types");
         let cbor = blobs::schema_cbor(&model, schema);
-        assert!(symbol(&object, "test_shapes_cbor") == cbor, "{name}: description");
+        assert!(found.cbor == cbor, "{name}: description");
         let history = blobs::history(&model, schema);
         let history = inspect_format::history::write(&history, blobs::order(target));
-        assert_eq!(symbol(&object, "test_shapes_history"), history, "{name}: history");
+        assert_eq!(found.history, history, "{name}: history");
     }
 }
 
@@ -134,7 +163,7 @@ fn captured_layouts_are_those_of_the_compiler() {
         let Some(asked) = compile(&model, compiler, "asked.c", &extra) else {
             continue;
         };
-        let little = blobs::order(target) == inspect_format::abi::Order::Little;
+        let little = blobs::order(target) == Order::Little;
         let asked: Vec<u32> = symbol(&asked, "asked")
             .chunks_exact(4)
             .map(|word| {
@@ -142,7 +171,7 @@ fn captured_layouts_are_those_of_the_compiler() {
                 if little { u32::from_le_bytes(word) } else { u32::from_be_bytes(word) }
             })
             .collect();
-        let blob = symbol(&object, "test_captured_types");
+        let blob = carried(&object, "test_captured_inspect_v1", target).types;
         check_captured(name, &blob, &asked, target.info().word_size);
     }
 }

@@ -111,7 +111,7 @@ int main(void)
 	row.core.class_number = TEST_SECTION_CLASS_COUNTER;
 	row.core.address = (uintptr_t)&counter;
 	row.core.length = sizeof(counter);
-	if (inspect_table_init(&table, memory, sizeof(memory), &test_section_inspect_v1, 4) != 0 ||
+	if (inspect_table_init(&table, memory, sizeof(memory), TEST_SECTION_DESCRIPTOR, 4) != 0 ||
 	    inspect_register(&table, &row, "registered", &handle) != 0)
 		return 1;
 	return inspect_tables_for_each(print_table, NULL);

@@ -74,7 +74,7 @@ fn a_layout_that_the_compiler_does_not_make_is_refused() {
 
 #[test]
 fn another_version_of_the_runtime_is_refused_with_a_sentence() {
-    let errors = errors_of(GOOD, |generated| generated.replace("IT_AGAIN_1", "IT_AGAIN_0"));
+    let errors = errors_of(GOOD, |generated| generated.replace("IT_AGAIN_2", "IT_AGAIN_1"));
     assert!(
         errors
             .contains("THIS_CODE_AND_INSPECT_RUNTIME_ARE_OF_DIFFERENT_VERSIONS_GENERATE_IT_AGAIN"),

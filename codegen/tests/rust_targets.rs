@@ -5,8 +5,9 @@
 
 mod rust_support;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use inspect_gen::emit;
 use rust_support::{build, model, root, succeed, write};
@@ -35,6 +36,20 @@ const fn machine(
     Machine { triple, linker, emulator }
 }
 
+impl Machine {
+    /// What a program says.
+    fn run(&self, program: &Path, arguments: &[&OsStr]) -> Output {
+        let mut command = match self.emulator {
+            Some(emulator) => Command::new(emulator),
+            None => Command::new(program),
+        };
+        if self.emulator.is_some() {
+            command.arg(program);
+        }
+        command.args(arguments).output().expect("the program runs")
+    }
+}
+
 const SCHEMA: &str = include_str!("../../schema/daemon.inspect");
 const PROGRAM: &str = include_str!("exchange/cached.rs");
 const EXPECTED: &str = include_str!("exchange/cached.txt");
@@ -48,19 +63,40 @@ fn the_oldest_rust_produces_on_every_machine() {
     for machine in &MACHINES {
         let Some(producer) = rust.build(machine, folder.path()) else { continue };
         let files = ["table", "structs"].map(|kind| folder.path().join(kind));
-        let mut write = match machine.emulator {
-            Some(emulator) => Command::new(emulator),
-            None => Command::new(&producer),
-        };
-        if machine.emulator.is_some() {
-            write.arg(&producer);
-        }
-        let output = write.arg("write").args(&files).output().expect("the producer runs");
+        let [table, structs] = &files;
+        let output = machine.run(&producer, &["write".as_ref(), table.as_ref(), structs.as_ref()]);
         succeed(&output, machine.triple);
         let output = Command::new(&reader).arg("read").args(&files).output();
         let output = output.expect("the reader runs");
         succeed(&output, "the reader");
         assert_eq!(String::from_utf8_lossy(&output.stdout), EXPECTED, "{}", machine.triple);
+    }
+}
+
+#[test]
+fn annotations_of_the_oldest_rust_are_adopted_on_every_machine() {
+    let Some(rust) = Rust::found() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &emit::rust::emit(&model(&[include_str!("rust_annotate/stand.inspect")])));
+    let program = [
+        "#![deny(unsafe_code)]\n",
+        include_str!("rust_annotate/prelude.rs"),
+        include_str!("rust_annotate/everything.rs"),
+        include_str!("rust_annotate/adopt.rs"),
+    ];
+    std::fs::write(folder.path().join("main.rs"), program.concat()).expect("a program");
+    let mut outputs = Vec::new();
+    for machine in &MACHINES {
+        let Some(program) = rust.build(machine, folder.path()) else { continue };
+        let output = machine.run(&program, &[]);
+        succeed(&output, machine.triple);
+        // The width of a `usize`.
+        let text = String::from_utf8(output.stdout).expect("text");
+        outputs.push((machine.triple, text.replace("FILLED/4", "FILLED/8")));
+    }
+    for (triple, output) in &outputs {
+        assert!(output.starts_with("Adopted { registered: 13, "), "{triple}: {output}");
+        assert_eq!(output, &outputs[0].1, "{triple}");
     }
 }
 

@@ -264,7 +264,7 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof(path), "%s", argv[1]);
 	snprintf(path_beside, sizeof(path_beside), "%s.new", path);
 	snprintf(path_core, sizeof(path_core), "%s.core", path);
-	result = inspect_table_init(&table, memory, sizeof(memory), &cached_state_inspect_v3, ROWS);
+	result = inspect_table_init(&table, memory, sizeof(memory), CACHED_STATE_DESCRIPTOR, ROWS);
 	if (result == INSPECT_OK)
 		result = inspect_adopt_unpacked(&table, NULL);
 	if (result == INSPECT_OK)

@@ -125,7 +125,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	try {
-		if (int result = inspect_table_init(&table, memory, sizeof(memory), &station_inspect_v1, 4);
+		if (int result = inspect_table_init(&table, memory, sizeof(memory), STATION_DESCRIPTOR, 4);
 		    result != INSPECT_OK || (result = inspect_adopt_unpacked(&table, nullptr)) != INSPECT_OK)
 			throw std::runtime_error(inspect_error_text(result));
 		run(argv[1]);

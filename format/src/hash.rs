@@ -191,6 +191,30 @@ mod tests {
         assert_eq!(crc32c(&falling), 0x113f_db5c);
     }
 
+    /// Bit by bit, as the polynomial defines it.
+    fn crc32c_by_definition(bytes: &[u8]) -> u32 {
+        let mut register = !0_u32;
+        for byte in bytes {
+            register ^= u32::from(*byte);
+            for _ in 0..8 {
+                register = (register >> 1) ^ ((register & 1) * 0x82f6_3b78);
+            }
+        }
+        !register
+    }
+
+    /// Eight bytes at a time and one at a time are the same: every length, from every alignment.
+    #[test]
+    fn crc32c_is_what_the_polynomial_defines() {
+        let bytes: [u8; 200] = core::array::from_fn(|i| ((i * i * 167) >> 3) as u8);
+        for start in 0..8 {
+            for end in start..bytes.len() {
+                let part = &bytes[start..end];
+                assert_eq!(crc32c(part), crc32c_by_definition(part), "{start}..{end}");
+            }
+        }
+    }
+
     #[test]
     fn a_checksum_can_be_taken_in_parts() {
         let bytes: [u8; 61] = core::array::from_fn(|i| (i * 37) as u8);

@@ -15,7 +15,6 @@ pub use freeze::FreezeError;
 pub use span::{Span, SpanError, span};
 
 use core::fmt;
-use core::ops::ControlFlow;
 
 use crate::abi::{self, DirectoryRecord, Header, Order, Root, section_kind};
 use crate::root::{self, RootError, offset_address};
@@ -387,9 +386,6 @@ impl<'m, M: Memory + ?Sized> Iterator for Tables<'m, M> {
         }
     }
 }
-
-/// Keeps on as long as `visit` says so; for callers that want every entry.
-pub const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
 
 impl WalkError {
     const fn new(address: u64, kind: WalkErrorKind) -> Self {

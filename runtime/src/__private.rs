@@ -5,14 +5,19 @@ pub use inspect_format::abi::Order;
 pub use inspect_format::hash;
 pub use inspect_format::table::{Compatibility, Error, Row, Rows, Table};
 
+pub use crate::annotate::{Described as ByDescription, Extent, Given, Item, Pairs, Record};
 pub use crate::bits;
+pub use crate::blob::{Blob, Types};
 pub use crate::decode::{
     Array, BindError, Coded, Count, Element, Field, Kind, Known, Layouts, Mismatch, Shape, Slot,
     Str, Target, View, ViewError, Wrapper,
 };
 pub use crate::decode::{coded, coded_stride, native_target};
 pub use crate::describe::{Captured, Described, External, Opaque, Place};
-pub use crate::entry::{Class, ClassInfo, EntryFormat, FieldInfo, FieldKind, Region, Sections};
+pub use crate::descriptor::{Annotated, Carried, ClassRecord, Descriptor, FieldRecord, Places};
+pub use crate::entry::{
+    Class, ClassInfo, EntryFormat, FieldDefault, FieldInfo, FieldKind, Region, Sections,
+};
 pub use crate::policy::{Budget, Consumer, Partial, Rule, Space};
 pub use crate::table::{FieldWriter, RegisterError, Word, Words};
 pub use crate::value::{Be16, Be32, Be64, Le16, Le32, Le64, Ptr, Text};
@@ -77,54 +82,5 @@ pub const TYPES_MAGIC: u32 = {
 };
 
 /// The interface between generated code and this crate. Generated code asserts it by name:
-/// `const _: () = rt::THIS_CODE_AND_INSPECT_RUNTIME_ARE_OF_DIFFERENT_VERSIONS_GENERATE_IT_AGAIN_1;`
-pub const THIS_CODE_AND_INSPECT_RUNTIME_ARE_OF_DIFFERENT_VERSIONS_GENERATE_IT_AGAIN_1: () = ();
-
-/// Data that stands in a writable section though nobody writes it: cores that a kernel writes leave out
-/// read-only pages of files.
-#[derive(Debug)]
-#[repr(C, align(8))]
-pub struct Blob<T>(core::cell::UnsafeCell<T>);
-
-// SAFETY: no method gives out more than a shared reference, so that nobody ever writes to the data.
-unsafe impl<T: Sync> Sync for Blob<T> {}
-
-impl<T> Blob<T> {
-    /// Holds `data`.
-    pub const fn new(data: T) -> Self {
-        Self(core::cell::UnsafeCell::new(data))
-    }
-
-    /// The data.
-    pub const fn get(&self) -> &T {
-        // SAFETY: the pointer is that of a living cell, and nobody ever writes to it (see `Sync`).
-        unsafe { &*self.0.get() }
-    }
-}
-
-/// Type information: words, and the text behind them, in memory as [`Blob`] is.
-#[derive(Debug)]
-#[repr(C, align(8))]
-pub struct Types<const W: usize, const T: usize> {
-    words: core::cell::UnsafeCell<[u32; W]>,
-    text: core::cell::UnsafeCell<[u8; T]>,
-}
-
-// SAFETY: no method gives out more than a shared reference, so that nobody ever writes to the data.
-unsafe impl<const W: usize, const T: usize> Sync for Types<W, T> {}
-
-impl<const W: usize, const T: usize> Types<W, T> {
-    /// Holds both.
-    pub const fn new(words: [u32; W], text: [u8; T]) -> Self {
-        Self { words: core::cell::UnsafeCell::new(words), text: core::cell::UnsafeCell::new(text) }
-    }
-
-    /// The section.
-    pub const fn bytes(&'static self) -> &'static [u8] {
-        let start = core::ptr::from_ref(self).cast::<u8>();
-        // SAFETY: `repr(C)` puts the text right behind the words, since bytes need no alignment; both are
-        // initialised, and so are 4 * W + T bytes from the start. They live as long as the program, and
-        // nobody ever writes to them (see `Sync`).
-        unsafe { core::slice::from_raw_parts(start, 4 * W + T) }
-    }
-}
+/// `const _: () = rt::THIS_CODE_AND_INSPECT_RUNTIME_ARE_OF_DIFFERENT_VERSIONS_GENERATE_IT_AGAIN_2;`
+pub const THIS_CODE_AND_INSPECT_RUNTIME_ARE_OF_DIFFERENT_VERSIONS_GENERATE_IT_AGAIN_2: () = ();

@@ -69,9 +69,22 @@ pub struct FieldInfo {
     pub size: u32,
     /// What stands there.
     pub kind: FieldKind,
+    /// What stands there in an entry that says nothing about it.
+    pub default: FieldDefault,
 }
 
-/// What stands in a field of the row.
+/// The default of a field of the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldDefault {
+    /// A number; a negative one as its two's complement in 64 bits.
+    Number(u64),
+    /// A text, without NUL.
+    Text(&'static str),
+    /// The bytes of the field as they stand; zeros follow where there are fewer.
+    Bytes(&'static [u8]),
+}
+
+/// What stands in a field of the row. The numbers are those of C's `INSPECT_FIELD_...`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldKind {
     /// A number in the producer's byte order: integers, enums, flags, truth values, addresses.
@@ -89,6 +102,10 @@ pub enum FieldKind {
 }
 
 /// A kind of entry. A generated class type is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a class of a schema",
+    label = "classes are the types in the module `class` of the schema's module"
+)]
 pub trait Class {
     /// The entry of the class's schema.
     type Format: EntryFormat;
@@ -129,26 +146,14 @@ impl Region {
     /// `length` bytes at `address`.
     #[must_use]
     pub const fn new<C: Class>(address: u64, length: u64) -> Self {
-        Self {
-            class: C::NUMBER,
-            class_prefix: const { hash::class_prefix(<C::Format as EntryFormat>::SCHEMA, C::NAME) },
-            schema: const { hash::schema_number(<C::Format as EntryFormat>::SCHEMA) },
-            hashed: const {
-                let schema = <C::Format as EntryFormat>::SCHEMA;
-                NameHashes::new(hash::class_prefix(schema, C::NAME), "")
-            },
-            type_id: C::TYPE_ID,
-            id: None,
-            properties: C::PROPERTIES,
-            address,
-            length,
-            instance: 0,
-            name: "",
-            space: space::VIRTUAL,
-            extent: extent::DIRECT,
-            bound_size: 0,
-            bound: 0,
-        }
+        // Everything but address and length is computed when the program is compiled.
+        let mut region = const {
+            let schema = <C::Format as EntryFormat>::SCHEMA;
+            Self::blank(schema, C::NAME, C::NUMBER, C::PROPERTIES, C::TYPE_ID)
+        };
+        region.address = address;
+        region.length = length;
+        region
     }
 
     /// A variable.
@@ -239,15 +244,19 @@ impl Region {
 
     /// Nothing yet, of a class that is known by its name only.
     pub(crate) fn of_info<F: EntryFormat>(class: &ClassInfo) -> Self {
-        let class_prefix = hash::class_prefix(F::SCHEMA, class.name);
+        Self::blank(F::SCHEMA, class.name, class.number, class.properties, class.type_id)
+    }
+
+    const fn blank(schema: &str, class: &str, number: u32, properties: u64, type_id: u32) -> Self {
+        let class_prefix = hash::class_prefix(schema, class);
         Self {
-            class: class.number,
+            class: number,
             class_prefix,
+            schema: hash::schema_number(schema),
             hashed: NameHashes::new(class_prefix, ""),
-            schema: hash::schema_number(F::SCHEMA),
-            type_id: class.type_id,
+            type_id,
             id: None,
-            properties: class.properties,
+            properties,
             address: 0,
             length: 0,
             instance: 0,

@@ -13,10 +13,13 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod annotate;
 pub mod bits;
+mod blob;
 pub mod consumer;
 pub mod decode;
 mod describe;
+mod descriptor;
 pub mod dump;
 mod entry;
 mod macros;
@@ -39,7 +42,10 @@ pub mod zone;
 pub mod __private;
 
 pub use decode::Target;
-pub use entry::{Class, ClassInfo, EntryFormat, FieldInfo, FieldKind, Region, Sections};
+pub use descriptor::Annotated;
+pub use entry::{
+    Class, ClassInfo, EntryFormat, FieldDefault, FieldInfo, FieldKind, Region, Sections,
+};
 pub use policy::{Budget, Consumer, Partial, Rule, Space};
 #[cfg(feature = "alloc")]
 pub use table::GrowingTable;

@@ -136,3 +136,16 @@ unsafe extern "C" {
     #[allow(improper_ctypes)]
     static inspect_root_here: RootWords;
 }
+
+/// A program that only annotates calls nothing of this crate, and its linker would leave the root behind
+/// where nobody asks for it: what is `used` in a library is asked for.
+#[cfg(not(feature = "off"))]
+#[used]
+static ANCHOR: Anchor = Anchor(&raw const inspect_root_here);
+
+#[cfg(not(feature = "off"))]
+struct Anchor(#[allow(dead_code)] *const RootWords);
+
+#[cfg(not(feature = "off"))]
+// SAFETY: nobody follows the pointer, or reads it.
+unsafe impl Sync for Anchor {}

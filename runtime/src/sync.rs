@@ -5,10 +5,9 @@
 
 pub(crate) mod order;
 
-#[allow(unused_imports, reason = "which of them are needed depends on the features")]
-pub(crate) use core::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicUsize, Ordering, fence,
-};
+#[cfg(feature = "alloc")]
+pub(crate) use core::sync::atomic::AtomicPtr;
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 
 /// 64 bits in relaxed accesses.
 pub(crate) use crate::word::Word as Relaxed64;

@@ -13,7 +13,7 @@ use inspect_runtime::{
 };
 use proptest::prelude::*;
 
-use support::{Format, entry};
+use support::{Format, Other, entry};
 
 const SIZE: usize = 2048;
 const ROWS: usize = 8;
@@ -86,6 +86,39 @@ fn memory_that_is_none_is_refused() {
     }
     let claimed = block.start().addr().get() as u64;
     assert_eq!(copy.attach(SIZE).err(), Some(AttachError::Elsewhere { claimed }));
+}
+
+/// Where rows or names would overlap something, or not be aligned.
+#[test]
+fn a_table_that_is_divided_otherwise_is_refused() {
+    let rows_end = 256 + ROWS as u64 * 80;
+    let names = SIZE as u64 - rows_end;
+    // Of the directory's first two records, rows and names: the distance, and behind it the size.
+    let [rows, texts] = [Header::SIZE + 8, Header::SIZE + 24 + 8];
+    let (distance, size) = (0, 8);
+    for (place, number) in [
+        (rows + distance, 88),
+        (rows + distance, 252),
+        (rows + size, 8 * 80 - 8),
+        (texts + distance, rows_end - 4),
+        (texts + distance, rows_end + 2),
+        (texts + size, names + 4),
+        (Header::TOTAL_SIZE_AT, SIZE as u64 + 8),
+    ] {
+        let block = Block::new();
+        assert!(block.create(ROWS).is_ok() && block.attach(SIZE).is_ok());
+        block.put(place, 8, number);
+        assert_eq!(block.attach(SIZE).err(), Some(AttachError::Division), "{number} at {place}");
+    }
+}
+
+#[test]
+fn a_table_of_another_schema_is_foreign() {
+    let block = Block::new();
+    // SAFETY: the block is zeroed, and is not used by anybody else before it is looked at below.
+    let made = unsafe { SharedTable::<Other>::create(block.start(), SIZE, ROWS) };
+    assert!(made.is_ok());
+    assert_eq!(block.attach(SIZE).err(), Some(AttachError::Foreign));
 }
 
 #[test]
@@ -178,10 +211,19 @@ fn a_slot_ends_with_its_generations() {
     for handle in seen {
         assert_eq!(table.unregister(handle), Err(Change::Stale));
     }
+    // Nor does it make room for names.
+    for number in 0..1000 {
+        let refused = table.register_as(&format!("number {number}"), entry(1, 1));
+        assert_eq!(refused, Err(RegisterError::Full));
+    }
     // A writer that died in the last generation is no reason to begin again.
     block.state(0).store(GENERATION_LAST << 2 | phase::WRITING, Ordering::Relaxed);
     assert_eq!(table.reclaim().writing, 1);
     assert_eq!(table.register(entry(1, 1)), Err(RegisterError::Full));
+    // In one before, the slot has a new owner and therefore another generation.
+    block.state(0).store(7 << 2 | phase::WRITING, Ordering::Relaxed);
+    assert_eq!(table.reclaim().writing, 1);
+    assert_eq!(block.state(0).load(Ordering::Relaxed), 8 << 2 | phase::EMPTY);
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod c_twin {
     pub(crate) mod library;
 }
+#[path = "support/rules.rs"]
+mod rules;
 
 use std::io::{Read, Seek};
 use std::os::fd::AsRawFd;

@@ -4,6 +4,8 @@
 mod consumer {
     pub(crate) mod twin;
 }
+#[path = "support/rules.rs"]
+mod rules;
 
 use inspect_format::abi::CoreEntry;
 use inspect_runtime::consumer::{Denial, Limit, Purse, Verdict};

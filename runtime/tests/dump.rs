@@ -10,8 +10,8 @@ mod dump {
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dump::support::{
-    CONSUMER, Dump, SENSITIVE, address_of, class, dump as write, dump_in, entry, table,
-    table_with_a_hole,
+    CONSUMER, Dump, SECTION_OFFSET, SECTION_SIZE, SENSITIVE, address_of, class, dump as write,
+    dump_in, entry, table, table_with_history, table_with_types,
 };
 use inspect_format::abi::{CoreEntry, core_properties, extent, space};
 use inspect_runtime::dump::{BufferSink, Error, Request, Sink, SinkError, Workspace};
@@ -159,6 +159,31 @@ fn a_refused_entry_of_unknown_length_takes_the_rest_of_the_memory_around_it() {
     assert_eq!(dump.segments(), [(at, 20)]);
 }
 
+/// An address of another space is none of this memory, and hides nothing of it.
+#[test]
+fn a_refused_entry_of_another_space_cuts_nothing() {
+    let block = [0_u8; 64];
+    let at = address_of(&block);
+    let device = CoreEntry { space: space::PHYSICAL, ..entry(4, at + 8, 8) };
+    let dump = dump_of(&[("block", entry(1, at, 64)), ("device", device)]);
+    assert_eq!(dump.segments(), [(at, 64)]);
+}
+
+/// The code that a signal interrupted finds its error number again.
+#[test]
+fn a_dump_leaves_the_error_number_alone() {
+    let (start, page) = pages_with_a_hole();
+    let tables = [table(&[("into the hole", entry(1, start, 2 * page))])];
+    let workspace: Workspace<4, 4096> = Workspace::new();
+    let mut buffer = vec![0; 1 << 20];
+    // SAFETY: the place is this thread's own, and always there.
+    let errno = || unsafe { &mut *libc::__errno_location() };
+    *errno() = 1234;
+    let dumped = request(&tables).elf(&workspace, &mut BufferSink::new(&mut buffer));
+    let after = *errno();
+    assert_eq!((after, dumped.map(|report| report.truncated)), (1234, Ok(1)));
+}
+
 /// A name that cannot be read must not be a way around a rule that asks for one.
 #[test]
 fn a_broken_name_hides_nothing_from_a_rule() {
@@ -182,6 +207,28 @@ fn a_broken_name_hides_nothing_from_a_rule() {
     // The checksum of the original does not count: the frozen copy has one of its own.
     let dump = write(&Request::new(&consumer).tables(&tables)).expect("a dump");
     assert_eq!(dump.statuses(), ["denied, deny, 0"]);
+    // Nor around a budget for names.
+    let budget = Budget { name: Some(1 << 40), ..CONSUMER.budget };
+    let consumer = Consumer { budget, ..CONSUMER };
+    let dump = write(&Request::new(&consumer).tables(&tables)).expect("a dump");
+    assert_eq!(dump.statuses(), ["over budget, name"]);
+}
+
+/// A field that nobody should see is cut out of whatever reaches over it, also where its own entry is not in
+/// the dump.
+#[test]
+fn sensitive_fields_do_not_leak_through_a_neighbour() {
+    let block = [0_u8; 64];
+    let at = address_of(&block);
+    let user = CoreEntry { type_: 2, ..entry(1, at + 8, 8) };
+    let tables = [table_with_types(&[("block", entry(2, at, 64)), ("user", user)])];
+    for (regions, status) in [(None, "truncated, overlap"), (Some(1), "over budget, regions")] {
+        let budget = Budget { regions, ..CONSUMER.budget };
+        let consumer = Consumer { budget, ..CONSUMER };
+        let dump = write(&Request::new(&consumer).tables(&tables)).expect("a dump");
+        assert_eq!(dump.segments(), [(at, 12), (at + 16, 48)], "{status}");
+        assert_eq!(dump.statuses()[1].split(", 4").next(), Some(status));
+    }
 }
 
 #[test]
@@ -224,9 +271,13 @@ fn a_small_workspace_keeps_the_most_important_entries() {
     let dump = dump_in(&request(&tables), &workspace).expect("a dump");
     let over = "over budget, workspace";
     assert_eq!(dump.statuses(), [over, over, "captured", "captured"]);
+    // Also where those come first.
+    let tables = [table(&[("d", entry(3, at, 4)), ("c", entry(2, at, 4)), ("b", entry(1, at, 4))])];
+    let dump = dump_in(&request(&tables), &workspace).expect("a dump");
+    assert_eq!(dump.statuses(), ["captured", "captured", over]);
     let none: Workspace<0, 4096> = Workspace::new();
     let dump = dump_in(&request(&tables), &none).expect("a dump");
-    assert_eq!((dump.report.over_budget, dump.segments().len()), (4, 0));
+    assert_eq!((dump.report.over_budget, dump.segments().len()), (3, 0));
 }
 
 /// The table that has no room must still be heard where it refuses bytes.
@@ -250,16 +301,32 @@ fn a_table_without_room_is_missing_and_still_refuses() {
     assert_eq!((dump.report.tables, dump.report.missing), (1, 2));
 }
 
-/// As must one that cannot be copied, since a part of it cannot be read.
+/// As must one that cannot be copied, since a part of it cannot be read, or whose copy is none.
 #[test]
 fn a_table_that_cannot_be_copied_still_refuses() {
     let block = [9_u8; 64];
     let at = address_of(&block);
-    let broken = table_with_a_hole(&[("x", entry(4, at + 32, 8))]);
-    let tables = [table(&[("block", entry(1, at, 64))]), broken];
-    let dump = write(&request(&tables)).expect("a dump");
-    assert_eq!((dump.report.tables, dump.report.missing), (1, 1));
-    assert_eq!(dump.segments(), [(at, 32), (at + 40, 24)]);
+    for (place, number) in [(SECTION_OFFSET, 1 << 40), (SECTION_SIZE, 4)] {
+        let broken = table_with_history(place, number, &[("x", entry(4, at + 32, 8))]);
+        let tables = [table(&[("block", entry(1, at, 64))]), broken];
+        let dump = write(&request(&tables)).expect("a dump");
+        assert_eq!((dump.report.tables, dump.report.missing), (1, 1));
+        assert_eq!(dump.segments(), [(at, 32), (at + 40, 24)]);
+    }
+}
+
+/// Where more tables than can be followed have no room, nobody knows what they refuse.
+#[test]
+fn too_many_tables_without_room_are_an_error() {
+    let block = [9_u8; 64];
+    let at = address_of(&block);
+    let rest: Vec<_> = (0..40).map(|_| ("x", entry(4, at, 1))).collect();
+    let tables = [table(&rest); 17];
+    let workspace: Workspace<8, 1200> = Workspace::new();
+    let dump = dump_in(&request(&tables[1..]), &workspace).expect("a dump");
+    assert_eq!((dump.report.tables, dump.report.missing), (0, 16));
+    let result = dump_in(&request(&tables), &workspace).map(|dump| dump.report);
+    assert_eq!(result, Err(Error::TooManyTables));
 }
 
 #[test]

@@ -24,6 +24,7 @@ trait Protocol: 'static {
     fn withdraw(state: &AtomicU32, generation: u32) -> bool;
     fn change(state: &AtomicU32, generation: u32, store: impl FnOnce()) -> bool;
     fn read<T>(state: &AtomicU32, copy: impl FnMut() -> T) -> Option<(u32, T)>;
+    fn look_around();
     fn intern(names: &Arena, name: &str, hash: u32) -> u32;
     fn link() -> Self::Link;
     fn touch(link: &Self::Link);
@@ -102,6 +103,10 @@ macro_rules! protocol {
                     }
                 }
 
+                fn look_around() {
+                    sync::fence(sync::order::LOOK_AROUND);
+                }
+
                 fn intern(arena: &super::Arena, name: &str, hash: u32) -> u32 {
                     let super::Arena { used, words, heads } = arena;
                     names::Names { used, words, heads }.intern(name, hash).ok().unwrap()
@@ -138,6 +143,7 @@ protocol!(weak_publish, PUBLISH);
 protocol!(weak_withdraw, WITHDRAW);
 protocol!(weak_look, LOOK);
 protocol!(weak_look_again, LOOK_AGAIN);
+protocol!(weak_look_around, LOOK_AROUND);
 protocol!(weak_note, NOTE);
 protocol!(weak_find, FIND);
 protocol!(weak_append, APPEND);
@@ -321,6 +327,24 @@ fn a_slot_has_one_owner<P: Protocol>() {
     assert_eq!(slot.read::<P>(), Some((0, if own.is_some() { 2 } else { 1 })));
 }
 
+/// Two that publish a row each, and then look for the other's.
+fn of_two_one_sees_the_other<P: Protocol>() {
+    let slots = [Slot::new(), Slot::new()];
+    let announce = |own: &Slot, others: &Slot| {
+        own.register::<P>(1);
+        P::look_around();
+        P::read(&others.state, || ()).is_some()
+    };
+    let other = {
+        let [first, second] = slots.clone();
+        thread::spawn(move || announce(&second, &first))
+    };
+    let is_seen = announce(&slots[0], &slots[1]);
+    let sees = other.join().unwrap();
+    assert!(sees || is_seen, "neither gives way");
+    saw(2 * u32::from(sees) + u32::from(is_seen));
+}
+
 /// Where names go: two texts of one byte, each with a link before it, and one head of a list.
 struct Arena {
     used: AtomicU32,
@@ -490,6 +514,7 @@ fn handles_name_one_generation() {
     assert_eq!(check(a_stale_handle_withdraws_nothing::<strong::Files>), 0b11);
     assert_eq!(check(a_slot_has_one_owner::<strong::Files>), 0b11);
     assert_eq!(check(a_change_stays_in_its_row::<strong::Files>), 0b1110);
+    assert_eq!(check(of_two_one_sees_the_other::<strong::Files>), 0b1110);
 }
 
 #[test]
@@ -508,6 +533,7 @@ fn every_ordering_is_needed() {
     assert!(fails(a_stranger_sees_whole_rows::<weak_fill::Files>), "FILL, for strangers");
     assert!(fails(a_stranger_sees_whole_rows::<weak_publish::Files>), "PUBLISH, for strangers");
     assert!(fails(a_changed_row_is_whole::<weak_claim::Files>), "CLAIM");
+    assert!(fails(of_two_one_sees_the_other::<weak_look_around::Files>), "LOOK_AROUND");
     assert!(fails(a_name_goes_with_its_row::<weak_note::Files>), "NOTE");
     assert!(fails(a_name_goes_with_its_row::<weak_find::Files>), "FIND");
     assert!(fails(a_walk_meets_whole_tables::<weak_append::Files>), "APPEND");
@@ -563,6 +589,10 @@ impl Protocol for Blind {
 
     fn read<T>(state: &AtomicU32, copy: impl FnMut() -> T) -> Option<(u32, T)> {
         strong::Files::read(state, copy)
+    }
+
+    fn look_around() {
+        strong::Files::look_around();
     }
 
     fn intern(names: &Arena, name: &str, hash: u32) -> u32 {

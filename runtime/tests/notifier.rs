@@ -414,6 +414,11 @@ fn one_that_panics_in_its_replay_is_not_subscribed() {
     memory.change(&Change::Add(1), done).expect("nobody is there");
     assert_eq!(heard(&log), [""; 0]);
     memory.subscribe(&shaky, 0).expect("its place is free");
+    // The first panic is the one that is kept.
+    let act = || -> Result<(), ()> { panic!("the action") };
+    let change = || memory.change(&Change::Add(1), act);
+    catch_unwind(AssertUnwindSafe(change)).expect_err("the panic goes on");
+    assert_eq!(memory.poison(), Ok(Some(poison)));
 }
 
 /// The bookkeeping of a driver of 2008: it takes memory out of its count when it is going, and puts it back

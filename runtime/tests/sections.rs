@@ -282,6 +282,16 @@ fn partial_heads_and_tails_are_never_dropped_in_silence() {
         let left_out = Parts { head, tail };
         assert_eq!(writer.add(nothing), Ok(Change { left_out, ..Change::default() }));
     }
+    // Where one end is whole, nothing of it is left out.
+    let halves = [
+        (range(SECTION * 8, SECTION + half), None, Some(range(SECTION * 9, half))),
+        (range(SECTION * 10 + half, SECTION + half), Some(range(SECTION * 10 + half, half)), None),
+    ];
+    for (one_end, head, tail) in halves {
+        let change = Change { changed: 1, left_out: Parts { head, tail }, ..Change::default() };
+        assert_eq!(writer.add(one_end), Ok(change));
+        writer.remove(range(one_end.first().0 / SECTION * SECTION, SECTION * 2)).unwrap();
+    }
     // A section of which a part goes must not be reached any more.
     let change = writer.remove(range(SECTION * 3 + half, half)).unwrap();
     assert_eq!((change.changed, change.left_out), (1, Parts::default()));

@@ -2,11 +2,16 @@
 
 mod support;
 
-use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex};
 
+use inspect_format::abi::phase;
 use inspect_format::table::Table;
-use inspect_runtime::{Change, Class, GrowingTable, Handle, Region, RegisterError, RuntimeTable};
+use inspect_runtime::__private::FieldWriter;
+use inspect_runtime::{
+    Change, Class, ClassInfo, EntryFormat, FieldInfo, GrowingTable, Handle, Region, RegisterError,
+    RuntimeTable, Sections,
+};
 use support::{Format, Other, entry};
 
 fn image<const N: usize, const NAMES: usize>(
@@ -247,4 +252,181 @@ fn of_two_that_overlap_one_is_refused() {
             TABLE.unregister(handle).unwrap();
         }
     }
+}
+
+/// Whatever a chunk is made for fits it: of names and texts of all lengths around those that a small chunk
+/// has room for, none needs a second one.
+#[test]
+fn a_fresh_chunk_has_room_for_what_it_was_made_for() {
+    for length in 0..200 {
+        let table: &GrowingTable<Format> = Box::leak(Box::default());
+        let text = Box::leak("t".repeat(length * 20).into_boxed_str());
+        let name = "n".repeat(1850 + length);
+        table.register_as(&name, Format { text, ..entry(1, 1) }).unwrap();
+        assert_eq!(table.chunks().count(), 1, "{length}");
+        assert_eq!(table.iter().count(), 1);
+    }
+}
+
+/// A table that grows takes new names however many it has kept, for entries of which none is left.
+#[test]
+fn a_growing_table_takes_ever_new_names() {
+    static TABLE: GrowingTable<Format> = GrowingTable::new();
+    for number in 0..2000 {
+        let handle = TABLE.register_as(&format!("connection {number}"), entry(1, 1)).unwrap();
+        TABLE.unregister(handle).unwrap();
+    }
+    let chunks = TABLE.chunks().count();
+    assert!(chunks < 8, "{chunks}: each is twice as large as the one before");
+    // Full of entries at the oldest chunk, out of names at the newest, and the other way round.
+    let held: Vec<_> = (0..500).map(|number| TABLE.register(entry(number, 1)).unwrap()).collect();
+    let large = "x".repeat(100_000);
+    let handle = TABLE.register_as(&large, entry(1, 1)).unwrap();
+    let [newest, ..] = &TABLE.chunks().collect::<Vec<_>>()[..] else { panic!("no chunk") };
+    let found = newest.get(handle).expect("the newest chunk was made for it");
+    assert_eq!(newest.name_of(&found, &mut vec![0; 100_001]), Some(&*large));
+    assert_eq!(TABLE.iter().count(), held.len() + 1);
+}
+
+/// An entry whose fields are written by a function of the test.
+#[derive(Clone, Copy)]
+struct Hooked {
+    plain: Format,
+    write: fn(&mut FieldWriter<'_>) -> Result<(), RegisterError>,
+}
+
+impl EntryFormat for Hooked {
+    const SCHEMA: &'static str = Format::SCHEMA;
+    const VERSION: u32 = Format::VERSION;
+    const SIZE: u32 = Format::SIZE;
+    const HISTORY: &'static [u64] = Format::HISTORY;
+    const CLASSES: &'static [ClassInfo] = Format::CLASSES;
+    const FIELDS: &'static [FieldInfo] = Format::FIELDS;
+    type Words = <Format as EntryFormat>::Words;
+
+    fn region(&self) -> &Region {
+        self.plain.region()
+    }
+
+    fn write_fields(&self, out: &mut FieldWriter<'_>) -> Result<(), RegisterError> {
+        (self.write)(out)
+    }
+
+    fn sections() -> Sections {
+        Format::sections()
+    }
+}
+
+/// An entry whose text is longer each time it is asked for never fits what was made for it.
+#[test]
+fn an_entry_that_grows_faster_than_its_table_is_refused() {
+    static TABLE: GrowingTable<Hooked> = GrowingTable::new();
+    static ASKED: AtomicUsize = AtomicUsize::new(1);
+    let write = |out: &mut FieldWriter<'_>| {
+        out.put_text(72, &"x".repeat(3000 * ASKED.fetch_add(1, Ordering::Relaxed)))
+    };
+    let swelling = Hooked { plain: entry(1, 1), write };
+    assert_eq!(TABLE.register(swelling), Err(RegisterError::NamesFull));
+    assert_eq!(TABLE.iter().count(), 0);
+    assert!(TABLE.chunks().count() < 8);
+}
+
+/// A table that is full of entries keeps its memory for texts, also of entries without names.
+#[test]
+fn a_refused_entry_takes_no_text() {
+    static TABLE: RuntimeTable<Format, 1, 128> = RuntimeTable::new();
+    let first = TABLE.register(entry(1, 1)).unwrap();
+    for index in 0..1000 {
+        let text = Box::leak(format!("text {index}").into_boxed_str());
+        let refused = TABLE.register(Format { text, ..entry(1, 1) });
+        assert_eq!(refused, Err(RegisterError::Full));
+    }
+    TABLE.unregister(first).unwrap();
+    TABLE.register(Format { text: "there is room for this", ..entry(1, 1) }).unwrap();
+}
+
+/// The state of a row of a table in a static.
+fn state<F: EntryFormat, const N: usize>(
+    table: &'static RuntimeTable<F, N>,
+    row: usize,
+) -> &'static AtomicU32 {
+    assert!(row < N);
+    let start = std::ptr::from_ref(table).cast::<u8>();
+    // SAFETY: rows begin at 256, each with its state, which is an atomic of the table's own.
+    unsafe { &*start.add(256 + row * F::SIZE as usize).cast() }
+}
+
+/// What changes an entry may never go on: it was lost in a fork, or is what the dropping code interrupted.
+#[test]
+fn a_guard_does_not_wait_for_ever() {
+    static TABLE: RuntimeTable<Format, 1> = RuntimeTable::new();
+    let guard = TABLE.register_guarded(entry(1, 1)).unwrap();
+    state(&TABLE, 0).store(phase::CHANGING, Ordering::Relaxed);
+    drop(guard);
+    assert_eq!(TABLE.iter().count(), 1, "the entry stays");
+    assert_eq!(TABLE.view().reclaim().changing, 1);
+}
+
+/// A change that lasts a moment is waited for.
+#[test]
+fn a_guard_waits_for_a_change() {
+    static TABLE: RuntimeTable<Format, 1> = RuntimeTable::new();
+    let guard = TABLE.register_guarded(entry(1, 1)).unwrap();
+    state(&TABLE, 0).store(phase::CHANGING, Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        scope.spawn(|| state(&TABLE, 0).store(phase::LIVE, Ordering::Release));
+        drop(guard);
+    });
+    assert_eq!(TABLE.iter().count(), 0);
+}
+
+/// Of two that were announced at once one gives way. If somebody has begun to change it by then, and never ends,
+/// it stays, and nobody waits for ever.
+#[test]
+fn a_region_that_is_to_be_alone_does_not_wait_for_ever() {
+    const ROWS: usize = 4096;
+    static TABLE: RuntimeTable<Hooked, ROWS> = RuntimeTable::new();
+    static RIVAL: Mutex<Option<Handle>> = Mutex::new(None);
+    let plain = |address| Hooked { plain: entry(address, 1), write: |_| Ok(()) };
+    for number in 0..ROWS as u64 - 2 {
+        TABLE.register(plain(0x10_0000 + number * 16)).unwrap();
+    }
+    let phase = |row| state(&TABLE, row).load(Ordering::Relaxed) & 3;
+    let free: Vec<usize> = (0..ROWS).filter(|row| phase(*row) == phase::EMPTY).collect();
+    // The rival comes between the first look at the others and the entry itself.
+    let write = |_: &mut FieldWriter<'_>| {
+        let rival = Hooked { plain: entry(1, 1), write: |_| Ok(()) };
+        *RIVAL.lock().unwrap() = Some(TABLE.register(rival)?);
+        Ok(())
+    };
+    let set = |row: &usize, from: u32, to: u32| {
+        let change = |state: u32| (state & 3 == from).then_some(state & !3 | to);
+        let state = state(&TABLE, *row);
+        state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).is_ok()
+    };
+    loop {
+        let barrier = Barrier::new(2);
+        let done = AtomicBool::new(false);
+        let outcome = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                barrier.wait();
+                while !done.load(Ordering::Relaxed) {
+                    free.iter().for_each(|row| _ = set(row, phase::LIVE, phase::CHANGING));
+                }
+            });
+            barrier.wait();
+            let outcome = TABLE.register_exclusive(Hooked { write, ..plain(1) });
+            done.store(true, Ordering::Relaxed);
+            outcome
+        });
+        let rival = RIVAL.lock().unwrap().take().expect("it was registered");
+        assert_eq!(outcome, Err(RegisterError::Overlaps(rival)));
+        // The changer may have come too late: then the entry is gone, and all begins again.
+        if free.iter().all(|row| phase(*row) == phase::CHANGING) {
+            break;
+        }
+        free.iter().for_each(|row| _ = set(row, phase::CHANGING, phase::LIVE));
+        TABLE.unregister(rival).unwrap();
+    }
+    assert_eq!(TABLE.iter().filter(|entry| entry.core.address == 1).count(), 2);
 }

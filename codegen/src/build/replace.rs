@@ -2,7 +2,7 @@
 //! the old one or the new one.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::Path;
 
 use super::WriteError;
@@ -18,7 +18,7 @@ pub(crate) fn replace_file(path: &Path, like: &Path, content: &[u8]) -> Result<(
     };
     let mut beside =
         tempfile::Builder::new().prefix(".inspect-gen.").tempfile_in(directory).map_err(failed)?;
-    beside.write_all(content).map_err(failed)?;
+    write_without_zeros(beside.as_file_mut(), content).map_err(failed)?;
     let like = if place.exists() { place.as_path() } else { like };
     keep_facts(like, beside.as_file()).map_err(failed)?;
     // The name must not lead to bytes that a crash of the machine loses.
@@ -26,6 +26,27 @@ pub(crate) fn replace_file(path: &Path, like: &Path, content: &[u8]) -> Result<(
     beside.persist(&place).map_err(|error| failed(error.error))?;
     // Not every file system can do it to a directory.
     let _ = fs::File::open(directory).and_then(|directory| directory.sync_all());
+    Ok(())
+}
+
+/// Writes what is not zero, and leaves holes for the rest: most of a packed image is zeros where its
+/// annotations were.
+fn write_without_zeros(file: &mut fs::File, content: &[u8]) -> io::Result<()> {
+    /// At least a page of any file system.
+    const BLOCK: usize = 64 * 1024;
+    static ZEROS: [u8; BLOCK] = [0; BLOCK];
+    file.set_len(content.len() as u64)?;
+    let mut is_behind_hole = false;
+    for (index, block) in content.chunks(BLOCK).enumerate() {
+        if *block == ZEROS[..block.len()] {
+            is_behind_hole = true;
+            continue;
+        }
+        if std::mem::take(&mut is_behind_hole) {
+            file.seek(io::SeekFrom::Start((index * BLOCK) as u64))?;
+        }
+        file.write_all(block)?;
+    }
     Ok(())
 }
 

@@ -246,10 +246,10 @@ fn compare_schema(schema: &Schema, files: &mut OutputScope, found: &mut Diagnost
 fn reserve_in_c(schema: &Schema, c: &mut CScopes) {
     let word = names::schema_word(&schema.name);
     let upper = names::upper_case(&word);
-    for end in ["VERSION", "SCHEMA", "INSPECT_H", "DECODE_H"] {
+    for end in ["VERSION", "SCHEMA", "DESCRIPTOR", "INSPECT_H", "DECODE_H"] {
         c.constants.reserve(format!("{upper}_{end}"));
     }
-    for end in ["layouts", "layouts_bind", "layouts_of", "table_parse"] {
+    for end in ["carried", "layouts", "layouts_bind", "layouts_of", "table_parse"] {
         c.types.reserve(format!("{word}_{end}"));
     }
 }

@@ -147,18 +147,92 @@ impl Edits {
         at
     }
 
-    /// The file with all of it done.
-    pub(super) fn apply(self, mut bytes: Vec<u8>) -> Vec<u8> {
-        for range in self.zeroed {
-            bytes[range].fill(0);
+    /// The file with all of it done; `None` where that changes nothing.
+    pub(super) fn apply(mut self, old: &[u8]) -> Option<Vec<u8>> {
+        self.writes.sort_by_key(|(at, _)| *at);
+        self.zeroed.sort_by_key(|range| range.start);
+        let kept = self.kept(old.len());
+        if self.appended.is_empty() && !self.changes(old, &kept) {
+            return None;
         }
-        for (at, new) in self.writes {
-            bytes[at..at + new.len()].copy_from_slice(&new);
+        let aligned = |size: usize| size.next_multiple_of(8);
+        let size = match self.appended.as_slice() {
+            [] => old.len(),
+            all => all.iter().fold(aligned(old.len()), |at, it| at + aligned(it.len())),
+        };
+        // Most of a packed image is zero: what was never written to costs no memory.
+        let mut new = vec![0; size];
+        for range in kept {
+            new[range.clone()].copy_from_slice(&old[range]);
         }
-        for new in self.appended {
-            bytes.resize(bytes.len().next_multiple_of(8), 0);
-            bytes.extend(new);
+        for (at, bytes) in &self.writes {
+            new[*at..*at + bytes.len()].copy_from_slice(bytes);
         }
-        bytes
+        let mut at = aligned(old.len());
+        for bytes in &self.appended {
+            new[at..at + bytes.len()].copy_from_slice(bytes);
+            at += aligned(bytes.len());
+        }
+        Some(new)
+    }
+
+    /// What stays of the old file, with what is written over.
+    fn kept(&self, size: usize) -> Vec<Range<usize>> {
+        let mut kept = Vec::with_capacity(self.zeroed.len() + 1);
+        let mut at = 0;
+        for range in self.zeroed.iter().filter(|range| !range.is_empty()) {
+            if range.start > at {
+                kept.push(at..range.start);
+            }
+            at = at.max(range.end);
+        }
+        kept.push(at.min(size)..size);
+        kept
+    }
+
+    /// Whether a byte of the old file becomes another one.
+    fn changes(&self, old: &[u8], kept: &[Range<usize>]) -> bool {
+        if self.writes.iter().any(|(at, bytes)| old[*at..*at + bytes.len()] != **bytes) {
+            return true;
+        }
+        // What is neither kept nor written has to be zero.
+        let mut covered: Vec<Range<usize>> = kept.to_vec();
+        covered.extend(self.writes.iter().map(|(at, bytes)| *at..*at + bytes.len()));
+        covered.sort_by_key(|range| range.start);
+        let mut at = 0;
+        for range in covered {
+            if range.start > at && old[at..range.start].iter().any(|byte| *byte != 0) {
+                return true;
+            }
+            at = at.max(range.end);
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Edits;
+
+    #[test]
+    fn edits_are_zeros_then_writes_then_an_end() {
+        let old = *b"0123456789abcdef";
+        let edits = Edits {
+            zeroed: vec![8..12, 2..4, 3..5],
+            writes: vec![(9, b"x".to_vec()), (0, b"z".to_vec())],
+            appended: vec![b"end".to_vec()],
+        };
+        let expected = b"z1\x00\x00\x00567\x00x\x00\x00cdefend\x00\x00\x00\x00\x00";
+        assert_eq!(edits.apply(&old).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_changes_nothing_is_no_edit() {
+        let old = *b"0\x00\x00\x034";
+        let zeroed = || std::iter::once(1..4).collect();
+        let none = Edits { zeroed: zeroed(), writes: vec![(3, vec![3])], appended: vec![] };
+        assert_eq!(none.apply(&old), None);
+        let one = Edits { zeroed: zeroed(), ..Edits::default() };
+        assert_eq!(one.apply(&old).unwrap(), b"0\x00\x00\x004");
     }
 }

@@ -175,9 +175,7 @@ fn strays(elf: &Elf<'_>) -> Result<Vec<Finding>> {
 
 /// The edited bytes, if they differ.
 fn apply<'a>(image: &dyn Image<'a>, edits: Result<image::Edits>) -> Result<Option<Vec<u8>>> {
-    let old = image.elf().bytes;
-    let new = edits?.apply(old.to_vec());
-    Ok((new != old).then_some(new))
+    Ok(edits?.apply(image.elf().bytes))
 }
 
 /// A table in a file of its own cannot say "whatever the symbol turns out to be".

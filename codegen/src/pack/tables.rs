@@ -115,6 +115,8 @@ impl Writer<'_> {
         let in_slot = |target: &Target| matches!(target, Target::Symbol { .. }) && !is_detached;
         let all = entries.iter().flat_map(|entry| targets(entry));
         writer.slots(all.filter(in_slot).count());
+        // All sections are known: nothing moves any more.
+        let (first_slot, first_row) = (writer.slot_at(0), writer.row_at(0));
         let mut slot = 0;
         let mut fields = vec![0; self.schema.entry_size as usize - CoreEntry::SIZE];
         for (row, index) in order.into_iter().enumerate() {
@@ -125,12 +127,13 @@ impl Writer<'_> {
                 targets(entry).into_iter().zip(PLACES).zip(&mut values)
             {
                 if in_slot(&target) {
-                    *value = writer.slot_at(slot);
+                    *value = first_slot + 8 * slot;
                     core.extent |= bit;
                     tables.pointers.push((table + *value, target));
                     slot += 1;
                 } else {
-                    let at = table + writer.row_at(row) + place as u64;
+                    let row = first_row + row as u64 * u64::from(self.schema.entry_size);
+                    let at = table + row + place as u64;
                     *value = self.value(table, at, target, tables);
                 }
             }

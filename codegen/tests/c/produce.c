@@ -161,8 +161,8 @@ int main(int argc, char **argv)
 	fill_numbers();
 	fill_aggregates();
 	fill_tails();
-	if (inspect_table_init(&table, memory, sizeof(memory), &tests_forms_inspect_v3, 100) != INSPECT_E_MEMORY ||
-	    inspect_table_init(&table, memory, sizeof(memory), &tests_forms_inspect_v3, 4) != INSPECT_OK)
+	if (inspect_table_init(&table, memory, sizeof(memory), TESTS_FORMS_DESCRIPTOR, 100) != INSPECT_E_MEMORY ||
+	    inspect_table_init(&table, memory, sizeof(memory), TESTS_FORMS_DESCRIPTOR, 4) != INSPECT_OK)
 		return 3;
 	if (add(&table, TESTS_FORMS_CLASS_SCALARS, &scalars, sizeof(scalars), "scalars", &first) != INSPECT_OK ||
 	    add(&table, TESTS_FORMS_CLASS_MESSAGE, &message, sizeof(message), "gone", &gone) != INSPECT_OK ||

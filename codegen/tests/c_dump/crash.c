@@ -128,7 +128,7 @@ int main(int argc, char **argv)
 	/* Other values than the program's file has, which debuggers know, too. */
 	requests++;
 	greeting[0] = 'A';
-	check(inspect_table_init(&table, memory, sizeof(memory), &tests_crash_inspect_v1, ROWS));
+	check(inspect_table_init(&table, memory, sizeof(memory), TESTS_CRASH_DESCRIPTOR, ROWS));
 	check(inspect_adopt_unpacked(&table, NULL));
 	announce(TESTS_CRASH_CLASS_KEY, letter + 13, 17, INSPECT_DIRECT, "key");
 	announce(TESTS_CRASH_CLASS_MESSAGE, hole + page - 100, 200, INSPECT_DIRECT, "half");

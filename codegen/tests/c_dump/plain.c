@@ -63,7 +63,7 @@ int main(int argc, char **argv)
 	request.consumer = &TESTS_CRASH_CONSUMER_REPORT;
 	request.producer = "crash 1.0";
 	if (argc != 2 ||
-	    inspect_table_init(&table, memory, sizeof(memory), &tests_crash_inspect_v1, 8) != INSPECT_OK ||
+	    inspect_table_init(&table, memory, sizeof(memory), TESTS_CRASH_DESCRIPTOR, 8) != INSPECT_OK ||
 	    announce(&row, TESTS_CRASH_CLASS_COUNTER, &requests, 8, "requests") != INSPECT_OK ||
 	    announce(&row, TESTS_CRASH_CLASS_MESSAGE, letter, sizeof(letter), "letter") != INSPECT_OK ||
 	    announce(&row, TESTS_CRASH_CLASS_KEY, letter + 13, 17, "key") != INSPECT_OK ||

@@ -1,7 +1,7 @@
 /* Annotations that nobody has packed, as the linker left them in the section, and pairs that are at fault. */
 #include "check.h"
 
-#define SCHEMA (&tests_runtime_inspect_v2)
+#define SCHEMA TESTS_RUNTIME_DESCRIPTOR
 #define ROW sizeof(struct tests_runtime_row)
 
 static uint64_t one, two, secret;
@@ -23,7 +23,7 @@ INSPECT_RECORD(SCHEMA, INSPECT_TEXT("class", "block"), INSPECT_TEXT("name", "all
 	       INSPECT_INTEGER("properties", TESTS_RUNTIME_FACTS_RARE), INSPECT_INTEGER("owner", 0xfffffffful),
 	       INSPECT_TEXT("label", "one"), INSPECT_INTEGER("port", 443),
 	       INSPECT_INTEGER("delta", (uint64_t)-5), INSPECT_INTEGER("mark", 0x01020304),
-	       INSPECT_TEXT("tag", "eight..8"), INSPECT_INTEGER("mood", 200), INSPECT_ADDRESS("place", &length));
+	       INSPECT_TEXT("tag", "eight..8"), INSPECT_INTEGER("mood", 0), INSPECT_ADDRESS("place", &length));
 /* An end, an extent of its own, registers at a known address, nothing but an address. */
 INSPECT_RECORD(SCHEMA, INSPECT_TEXT("class", "block"), INSPECT_TEXT("name", "range"),
 	       INSPECT_ADDRESS("end", &room[48]), INSPECT_ADDRESS("address", &room[8]));
@@ -122,7 +122,12 @@ static void the_section_is_adopted(void)
 	row = named("one", TESTS_RUNTIME_CLASS_COUNTER);
 	CHECK(row.core.address == (uintptr_t)&one && row.core.length == 8 && row.core.extent == INSPECT_DIRECT);
 	CHECK(row.core.properties == TESTS_RUNTIME_FACTS_QUICK && row.core.type != 0 && row.core.instance == 0);
-	CHECK((row.core.id & INSPECT_ID_EXPLICIT) == 0 && row.core.id != 0 && row.owner == 0 && row.label == 0);
+	CHECK((row.core.id & INSPECT_ID_EXPLICIT) == 0 && row.core.id != 0);
+	/* What the annotation is silent about has its default. */
+	CHECK(row.owner == 7 && strcmp(table.names + row.label, "nobody") == 0 && inspect_be16(row.port) == 80);
+	CHECK(row.delta == -2 && inspect_le32(row.mark) == 0x0a0b0c0d && row.mood == TESTS_RUNTIME_MOOD_WILD);
+	CHECK(memcmp(row.tag, "none\0\0\0", 8) == 0 && memcmp(row.raw, "\1\0\2", 3) == 0);
+	CHECK(row.place == 0x1122334455667788ull && row.check == 0);
 	row = named("two", TESTS_RUNTIME_CLASS_SECRET);
 	CHECK(row.core.address == (uintptr_t)&secret && (row.core.properties & INSPECT_SENSITIVE) != 0);
 	row = named("room", TESTS_RUNTIME_CLASS_BLOCK);
@@ -134,8 +139,8 @@ static void the_section_is_adopted(void)
 	CHECK(row.core.properties == TESTS_RUNTIME_FACTS_RARE && row.owner == 0xffffffffu);
 	CHECK(strcmp(table.names + row.label, "one") == 0 && inspect_be16(row.port) == 443);
 	CHECK(row.delta == -5 && inspect_le32(row.mark) == 0x01020304);
-	CHECK(memcmp(row.tag, "eight..8", 8) == 0 && row.mood == TESTS_RUNTIME_MOOD_WILD);
-	CHECK(row.place == (uintptr_t)&length);
+	CHECK(memcmp(row.tag, "eight..8", 8) == 0 && row.mood == TESTS_RUNTIME_MOOD_CALM);
+	CHECK(row.place == (uintptr_t)&length && memcmp(row.raw, "\1\0\2", 3) == 0);
 	row = named("range", TESTS_RUNTIME_CLASS_BLOCK);
 	CHECK(row.core.extent == INSPECT_RANGE && row.core.bound == row.core.address + 40);
 	CHECK(named("pointer", TESTS_RUNTIME_CLASS_BLOCK).core.extent == INSPECT_INDIRECT);

@@ -9,7 +9,7 @@ static uint64_t key = 43;
 static unsigned char bytes[48];
 
 #define ROW sizeof(struct tests_runtime_row)
-#define SCHEMA (&tests_runtime_inspect_v2)
+#define SCHEMA TESTS_RUNTIME_DESCRIPTOR
 
 /* Tables stay in the root's chain, so that each has memory of its own. */
 static void *memory_of(size_t size)
@@ -81,7 +81,7 @@ static void memory_is_checked(void)
 	struct inspect_runtime_table table;
 	struct inspect_handle handle;
 	struct tests_runtime_row row = row_of(TESTS_RUNTIME_CLASS_COUNTER, &number, sizeof(number));
-	struct inspect_schema narrow = tests_runtime_inspect_v2;
+	struct inspect_schema narrow = *TESTS_RUNTIME_DESCRIPTOR;
 	uint32_t offset;
 	size_t size;
 
@@ -382,7 +382,7 @@ static void attaching_believes_nothing(void)
 	unsigned char *memory = (unsigned char *)memory_of(size);
 	struct inspect_header *header = (struct inspect_header *)(void *)memory;
 	struct inspect_section *sections = (struct inspect_section *)(void *)(header + 1);
-	struct inspect_schema other = tests_runtime_inspect_v2;
+	struct inspect_schema other = *TESTS_RUNTIME_DESCRIPTOR;
 	struct inspect_runtime_table table, second;
 	struct inspect_handle handle;
 	uint64_t kept;
@@ -406,13 +406,13 @@ static void attaching_believes_nothing(void)
 	EXPECT(INSPECT_E_TABLE, inspect_table_attach(&second, memory, 40, SCHEMA));
 	other.schema++;
 	EXPECT(INSPECT_E_SCHEMA, inspect_table_attach(&second, memory, size, &other));
-	other = tests_runtime_inspect_v2;
+	other = *TESTS_RUNTIME_DESCRIPTOR;
 	other.fingerprint++;
 	EXPECT(INSPECT_E_SCHEMA, inspect_table_attach(&second, memory, size, &other));
-	other = tests_runtime_inspect_v2;
+	other = *TESTS_RUNTIME_DESCRIPTOR;
 	other.version++;
 	EXPECT(INSPECT_E_SCHEMA, inspect_table_attach(&second, memory, size, &other));
-	other = tests_runtime_inspect_v2;
+	other = *TESTS_RUNTIME_DESCRIPTOR;
 	other.entry_size += 8;
 	EXPECT(INSPECT_E_SCHEMA, inspect_table_attach(&second, memory, size, &other));
 #define DAMAGED(place, value)                                                                       \

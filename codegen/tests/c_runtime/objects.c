@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 	void *library;
 
 	CHECK(argc == 2);
-	EXPECT(INSPECT_OK, inspect_table_init(&table, memory, sizeof(memory), &tests_runtime_inspect_v2, 4));
+	EXPECT(INSPECT_OK, inspect_table_init(&table, memory, sizeof(memory), TESTS_RUNTIME_DESCRIPTOR, 4));
 	EXPECT(INSPECT_OK, inspect_register(&table, &row, "own", &handle));
 	EXPECT(INSPECT_OK, inspect_objects_refresh());
 	count = look();

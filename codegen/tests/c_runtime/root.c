@@ -23,7 +23,7 @@ int library_looks(void)
 	int found = 0;
 
 	memset(&adoption, 0, sizeof(adoption));
-	EXPECT(INSPECT_OK, inspect_table_init(&table, memory, sizeof(memory), &tests_runtime_inspect_v2, 4));
+	EXPECT(INSPECT_OK, inspect_table_init(&table, memory, sizeof(memory), TESTS_RUNTIME_DESCRIPTOR, 4));
 	EXPECT(INSPECT_OK, inspect_adopt_unpacked(&table, &adoption));
 	CHECK(inspect_tables_for_each(find, &found) == 0);
 	return (adoption.registered != 2) + (found != 1);

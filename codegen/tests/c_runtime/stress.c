@@ -11,7 +11,7 @@
 
 #include "check.h"
 
-#define SCHEMA (&tests_runtime_inspect_v2)
+#define SCHEMA TESTS_RUNTIME_DESCRIPTOR
 #define ROW sizeof(struct tests_runtime_row)
 #define WRITERS 3
 #define READERS 2

@@ -86,7 +86,7 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		return 2;
 	fill();
-	if (inspect_table_init(&table, memory, sizeof(memory), &cached_state_inspect_v3, 4) != INSPECT_OK ||
+	if (inspect_table_init(&table, memory, sizeof(memory), CACHED_STATE_DESCRIPTOR, 4) != INSPECT_OK ||
 	    add(&table, CACHED_STATE_CLASS_LOG, lines, sizeof(lines), "main", 0, 3, 240) != INSPECT_OK ||
 	    add(&table, CACHED_STATE_CLASS_STATS, &stats, sizeof(stats), "worker", 2, 0, 0) != INSPECT_OK ||
 	    add(&table, CACHED_STATE_CLASS_CONNS, conns, sizeof(conns), "conns", 0, 0xffffffffu,

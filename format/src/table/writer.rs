@@ -1,7 +1,6 @@
 //! Makes a table in one block.
 
 use alloc::collections::BTreeMap;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -17,7 +16,7 @@ pub struct TableWriter {
     header: Header,
     rows: Vec<u8>,
     strings: Vec<u8>,
-    string_offsets: BTreeMap<String, u32>,
+    string_offsets: BTreeMap<u64, u32>,
     schema: Vec<u8>,
     types: Vec<u8>,
     identity: Vec<u8>,
@@ -173,16 +172,22 @@ impl TableWriter {
         if text.is_empty() {
             return Ok(0);
         }
-        if let Some(offset) = self.string_offsets.get(text) {
-            return Ok(*offset);
-        }
         if text.contains('\0') {
             return Err(WriteError::StringWithNul);
+        }
+        // Texts are known by a hash; one that meets another's takes the next number.
+        let mut key = hash::fnv1a_64(text.as_bytes());
+        while let Some(offset) = self.string_offsets.get(&key) {
+            let known = &self.strings[*offset as usize..];
+            if known.strip_prefix(text.as_bytes()).is_some_and(|rest| rest.first() == Some(&0)) {
+                return Ok(*offset);
+            }
+            key = key.wrapping_add(1);
         }
         let offset = u32::try_from(self.strings.len()).map_err(|_| WriteError::StringsFull)?;
         self.strings.extend_from_slice(text.as_bytes());
         self.strings.push(0);
-        self.string_offsets.insert(text.into(), offset);
+        self.string_offsets.insert(key, offset);
         Ok(offset)
     }
 

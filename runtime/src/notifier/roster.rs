@@ -115,3 +115,36 @@ impl Drop for Watch<'_> {
         self.poison.get_or_insert(self.call);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Veto;
+    use super::*;
+
+    struct Nobody;
+
+    impl Subscriber<u32> for Nobody {
+        fn name(&self) -> &'static str {
+            "nobody"
+        }
+
+        fn prepare(&self, _: &Change<u32>) -> Result<(), Veto> {
+            Ok(())
+        }
+
+        fn commit(&self, _: &Change<u32>) {}
+
+        fn cancel(&self, _: &Change<u32>) {}
+    }
+
+    /// Handles are told apart by generations: a place that has none left stays empty.
+    #[test]
+    fn a_place_ends_with_its_generations() {
+        let mut roster = Roster::<u32, 1>::new();
+        roster.places[0].generation = u32::MAX - 1;
+        let last = roster.insert(roster.free().expect("one is left"), &Nobody, 0);
+        assert!(roster.remove(last));
+        assert!(!roster.remove(last));
+        assert_eq!(roster.free(), None);
+    }
+}

@@ -12,7 +12,7 @@ use inspect_format::walk::Memory;
 
 use super::{MEMORY, own_tables};
 use crate::Region;
-use crate::entry::{EntryFormat, FieldInfo, FieldKind, NameHashes};
+use crate::entry::{EntryFormat, FieldDefault, FieldInfo, FieldKind, NameHashes};
 use crate::table::{FieldWriter, Name, RegisterError, RuntimeTable, TableRef};
 
 /// What became of the annotations of an object.
@@ -164,9 +164,10 @@ impl<F: EntryFormat> Parsed<F> {
     ) -> Result<(), AdoptErrorKind> {
         let name = Name { text: self.name, hashed: self.hashed() };
         let fields = |out: &mut FieldWriter<'_>| {
-            for pair in record.pairs().flatten() {
-                if let Some(field) = F::FIELDS.iter().find(|field| field.name == pair.key) {
-                    put(out, field, &pair.value)?;
+            for field in F::FIELDS {
+                match record.pairs().flatten().find(|pair| pair.key == field.name) {
+                    Some(pair) => put(out, field, &pair.value)?,
+                    None => put_default(out, field)?,
                 }
             }
             Ok(())
@@ -222,6 +223,20 @@ fn put(
         }
     }
     Ok(())
+}
+
+/// Puts what stands in a field that an annotation does not set, into a row of zeros.
+fn put_default(out: &mut FieldWriter<'_>, field: &FieldInfo) -> Result<(), RegisterError> {
+    match field.default {
+        FieldDefault::Number(number) => put(out, field, &Value::Integer(number)),
+        FieldDefault::Text(text) => put(out, field, &Value::Text(text)),
+        FieldDefault::Bytes(bytes) => {
+            for (index, byte) in bytes.iter().take(field.size as usize).enumerate() {
+                out.put(field.offset as usize + index, [*byte]);
+            }
+            Ok(())
+        }
+    }
 }
 
 /// The number of the schema that an annotation belongs to, as its descriptor says: two 32-bit words, then the

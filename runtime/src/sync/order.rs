@@ -16,6 +16,9 @@ pub(crate) const WITHDRAW: Ordering = Ordering::AcqRel;
 pub(crate) const LOOK: Ordering = Ordering::Acquire;
 /// Between a reader's fields and its second look at the state.
 pub(crate) const LOOK_AGAIN: Ordering = Ordering::Acquire;
+/// Between publishing a row and looking for others: of two that do both at once, one at least sees the other.
+/// Release and acquire would let both look first.
+pub(crate) const LOOK_AROUND: Ordering = Ordering::SeqCst;
 /// Noting a name in the index: whoever finds it there sees its bytes.
 pub(crate) const NOTE: Ordering = Ordering::Release;
 /// Finding a name in the index: whoever is told its offset by the finder sees its bytes too.

@@ -4,23 +4,25 @@
 //! chunks. Chunks are never given back: somebody may be reading them.
 
 use core::alloc::Layout;
+use core::cell::Cell;
 use core::fmt;
 use core::ptr::NonNull;
-use core::sync::atomic::AtomicPtr;
 
 use alloc::boxed::Box;
 
 use super::attach::SharedTable;
 use super::head::{HEAD_SIZE, Head};
 use super::{Change, Entry, Handle, RegisterError, TableRef};
+use super::{FieldWriter, names};
 use crate::EntryFormat;
 use crate::root;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering};
 
 /// A table without a limit of its own, in a static.
 ///
 /// Registering allocates when the table is full: signal handlers use a
-/// [`RuntimeTable`](crate::RuntimeTable).
+/// [`RuntimeTable`](crate::RuntimeTable). Names are kept for good, so that ever new ones take ever more
+/// memory.
 pub struct GrowingTable<F: EntryFormat> {
     newest: AtomicPtr<Chunk<F>>,
 }
@@ -36,6 +38,9 @@ const FIRST_ROWS: usize = 64;
 const ROWS_MAX: usize = 1 << 20;
 /// Bytes for names that come with a row.
 const NAMES_PER_ROW: usize = 32;
+/// How often the newest chunk may refuse the names of one entry. The first time it may be used up, later it has
+/// room unless others took it; an entry whose texts are longer each time it is asked has to end somewhere.
+const REFUSALS: u32 = 4;
 
 impl<F: EntryFormat> GrowingTable<F> {
     /// An empty table.
@@ -52,27 +57,27 @@ impl<F: EntryFormat> GrowingTable<F> {
     /// Announces a region under a name that is made while the program runs.
     pub fn register_as(&'static self, name: &str, entry: F) -> Result<Handle, RegisterError> {
         let mut newest = self.newest();
-        // Names that do not fit an empty chunk are let be when chunks have become as large as they get.
+        let mut refusals = 0;
         loop {
-            let mut rows = FIRST_ROWS;
-            let mut refused = RegisterError::Full;
+            let mut refused = None;
             for table in Chunks(newest) {
                 match table.register_as(name, entry) {
                     Err(error @ (RegisterError::Full | RegisterError::NamesFull)) => {
-                        refused = error
+                        // What the newest says, which comes first.
+                        refused.get_or_insert(error);
                     }
                     done => return done,
                 }
             }
-            if let Some(chunk) = newest {
-                let table = chunk.table.table();
-                if refused == RegisterError::NamesFull && table.iter().next().is_none() {
-                    return Err(refused);
+            if refused == Some(RegisterError::NamesFull) {
+                refusals += 1;
+                if refusals == REFUSALS {
+                    return Err(RegisterError::NamesFull);
                 }
-                rows = (table.capacity() * 2).min(ROWS_MAX);
             }
-            let room = (name.len() + 16).saturating_mul(2);
-            newest = Some(self.grow(newest, rows, room)?);
+            let rows =
+                newest.map_or(FIRST_ROWS, |it| (it.table.table().capacity() * 2).min(ROWS_MAX));
+            newest = Some(self.grow(newest, rows, name_room(name, &entry)?)?);
         }
     }
 
@@ -172,6 +177,18 @@ impl<F: EntryFormat> Chunk<F> {
             self.is_linked.store(1, Ordering::Release);
         }
     }
+}
+
+/// As many bytes for names as a fresh chunk needs for an entry: what its texts take is added up, and none of
+/// them kept.
+fn name_room<F: EntryFormat>(name: &str, entry: &F) -> Result<usize, RegisterError> {
+    let total = Cell::new(names::taken(name.len()));
+    let keep = |text: &str| {
+        total.set(total.get().saturating_add(names::taken(text.len())));
+        Ok(0)
+    };
+    entry.write_fields(&mut FieldWriter { words: &mut [], keep: &keep })?;
+    names::size_for(total.get()).ok_or(RegisterError::NamesFull)
 }
 
 struct Chunks<F: EntryFormat>(Option<&'static Chunk<F>>);

@@ -36,19 +36,9 @@ impl<F: EntryFormat> Registered<F> {
     }
 }
 
-/// A change of properties takes a few stores.
-const PATIENCE: u32 = 1 << 20;
-
 impl<F: EntryFormat> Drop for Registered<F> {
     fn drop(&mut self) {
-        // An entry that somebody took back by its handle is gone already. One whose properties are changing is
-        // waited for, as long as the change can last; where whoever changes it does not go on, because it is
-        // what this code interrupted, or was lost in a fork, the entry stays.
-        for _ in 0..PATIENCE {
-            if self.table.unregister(self.handle) != Err(Change::Busy) {
-                break;
-            }
-            core::hint::spin_loop();
-        }
+        // An entry that somebody took back by its handle is gone already.
+        let _ = self.table.unregister_patiently(self.handle);
     }
 }

@@ -35,6 +35,21 @@ pub(super) const fn head_count(size: usize) -> usize {
     (size / 8 * 8).div_ceil(HEAD_SHARE)
 }
 
+/// Bytes of an arena that a text of so many bytes takes: a link, the text, and its end.
+pub(super) const fn taken(length: usize) -> usize {
+    (length / WORD + 2) * WORD
+}
+
+/// As many bytes for names as have room for texts that take so many; `None` where offsets do not reach.
+#[cfg(feature = "alloc")]
+pub(super) const fn size_for(texts: usize) -> Option<usize> {
+    // The empty name, and the head that is there whatever the size.
+    let arena = texts.saturating_add(2 * WORD);
+    // Of each share all but a head is arena.
+    let size = arena.div_ceil(HEAD_SHARE - WORD).saturating_mul(HEAD_SHARE);
+    if size < u32::MAX as usize { Some(size) } else { None }
+}
+
 impl Names<'_> {
     /// The offset of a name, which is appended if it is not there. `hash` is FNV-1a, 32 bits, of its bytes.
     pub(super) fn intern(&self, name: &str, hash: u32) -> Result<u32, NamesFull> {
@@ -73,8 +88,7 @@ impl Names<'_> {
     /// Reserves room and writes a name. Nobody is led to it yet.
     fn write(&self, name: &str) -> Result<u32, NamesFull> {
         let bytes = name.as_bytes();
-        // A link, the text, and its end.
-        let words = bytes.len() / WORD + 2;
+        let words = taken(bytes.len()) / WORD;
         let size = self.words.len();
         let take = |used: u32| {
             let end = (used as usize).div_ceil(WORD).max(1).checked_add(words)?;

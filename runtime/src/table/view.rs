@@ -14,7 +14,7 @@ use super::names::Names;
 use super::slot::{self, Found};
 use super::{Change, Entry, Handle, Reclaimed, RegisterError};
 use crate::entry::NameHashes;
-use crate::sync::{AtomicU32, Ordering, fence};
+use crate::sync::{AtomicU32, Ordering, fence, order};
 use crate::word::{Word, Words};
 use crate::{EntryFormat, Region};
 
@@ -61,7 +61,8 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
 
     /// Announces a region that shares no byte with a live one of the same address space, as far as rows say
     /// where their memory lies without following pointers. It looks at every row. Of two regions that overlap
-    /// and are announced at the same moment at least one is refused; it may have been seen until then.
+    /// and are announced at the same moment at least one is refused; it may have been seen until then. If
+    /// somebody who saw it began to change its properties and stopped half-way, it stays.
     pub fn register_exclusive(&self, entry: F) -> Result<Handle, RegisterError> {
         let region = *entry.region();
         let other = |own: Option<Handle>| {
@@ -72,16 +73,11 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
             return Err(RegisterError::Overlaps(other));
         }
         let handle = self.register(entry)?;
-        // Of two that publish and then look for each other, one at least must see the other: release and
-        // acquire would let both look first.
-        fence(Ordering::SeqCst);
+        fence(order::LOOK_AROUND);
         match other(Some(handle)) {
             None => Ok(handle),
             Some(other) => {
-                // Somebody may have found the row and be changing it, for a few stores.
-                while self.unregister(handle) == Err(Change::Busy) {
-                    core::hint::spin_loop();
-                }
+                let _ = self.unregister_patiently(handle);
                 Err(RegisterError::Overlaps(other))
             }
         }
@@ -96,12 +92,10 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         fields: impl FnOnce(&mut FieldWriter<'_>) -> Result<(), RegisterError>,
     ) -> Result<Handle, RegisterError> {
         check::<F>(name, region)?;
-        // A name is kept for good: none is taken for an entry that has no place anyway.
-        if !name.text.is_empty() && !self.has_room() {
-            return Err(RegisterError::Full);
-        }
-        let row = self.row(name, region, fields)?;
-        self.publish(&row)
+        let hint = self.hints.first(self.slots.len());
+        let (hint, name_offset) = self.keep(name.text, name.hashed.name, hint)?;
+        let row = self.row((name_offset, name.hashed), region, hint, fields)?;
+        self.publish(&row, hint)
     }
 
     /// Takes an entry back.
@@ -111,6 +105,19 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         slot::withdraw(&slot.state, handle.generation).map_err(|seen| handle.refused(seen))?;
         self.hints.freed(handle.slot);
         Ok(())
+    }
+
+    /// [`TableRef::unregister`], which waits while the entry's properties change, as long as that can last. It is
+    /// `Busy` where whoever changes them does not go on, because it is what this code interrupted, or was lost
+    /// in a fork; the entry stays then.
+    pub(super) fn unregister_patiently(&self, handle: Handle) -> Result<(), Change> {
+        for _ in 0..PATIENCE {
+            match self.unregister(handle) {
+                Err(Change::Busy) => core::hint::spin_loop(),
+                done => return done,
+            }
+        }
+        Err(Change::Busy)
     }
 
     /// Puts other property bits in the place of an entry's, those of its class included: nobody sees the row
@@ -207,19 +214,16 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
         self.slots.get(handle.slot as usize)
     }
 
-    /// The row of an entry, whose names are in the arena then.
+    /// The row of an entry, whose texts are in the arena then.
     #[inline(always)]
     fn row(
         &self,
-        name: Name<'_>,
+        (name_offset, hashed): (u32, NameHashes),
         region: &Region,
+        hint: Hint<'a>,
         fields: impl FnOnce(&mut FieldWriter<'_>) -> Result<(), RegisterError>,
     ) -> Result<Row<F>, RegisterError> {
-        let name_offset = match name.text {
-            "" => 0,
-            text => self.keep(text, name.hashed.name)?,
-        };
-        let id = region.full_id(name.hashed);
+        let id = region.full_id(hashed);
         let mut words = <F::Words as Words>::PLAIN;
         let plain = words.as_mut();
         if let Some(core) = plain.first_chunk_mut() {
@@ -238,39 +242,68 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
                 region.bound,
             ];
         }
-        let keep = |text: &str| self.keep(text, hash::fnv1a_32(text.as_bytes()));
+        let keep = |text: &str| {
+            let (_, offset) = self.keep(text, hash::fnv1a_32(text.as_bytes()), hint)?;
+            Ok(offset)
+        };
         fields(&mut FieldWriter { words: plain, keep: &keep })?;
         Ok(Row { id, words })
     }
 
-    /// Whether a slot is empty at this moment.
-    #[inline]
-    fn has_room(&self) -> bool {
-        let is_empty = |slot: &Slot<F::Words>| slot::is_empty(&slot.state);
-        let hint = self.hints.first(self.slots.len());
-        self.slots.get(hint.slot).is_some_and(is_empty) || self.slots.iter().any(is_empty)
-    }
-
-    /// The offset of a text that the table keeps.
-    fn keep(&self, text: &str, hash: u32) -> Result<u32, RegisterError> {
-        self.names.intern(text, hash).map_err(|_| RegisterError::NamesFull)
-    }
-
-    /// Takes a slot and publishes a row there.
+    /// A slot that is empty at this moment.
     #[inline(always)]
-    fn publish(&self, row: &Row<F>) -> Result<Handle, RegisterError> {
-        let hint = self.hints.first(self.slots.len());
+    fn room(&self, hint: Hint<'a>) -> Option<Hint<'a>> {
+        if self.is_empty(hint.slot) { Some(hint) } else { self.room_elsewhere(hint) }
+    }
+
+    /// The hint was wrong: looks at every other slot once.
+    #[inline(never)]
+    fn room_elsewhere(&self, hint: Hint<'a>) -> Option<Hint<'a>> {
+        let slot = self.others(hint).find(|slot| self.is_empty(*slot))?;
+        hint.stripe.set(slot as u32);
+        Some(Hint { slot, ..hint })
+    }
+
+    #[inline(always)]
+    fn is_empty(&self, slot: usize) -> bool {
+        self.slots.get(slot).is_some_and(|slot| slot::is_empty(&slot.state))
+    }
+
+    /// All slots but that of the hint, from there on.
+    fn others(&self, hint: Hint<'_>) -> impl Iterator<Item = usize> + use<F> {
+        (hint.slot + 1..self.slots.len()).chain(0..hint.slot)
+    }
+
+    /// The offset of a text that the table keeps, and a slot for the entry that brings it: texts are kept for
+    /// good, and none is taken for an entry that has no place anyway.
+    #[inline(always)]
+    fn keep(
+        &self,
+        text: &str,
+        hash: u32,
+        hint: Hint<'a>,
+    ) -> Result<(Hint<'a>, u32), RegisterError> {
+        if text.is_empty() {
+            return Ok((hint, 0));
+        }
+        let hint = self.room(hint).ok_or(RegisterError::Full)?;
+        let offset = self.names.intern(text, hash).map_err(|_| RegisterError::NamesFull)?;
+        Ok((hint, offset))
+    }
+
+    /// Takes a slot, that of the hint if it is still empty, and publishes a row there.
+    #[inline(always)]
+    fn publish(&self, row: &Row<F>, hint: Hint<'_>) -> Result<Handle, RegisterError> {
         match self.publish_at(row, hint.slot) {
             Some(handle) => Ok(handle),
             None => self.publish_anywhere(row, hint),
         }
     }
 
-    /// The hint was wrong: looks at every slot once, from there on.
+    /// Somebody else took the slot: looks at every other one once.
     #[inline(never)]
     fn publish_anywhere(&self, row: &Row<F>, hint: Hint<'_>) -> Result<Handle, RegisterError> {
-        let mut others = (hint.slot + 1..self.slots.len()).chain(0..hint.slot);
-        let handle = others.find_map(|index| self.publish_at(row, index));
+        let handle = self.others(hint).find_map(|index| self.publish_at(row, index));
         let handle = handle.ok_or(RegisterError::Full)?;
         hint.stripe.set(handle.slot);
         Ok(handle)
@@ -301,6 +334,9 @@ struct Row<F: EntryFormat> {
     id: u32,
     words: <F::Words as Words>::Plain,
 }
+
+/// How often an entry is tried to take back whose properties change, which lasts a few stores.
+const PATIENCE: u32 = 1 << 20;
 
 /// Where the properties stand among the words of a row.
 const PROPERTIES: usize = CoreEntry::PROPERTIES_AT / 8 - 1;

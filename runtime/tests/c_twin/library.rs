@@ -1,13 +1,14 @@
 //! The C runtime as a shared library, with consumers of the test's, and what it answers.
 
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
 
 use inspect_format::abi::{CoreEntry, Order};
-use inspect_runtime::{Consumer, Rule};
+use inspect_runtime::Consumer;
+
+use crate::rules::consumers_in_c;
 
 /// The library, loaded.
 pub(crate) struct Twin {
@@ -45,7 +46,8 @@ impl Twin {
     /// Builds the library; nothing where there is no C compiler, which is said.
     pub(crate) fn of(consumers: &[Consumer]) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("consumers.h"), header(consumers)).expect("a header");
+        std::fs::write(folder.path().join("consumers.h"), consumers_in_c(consumers))
+            .expect("a header");
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let sources = root.join("../codegen/c");
         let library = folder.path().join("twin.so");
@@ -154,49 +156,5 @@ impl Drop for Twin {
     fn drop(&mut self) {
         // SAFETY: nothing of the library is used any more.
         unsafe { libc::dlclose(self.handle) };
-    }
-}
-
-/// The consumers as constants of C.
-fn header(consumers: &[Consumer]) -> String {
-    let mut out = String::new();
-    for Consumer { name, allow, deny, order, .. } in consumers {
-        for (list, rules) in [("allow", allow), ("deny", deny), ("order", order)] {
-            let _ = writeln!(out, "static const struct inspect_rule {name}_{list}[] = {{");
-            rules.iter().for_each(|rule| out.push_str(&initializer(rule)));
-            // C has no empty arrays.
-            out.push_str("\t{ 0, 0, 0, NULL, 0, true, 0 }\n};\n");
-        }
-    }
-    out.push_str("static const struct inspect_consumer consumers[] = {\n");
-    for Consumer { name, schema, allow, deny, order, require, permit, budget } in consumers {
-        let (allow, deny, order) = (allow.len(), deny.len(), order.len());
-        let [regions, name_bytes, bytes] =
-            [budget.regions, budget.name, budget.bytes].map(|limit| limit.unwrap_or(u64::MAX));
-        let _ = writeln!(
-            out,
-            "\t{{ \"{name}\", {schema}ull, {name}_allow, {allow}, {name}_deny, {deny}, {name}_order, \
-             {order}, {require}ull, {permit}ull, {regions}ull, {name_bytes}ull, {bytes}ull }},"
-        );
-    }
-    out.push_str("};\n");
-    out
-}
-
-fn initializer(rule: &Rule) -> String {
-    match *rule {
-        Rule::Class { schema, class } => {
-            format!("\t{{ INSPECT_RULE_CLASS, {class}, {schema}ull, NULL, 0, true, 0 }},\n")
-        }
-        Rule::Entry { schema, class, name, instance } => {
-            let name = name.map_or("NULL".to_owned(), |name| format!("\"{name}\""));
-            let (any, instance) = (instance.is_none(), instance.unwrap_or(0));
-            format!(
-                "\t{{ INSPECT_RULE_ENTRY, {class}, {schema}ull, {name}, {instance}, {any}, 0 }},\n"
-            )
-        }
-        Rule::Properties(bits) => {
-            format!("\t{{ INSPECT_RULE_PROPERTIES, 0, 0, NULL, 0, true, {bits}ull }},\n")
-        }
     }
 }

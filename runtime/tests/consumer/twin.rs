@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use inspect_runtime::{Consumer, Rule};
+use inspect_runtime::Consumer;
 
 use crate::Case;
+use crate::rules::consumers_in_c;
 
 /// What `inspect_consumer_allows` says of each case; nothing where there is no C compiler, which is
 /// said.
@@ -38,27 +39,9 @@ pub(crate) fn answers(consumers: &[Consumer], cases: &[Case]) -> Option<Vec<bool
 
 fn program(consumers: &[Consumer], cases: &[Case]) -> String {
     let mut out = String::from("#include \"inspect.h\"\n#include <stdio.h>\n");
-    for consumer in consumers {
-        for (list, rules) in [("allow", consumer.allow), ("deny", consumer.deny)] {
-            let _ =
-                writeln!(out, "static const struct inspect_rule {}_{list}[] = {{", consumer.name);
-            rules.iter().for_each(|rule| out.push_str(&initializer(rule)));
-            // C has no empty arrays.
-            out.push_str("\t{ 0, 0, 0, NULL, 0, true, 0 }\n};\n");
-        }
-    }
-    out.push_str("static const struct inspect_consumer consumers[] = {\n");
-    for consumer in consumers {
-        let Consumer { name, schema, allow, deny, require, permit, .. } = consumer;
-        let (allow, deny) = (allow.len(), deny.len());
-        let _ = writeln!(
-            out,
-            "\t{{ \"{name}\", {schema}, {name}_allow, {allow}, {name}_deny, {deny}, NULL, 0, {require}ull, \
-             {permit}ull, 0, 0, 0 }},"
-        );
-    }
+    out.push_str(&consumers_in_c(consumers));
     out.push_str(
-        "};\nstatic const struct { unsigned consumer; uint64_t schema; uint32_t class_number; \
+        "static const struct { unsigned consumer; uint64_t schema; uint32_t class_number; \
          uint64_t instance, properties; const char *name; } cases[] = {\n",
     );
     for case in cases {
@@ -80,22 +63,4 @@ fn program(consumers: &[Consumer], cases: &[Case]) -> String {
          cases[i].name) ? '1' : '0');\n\t}\n\treturn 0;\n}\n",
     );
     out
-}
-
-fn initializer(rule: &Rule) -> String {
-    match *rule {
-        Rule::Class { schema, class } => {
-            format!("\t{{ INSPECT_RULE_CLASS, {class}, {schema}, NULL, 0, true, 0 }},\n")
-        }
-        Rule::Entry { schema, class, name, instance } => {
-            let name = name.map_or("NULL".to_owned(), |name| format!("\"{name}\""));
-            let (any, instance) = (instance.is_none(), instance.unwrap_or(0));
-            format!(
-                "\t{{ INSPECT_RULE_ENTRY, {class}, {schema}, {name}, {instance}, {any}, 0 }},\n"
-            )
-        }
-        Rule::Properties(bits) => {
-            format!("\t{{ INSPECT_RULE_PROPERTIES, 0, 0, NULL, 0, true, {bits}ull }},\n")
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 use inspect_format::abi::{
     CoreEntry, DirectoryRecord, Header, Order, note_kind, phase, section_kind,
 };
+use inspect_format::btf::{Builder, Member, Word};
 use inspect_format::elfcore::{Core, PT_LOAD};
 use inspect_format::notes::capture::{Capture, Row};
 use inspect_format::table::{self, TableWriter};
@@ -45,20 +46,46 @@ pub(crate) fn table(entries: &[(&str, CoreEntry)]) -> u64 {
     placed(block(entries))
 }
 
-/// The same with a history that lies where nothing is.
-pub(crate) fn table_with_a_hole(entries: &[(&str, CoreEntry)]) -> u64 {
+/// Where the distance to a section stands in its record.
+pub(crate) const SECTION_OFFSET: usize = 8;
+/// Where its size stands.
+pub(crate) const SECTION_SIZE: usize = 16;
+
+/// The same with another number at a place in the record of its history.
+pub(crate) fn table_with_history(place: usize, number: u64, entries: &[(&str, CoreEntry)]) -> u64 {
     let mut bytes = block(entries);
     let directory = Header::SIZE..bytes.len();
     let record = bytes[directory]
         .chunks_exact_mut(DirectoryRecord::SIZE)
         .find(|record| record[..4] == section_kind::HISTORY.to_ne_bytes());
-    record.expect("a history")[8..16].copy_from_slice(&(1_u64 << 40).to_ne_bytes());
+    record.expect("a history")[place..][..8].copy_from_slice(&number.to_ne_bytes());
     bytes[Header::CHECKSUM_AT..][..4].fill(0);
     placed(bytes)
 }
 
+/// The same with types, of which type 2 has 8 bytes, the last four of them sensitive.
+pub(crate) fn table_with_types(entries: &[(&str, CoreEntry)]) -> u64 {
+    let mut builder = Builder::new();
+    let int = builder.int("unsigned int", 4, 0);
+    let user = builder.reserve();
+    assert_eq!(user, 2);
+    let fields = [("id", 0), ("pin", 32)].map(|(name, bit)| {
+        let (type_id, place) = (Word::Number(int), Word::Number(bit));
+        Member { name, type_id, place }
+    });
+    builder.define_composite(user, "user", false, false, Word::Number(8), &fields);
+    builder.tag("inspect:sensitive", user, Some(1));
+    let types = builder.finish().bytes(Order::NATIVE, |_| Some(8), |_| false);
+    placed(block_with(entries, &types.expect("all are numbers")))
+}
+
 fn block(entries: &[(&str, CoreEntry)]) -> Vec<u8> {
+    block_with(entries, &[])
+}
+
+fn block_with(entries: &[(&str, CoreEntry)], types: &[u8]) -> Vec<u8> {
     let mut writer = TableWriter::new(Order::NATIVE, 8, SCHEMA, 1, 64, &[1]).unwrap();
+    writer.types(types);
     for (name, core) in entries {
         let name = writer.string(name).unwrap();
         writer.row(&CoreEntry { name, ..*core }, &[]).unwrap();

@@ -4,7 +4,8 @@
 
 use inspect_runtime::__private::{FieldWriter, Word};
 use inspect_runtime::{
-    Class, ClassInfo, EntryFormat, FieldInfo, FieldKind, Region, RegisterError, Sections,
+    Class, ClassInfo, EntryFormat, FieldDefault, FieldInfo, FieldKind, Region, RegisterError,
+    Sections,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +23,20 @@ impl EntryFormat for Format {
     const CLASSES: &'static [ClassInfo] =
         &[ClassInfo { name: "log", number: 77, properties: 1, type_id: 0 }];
     const FIELDS: &'static [FieldInfo] = &[
-        FieldInfo { name: "twin", offset: 64, size: 8, kind: FieldKind::Native },
-        FieldInfo { name: "text", offset: 72, size: 4, kind: FieldKind::String },
+        FieldInfo {
+            name: "twin",
+            offset: 64,
+            size: 8,
+            kind: FieldKind::Native,
+            default: FieldDefault::Number(0),
+        },
+        FieldInfo {
+            name: "text",
+            offset: 72,
+            size: 4,
+            kind: FieldKind::String,
+            default: FieldDefault::Text(""),
+        },
     ];
     type Words = [Word; 9];
 

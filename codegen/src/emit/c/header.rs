@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 
 use askama::Template;
 
+use super::annotations;
 use super::docs;
+use super::source::Carried;
 use super::structs::{self, StructView, forward};
 use super::types::{self, Declarer, aggregate_word, integer, mask, schema_hash, string_literal};
 use crate::model::names::{schema_word, upper_case};
@@ -36,6 +38,8 @@ pub(super) struct HeaderView {
     properties: Vec<Define>,
     items: Vec<Item>,
     entry: EntryView,
+    carried: CarriedView,
+    fields: Vec<FieldView>,
     classes: Vec<ClassView>,
     spaces: Vec<SpaceView>,
     consumers: Vec<ConsumerView>,
@@ -75,19 +79,40 @@ struct EntryView {
 }
 
 /// A class with its macros.
-struct ClassView {
-    comment: String,
-    name: String,
-    number: String,
-    properties: String,
-    /// `log`
-    written: String,
-    /// `LINUX_MM_ANNOTATE_LOG`
-    annotate: String,
-    /// `INSPECT_OBJECT` or `INSPECT_ARRAY`
-    form: &'static str,
-    /// The type that the annotated variable, or its elements, must have.
-    target: String,
+pub(super) struct ClassView {
+    pub(super) comment: String,
+    pub(super) name: String,
+    pub(super) number: String,
+    pub(super) properties: String,
+    /// The macros that annotate: their names, parameters and what stands for them.
+    pub(super) annotations: Vec<Annotation>,
+}
+
+/// `#define NAME(parameters, ...) FORM(descriptor, class, what it is, arguments, ...)`
+pub(super) struct Annotation {
+    pub(super) name: String,
+    pub(super) parameters: &'static str,
+    pub(super) form: &'static str,
+    /// `"log", INSPECT_IS, struct linux_mm_record`
+    pub(super) class: String,
+    pub(super) arguments: &'static str,
+}
+
+/// A macro that gives a field of the row a value in an annotation.
+pub(super) struct FieldView {
+    pub(super) comment: String,
+    /// `LINUX_MM_WITH_OWNER(value)`
+    pub(super) name: String,
+    /// `INSPECT_UNSIGNED("owner", value, 32)`
+    pub(super) pair: String,
+}
+
+/// The sizes of the blobs that the object of the descriptor holds.
+struct CarriedView {
+    history: usize,
+    words: usize,
+    text: usize,
+    cbor: usize,
 }
 
 struct SpaceView {
@@ -187,8 +212,9 @@ fn schema_of_target(model: &Model, ty: &Type, out: &mut BTreeSet<SchemaId>) {
 }
 
 /// Decides everything that the header says.
-pub(super) fn view(model: &Model, id: SchemaId) -> HeaderView {
+pub(super) fn view(model: &Model, id: SchemaId, carried: &Carried) -> HeaderView {
     let schema = &model[id];
+    let mut names = annotations::Names::new(model, id);
     let word = schema_word(&schema.name);
     let includes = includes(model, id)
         .iter()
@@ -209,7 +235,14 @@ pub(super) fn view(model: &Model, id: SchemaId) -> HeaderView {
             .collect(),
         items: items(model, id),
         entry: entry(model, &schema.entry),
-        classes: classes(model, id, &word),
+        carried: CarriedView {
+            history: carried.history.len(),
+            words: carried.types.blob.words.len(),
+            text: carried.types.blob.strings.len(),
+            cbor: carried.cbor.len(),
+        },
+        classes: annotations::classes(model, id, &mut names),
+        fields: annotations::fields(model, schema, &mut names),
         spaces: schema
             .spaces
             .iter()
@@ -405,54 +438,6 @@ fn entry(model: &Model, entry: &Entry) -> EntryView {
         size: entry.size,
         offsets: entry.fields.iter().map(|f| (f.naming.c.clone(), f.offset)).collect(),
     }
-}
-
-fn classes(model: &Model, home: SchemaId, word: &str) -> Vec<ClassView> {
-    let schema = &model[home];
-    // Names made of a class's name and a word could meet those of other classes.
-    let mut taken: HashSet<String> =
-        schema.classes.iter().map(|id| model[*id].naming.c.clone()).collect();
-    let mut unique = |mut name: String| {
-        while !taken.insert(name.clone()) {
-            name.push('_');
-        }
-        name
-    };
-    let declarer = Declarer::new(model);
-    let view = |id: &crate::model::ClassId| {
-        let class: &Class = &model[*id];
-        let (form, target) = match &class.target {
-            Type::Flexible(element) | Type::Array(element, _) => {
-                ("INSPECT_ARRAY", declarer.declare(element, ""))
-            }
-            Type::Text(_) => ("INSPECT_ARRAY", "char".to_owned()),
-            Type::Bytes(_) => ("INSPECT_ARRAY", "unsigned char".to_owned()),
-            // Whoever annotates a variable of an `extern` enum has its header.
-            Type::Enum(id) if model[*id].header.is_some() => {
-                ("INSPECT_OBJECT", format!("enum {}", model[*id].naming.c))
-            }
-            other => ("INSPECT_OBJECT", declarer.declare(other, "")),
-        };
-        ClassView {
-            comment: docs::comment("", &class.naming),
-            properties: unique(format!("{}_PROPERTIES", class.naming.c)),
-            annotate: unique(format!(
-                "{}_ANNOTATE_{}",
-                word.to_ascii_uppercase(),
-                upper_case(&class.naming.name)
-            )),
-            name: class.naming.c.clone(),
-            number: mask(u64::from(class.number), 4),
-            written: class.naming.name.clone(),
-            form,
-            target,
-        }
-    };
-    let mut views: Vec<ClassView> = schema.classes.iter().map(view).collect();
-    for (view, id) in views.iter_mut().zip(&schema.classes) {
-        view.properties = format!("{} {}", view.properties, mask(model[*id].properties, 8));
-    }
-    views
 }
 
 fn consumers(model: &Model, schema: &Schema) -> Vec<ConsumerView> {

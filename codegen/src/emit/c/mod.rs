@@ -6,6 +6,7 @@
 //! kernel module.
 
 mod accessors;
+mod annotations;
 mod capture;
 mod decode;
 mod docs;
@@ -45,8 +46,9 @@ pub fn emit(model: &Model) -> Files {
         // The decoder is as long as the rest together.
         let (decoder, header, source) = std::thread::scope(|scope| {
             let decoder = scope.spawn(|| print(&decode::view(model, &links, schema), 1 << 20));
-            let header = print(&header::view(model, schema), 1 << 20);
-            let source = print(&source::view(model, schema), 1 << 16);
+            let carried = source::Carried::of(model, schema);
+            let header = print(&header::view(model, schema, &carried), 1 << 20);
+            let source = print(&source::view(model, schema, &carried), 1 << 16);
             let decoder = decoder.join().expect("the views of a valid model do not panic");
             (decoder, header, source)
         });

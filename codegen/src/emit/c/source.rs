@@ -7,7 +7,7 @@ use super::capture;
 use super::types::{mask, schema_hash, string_literal};
 use crate::emit::blobs;
 use crate::model::names::schema_word;
-use crate::model::{Class, EntryField, Model, Scalar, SchemaId, Type};
+use crate::model::{Class, EntryField, Model, Scalar, SchemaId, Type, Value};
 
 /// The source file of one schema.
 #[derive(Template)]
@@ -21,11 +21,8 @@ pub(super) struct SourceView {
     fingerprint: String,
     /// The headers of captured types.
     headers: Vec<String>,
-    word_count: usize,
     words: String,
-    text_size: usize,
     text: String,
-    cbor_size: usize,
     cbor: String,
     history: Vec<String>,
     /// In the order of their numbers.
@@ -33,13 +30,27 @@ pub(super) struct SourceView {
     fields: Vec<String>,
 }
 
+/// The blobs that the object of a schema's descriptor holds.
+pub(super) struct Carried {
+    pub(super) types: blobs::Types,
+    pub(super) cbor: Vec<u8>,
+    pub(super) history: Vec<u64>,
+}
+
+impl Carried {
+    /// Of one schema.
+    pub(super) fn of(model: &Model, id: SchemaId) -> Self {
+        let types = blobs::types(model, id);
+        let cbor = blobs::schema_cbor_with(model, id, &types);
+        Self { cbor, types, history: blobs::history(model, id) }
+    }
+}
+
 /// Decides everything that the source file says.
-pub(super) fn view(model: &Model, id: SchemaId) -> SourceView {
+pub(super) fn view(model: &Model, id: SchemaId, carried: &Carried) -> SourceView {
     let schema = &model[id];
-    let history = blobs::history(model, id);
+    let Carried { types, cbor, history } = carried;
     let own = schema.version.checked_sub(1).and_then(|index| history.get(index as usize));
-    let types = blobs::types(model, id);
-    let cbor = blobs::schema_cbor_with(model, id, &types);
     let blob = &types.blob;
     let mut classes: Vec<_> =
         schema.classes.iter().map(|id| (&model[*id], types.classes.get(id))).collect();
@@ -52,12 +63,9 @@ pub(super) fn view(model: &Model, id: SchemaId) -> SourceView {
         entry_size: schema.entry.size,
         fingerprint: mask(own.copied().unwrap_or(0), 8),
         headers: capture::headers(model, &blob.words),
-        word_count: blob.words.len(),
         words: capture::words(model, &blob.words),
-        text_size: blob.strings.len(),
         text: capture::bytes(&blob.strings),
-        cbor_size: cbor.len(),
-        cbor: capture::bytes(&cbor),
+        cbor: capture::bytes(cbor),
         history: history.iter().map(|fingerprint| mask(*fingerprint, 8)).collect(),
         classes: classes.into_iter().map(|(class, id)| class_initialiser(class, id)).collect(),
         fields: schema.entry.fields.iter().map(field_initialiser).collect(),
@@ -88,5 +96,17 @@ fn field_initialiser(field: &EntryField) -> String {
         _ => "INSPECT_FIELD_BYTES",
     };
     let name = string_literal(field.naming.name.as_bytes());
-    format!("{{ {}u, {}u, {kind}, {name} }}", field.offset, field.size)
+    let (number, text) = match &field.default {
+        // The bits of a negative number; the field's own width cuts them.
+        Value::Int(number) => (*number as u64, &[][..]),
+        Value::Bytes(bytes) => (0, &**bytes),
+        Value::Text(text) => (0, text.as_bytes()),
+    };
+    let used = text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let text = match text.get(..used) {
+        Some(text) if used != 0 => string_literal(text),
+        _ => "NULL".to_owned(),
+    };
+    let (offset, size) = (field.offset, field.size);
+    format!("{{ {offset}u, {size}u, {kind}, {used}u, {}, {name}, {text} }}", mask(number, 8))
 }

@@ -43,19 +43,23 @@ fn captured(model: &Model, patch: &Patch) -> Option<AggregateId> {
     (model[id].kind == AggregateKind::ExternRust).then_some(id)
 }
 
-/// The statics that hold the sections.
+/// The sections, as constants that one static holds.
 pub(super) fn blobs(plan: &Plan<'_>) -> String {
     let mut out = String::new();
     let schema = blobs::schema_cbor_with(plan.model, plan.id, &plan.types);
     let (name, size) = (plan.fixed("SCHEMA_SECTION"), schema.len());
-    let _ = write!(out, "static {name}: rt::Blob<[u8; {size}]> = rt::Blob::new(");
+    let ty = plan.fixed("SchemaSection");
+    let _ = write!(out, "type {ty} = rt::Blob<[u8; {size}]>;\nconst {name}: {ty} = rt::Blob::new(");
     literal(&mut out, &schema);
     out.push_str(");\n\n");
     types(plan, &mut out);
     let history = blobs::history(plan.model, plan.id);
     let (name, count) = (plan.fixed("HISTORY_SECTION"), history.len());
-    let _ =
-        write!(out, "static {name}: rt::Blob<[u64; {count}]> = rt::Blob::new({history:?});\n\n");
+    let ty = plan.fixed("HistorySection");
+    let _ = write!(
+        out,
+        "type {ty} = rt::Blob<[u64; {count}]>;\nconst {name}: {ty} = rt::Blob::new({history:?});\n\n"
+    );
     out
 }
 
@@ -103,7 +107,9 @@ fn types(plan: &Plan<'_>, out: &mut String) {
         column += text.len() + 2;
     }
     let name = plan.fixed("TYPES_SECTION");
-    let _ = writeln!(out, "static {name}: rt::Types<{}, {}> = {{", words.len(), text.len());
+    let ty = plan.fixed("TypesSection");
+    let _ = writeln!(out, "type {ty} = rt::Types<{}, {}>;", words.len(), text.len());
+    let _ = writeln!(out, "const {name}: {ty} = {{");
     for (index, group) in groups.iter().enumerate() {
         let _ = writeln!(out, "    const G{index}: usize = {group:?}[rt::TARGET];");
     }

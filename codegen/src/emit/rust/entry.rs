@@ -3,9 +3,9 @@
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
-use super::docs;
 use super::plan::Plan;
 use super::types::{decoded_type, ident, number, scalar_type};
+use super::{annotated, docs};
 use crate::emit::blobs;
 use crate::model::{EntryField, EnumRepr, Length, Scalar, Type, Value};
 
@@ -166,8 +166,7 @@ fn format(plan: &Plan<'_>) -> TokenStream {
     let (version, size) = (number(schema.version), number(schema.entry.size));
     let words = number(schema.entry.size / 8 - 1);
     let history = blobs::history(plan.model, plan.id).into_iter().map(number);
-    let [schema_name, types_name, history_name] =
-        ["SCHEMA_SECTION", "TYPES_SECTION", "HISTORY_SECTION"].map(|name| plan.fixed(name));
+    let carried = plan.fixed("CARRIED");
     let writes: TokenStream = schema.entry.fields.iter().map(|field| write(plan, field)).collect();
     let classes = schema.classes.iter().map(|id| {
         let class = &plan.model[*id];
@@ -184,8 +183,12 @@ fn format(plan: &Plan<'_>) -> TokenStream {
         let text = &field.naming.name;
         let (offset, size) = (number(field.offset), number(field.size));
         let kind = ident(field_kind(&field.ty));
+        let default = annotated::field_default(field);
         quote! {
-            rt::FieldInfo { name: #text, offset: #offset, size: #size, kind: rt::FieldKind::#kind }
+            rt::FieldInfo {
+                name: #text, offset: #offset, size: #size, kind: rt::FieldKind::#kind,
+                default: #default
+            }
         }
     });
     let out = if writes.is_empty() { quote!(_) } else { quote!(out) };
@@ -207,9 +210,9 @@ fn format(plan: &Plan<'_>) -> TokenStream {
             }
             fn sections() -> rt::Sections {
                 rt::Sections {
-                    schema: #schema_name.get(),
-                    types: #types_name.bytes(),
-                    history: #history_name.get(),
+                    schema: #carried.cbor.get(),
+                    types: #carried.types.bytes(),
+                    history: #carried.history.get(),
                 }
             }
         }
@@ -217,7 +220,7 @@ fn format(plan: &Plan<'_>) -> TokenStream {
 }
 
 /// The variant of the runtime's `FieldKind`: how an annotation sets the field.
-fn field_kind(ty: &Type) -> &'static str {
+pub(super) fn field_kind(ty: &Type) -> &'static str {
     match ty {
         Type::Scalar(Scalar::Be16 | Scalar::Be32 | Scalar::Be64) => "Big",
         Type::Scalar(Scalar::Le16 | Scalar::Le32 | Scalar::Le64) => "Little",

@@ -6,6 +6,7 @@
 //! the only arithmetic is about what `repr(C)` makes of a field list.
 
 mod aggregates;
+mod annotated;
 mod blob;
 mod bytes;
 mod constants;
@@ -156,6 +157,7 @@ fn module(model: &Model, forms: &Forms, id: SchemaId) -> String {
         Job::Items(constants::consumers),
         Job::Items(constants::spaces),
         Job::Items(entry::entry),
+        Job::Items(annotated::annotated),
         Job::Items(entry::rows),
         Job::Items(views::layouts),
         Job::Write(views::shapes),
@@ -176,7 +178,7 @@ fn module(model: &Model, forms: &Forms, id: SchemaId) -> String {
 fn prologue(_: &Plan<'_>) -> TokenStream {
     quote! {
         use ::inspect_runtime::__private as rt;
-        const _: () = rt::THIS_CODE_AND_INSPECT_RUNTIME_ARE_OF_DIFFERENT_VERSIONS_GENERATE_IT_AGAIN_1;
+        const _: () = rt::THIS_CODE_AND_INSPECT_RUNTIME_ARE_OF_DIFFERENT_VERSIONS_GENERATE_IT_AGAIN_2;
     }
 }
 

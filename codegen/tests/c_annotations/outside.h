@@ -1,0 +1,7 @@
+#ifndef OUTSIDE_H
+#define OUTSIDE_H
+struct outside {
+	int before;
+	int value;
+};
+#endif
