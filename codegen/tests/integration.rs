@@ -29,10 +29,22 @@ struct Copy {
     path: OsString,
 }
 
+/// Where the examples stand.
+fn example(name: &str) -> PathBuf {
+    root().join("../examples/integration").join(name)
+}
+
 impl Copy {
-    fn of(example: &str) -> Self {
+    fn of(name: &str) -> Self {
+        let this = Self::empty();
+        copy(&example(name), &this.file(""));
+        this
+    }
+
+    /// A folder without files.
+    fn empty() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        copy(&root().join("../examples/integration").join(example), &folder.path().join("it"));
+        fs::create_dir(folder.path().join("it")).expect("a folder");
         let tools = folder.path().join("bin");
         fs::create_dir(&tools).expect("a folder for tools");
         symlink(env!("CARGO_BIN_EXE_inspect-gen"), tools.join("inspect-gen")).expect("a link");
@@ -313,6 +325,179 @@ fn kbuild() {
     assert_eq!(left, ["Kbuild", "Makefile", "README.md", "brewery.inspect", "main.c", "pump.c"]);
 }
 
+/// A crate with the linker of its `.cargo/config.toml`. What it depends on is built once and kept between runs.
+#[test]
+fn cargo() {
+    if !has("cc") {
+        return;
+    }
+    let copy = Copy::of("cargo");
+    let absolute = format!("{}/../", root().display());
+    copy.edit("Cargo.toml", |text| text.replace("../../../", &absolute));
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("integration");
+    // A package at another path is another package: it always stands at this one.
+    let place = kept.join("brewery");
+    let _ = fs::remove_dir_all(&place);
+    fs::create_dir_all(&kept).expect("a folder");
+    fs::rename(copy.file(""), &place)
+        .or_else(|_| Ok::<(), std::io::Error>(self::copy(&copy.file(""), &place)))
+        .expect("a folder");
+    symlink(&place, copy.folder.path().join("it")).expect("a link");
+    let target = format!("--target-dir={}", kept.join("target").display());
+    let program = kept.join("target/debug/brewery").display().to_string();
+    let build = ["cargo", "build", "--offline", "--quiet", &target];
+    let is_right = || {
+        copy.is_packed(&program);
+        copy.prints_its_entries(&program);
+    };
+    let written = || fs::metadata(&program).expect("the program").modified().expect("a time");
+
+    copy.succeed(&build);
+    is_right();
+    let before = written();
+    copy.succeed(&build);
+    assert_eq!(written(), before, "nothing has changed");
+    copy.edit("brewery.inspect", |text| format!("{text}\n/// A spare one.\nclass spare: tank;\n"));
+    copy.succeed(&build);
+    assert_ne!(written(), before, "the schema has changed");
+    is_right();
+
+    let right = fs::read_to_string(copy.file("src/pump.rs")).expect("a source");
+    let again = "static AGAIN: [u64; 1] = [1];\n\
+        inspect_runtime::annotate!(s::class::Starts: AGAIN, name = \"pumps\");\n";
+    copy.edit("src/pump.rs", |text| format!("{text}{again}"));
+    let said = copy.run(&build).expect_err("a name is there twice");
+    assert!(said.contains("error[E0907]") && said.contains("src/pump.rs:"), "{said}");
+    copy.edit("src/pump.rs", |_| right.replace("= [3, 5]", "= [3, 5, 8]"));
+    let said = copy.run(&build).expect_err("three are not two");
+    assert!(said.contains("error[E0308]"), "the compiler's errors are its own: {said}");
+
+    // The linker that GCC takes by itself, and the one that comes with Rust.
+    let linker = copy.folder.path().join("bin/cc-with-bfd");
+    fs::write(&linker, "#!/bin/sh\nexec cc \"$@\" -fuse-ld=bfd\n").expect("a script");
+    copy.succeed(&["chmod", "+x", &linker.display().to_string()]);
+    copy.edit("src/pump.rs", |_| right.clone());
+    copy.succeed(&[&["env", &format!("CC={}", linker.display())][..], &build].concat());
+    is_right();
+    if std::env::var_os("INSPECT_LONG").is_some() {
+        let config = ["--config", "profile.dev.lto='fat'", "--config", "profile.dev.strip=true"];
+        copy.succeed(&[&build[..], &config].concat());
+        is_right();
+    }
+}
+
+#[test]
+fn firmware() {
+    if !has("make") || !has("arm-none-eabi-gcc") {
+        return;
+    }
+    let copy = Copy::of("firmware");
+    let build = ["make"];
+    copy.succeed(&build);
+    copy.is_packed("build/brewery.elf");
+    let before = copy.times("build/brewery.bin");
+    copy.succeed(&build);
+    assert_eq!(copy.times("build/brewery.bin"), before);
+    // What is flashed holds the table, which the startup code copies.
+    let image = fs::read(copy.file("build/brewery.bin")).expect("the image");
+    let magic = b"\x89INSPCT\n";
+    let is_there = |image: &[u8]| image.windows(magic.len()).any(|window| window == magic);
+    assert!(is_there(&image));
+    // The reason for `KEEP`.
+    copy.edit("firmware.ld", |text| text.replace("KEEP(*(inspect_table))", "*(inspect_table)"));
+    let said = copy.succeed(&build);
+    assert!(said.contains("no annotations"), "{said}");
+    copy.succeed(&["make", "clean"]);
+    assert!(!copy.file("build").exists());
+}
+
+/// What packing has to survive in a build: it comes first, and whatever strips comes later, or the other way round.
+#[test]
+fn strip_and_split_debug_leave_the_table() {
+    if !has("make") || !has("cc") || !has("strip") || !has("objcopy") {
+        return;
+    }
+    let copy = Copy::of("make");
+    copy.succeed(&["make"]);
+    let program = "build/brewery";
+    copy.succeed(&["objcopy", "--only-keep-debug", program, "build/brewery.debug"]);
+    copy.succeed(&[
+        "objcopy",
+        "--strip-debug",
+        "--add-gnu-debuglink=build/brewery.debug",
+        program,
+        "build/split",
+    ]);
+    copy.is_packed("build/split");
+    copy.prints_its_entries("build/split");
+    copy.succeed(&["strip", "-s", "--remove-section=.comment", "--remove-section=.note", program]);
+    copy.is_packed(program);
+    copy.prints_its_entries(program);
+    // As a compiler whose linker packs: the rule's own step finds nothing left to do.
+    copy.succeed(&["make", "clean"]);
+    copy.succeed(&["make", "CC=inspect-gen link -- cc", "LDFLAGS=-s"]);
+    copy.is_packed(program);
+    copy.prints_its_entries(program);
+}
+
+/// In an empty folder it writes the example; what is there already it leaves alone.
+#[test]
+fn init_writes_what_is_missing_and_changes_nothing() {
+    for (word, build_file) in
+        [("make", "Makefile"), ("cmake", "CMakeLists.txt"), ("meson", "meson.build")]
+    {
+        let option = format!("--{word}");
+        let copy = Copy::empty();
+        let said = copy.succeed(&["inspect-gen", "init", &option]);
+        assert!(said.contains(&format!("wrote {build_file}\n")), "{said}");
+        let mut expected = BTreeMap::new();
+        contents(&Copy::of(word).file(""), Path::new(""), &mut expected);
+        expected.remove(Path::new("README.md"));
+        let mut found = BTreeMap::new();
+        contents(&copy.file(""), Path::new(""), &mut found);
+        assert_eq!(found, expected, "{word}");
+        // Again: nothing is written, and the lines for an existing build are printed.
+        let said = copy.succeed(&["inspect-gen", "init"]);
+        assert!(!said.contains("wrote") && said.contains("kept"), "{said}");
+        assert!(said.contains(&format!("Add to {build_file}")), "{said}");
+
+        let copy = Copy::empty();
+        fs::write(copy.file(build_file), "mine").expect("a file");
+        copy.succeed(&["inspect-gen", "init"]);
+        assert_eq!(fs::read(copy.file(build_file)).expect("the file"), b"mine");
+        assert!(
+            !copy.file("main.c").exists()
+                && copy.file("brewery.inspect").exists() != (word == "meson")
+        );
+    }
+    let copy = Copy::empty();
+    let said = copy.run(&["inspect-gen", "init"]).expect_err("nothing tells which build");
+    assert!(said.contains("--cmake"), "{said}");
+    copy.run(&["inspect-gen", "init", "--make", "--cmake"]).expect_err("one at a time");
+    let said = copy.run(&["inspect-gen", "init", "--cargo"]).expect_err("no crate");
+    assert!(said.contains("cargo init"), "{said}");
+    fs::write(copy.file("Cargo.toml"), "").expect("a file");
+    let said = copy.succeed(&["inspect-gen", "init"]);
+    assert!(said.contains("[build-dependencies]"), "{said}");
+    for file in ["build.rs", ".cargo/config.toml", ".cargo/inspect-cc", "brewery.inspect"] {
+        let expected = fs::read(example("cargo").join(file)).expect("a file");
+        assert_eq!(fs::read(copy.file(file)).expect("a file"), expected, "{file}");
+    }
+    copy.succeed(&["test", "-x", ".cargo/inspect-cc"]);
+}
+
+/// Every file below a folder, by its path from there.
+fn contents(folder: &Path, from: &Path, found: &mut BTreeMap<PathBuf, String>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let name = from.join(entry.file_name());
+        match entry.path() {
+            path if path.is_dir() => contents(&path, &name, found),
+            path => drop(found.insert(name, fs::read_to_string(path).expect("a text"))),
+        }
+    }
+}
+
 /// They are one program in several builds; `inspect-gen init` writes it too.
 #[test]
 fn the_examples_have_the_same_sources() {
@@ -326,7 +511,9 @@ fn the_examples_have_the_same_sources() {
     for name in ["main.c", "pump.c"] {
         assert_eq!(read(&format!("meson/{name}")), read(&format!("make/{name}")), "{name}");
     }
-    for name in ["meson/inspect/brewery.inspect", "kbuild/brewery.inspect"] {
-        assert_eq!(read(name), read("make/brewery.inspect"), "{name}");
+    for name in ["meson/inspect", "kbuild", "cargo", "firmware"] {
+        let schema = format!("{name}/brewery.inspect");
+        assert_eq!(read(&schema), read("make/brewery.inspect"), "{schema}");
     }
+    assert_eq!(read("firmware/pump.c"), read("make/pump.c"));
 }

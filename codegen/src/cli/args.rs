@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::emit::Output;
 use crate::model::Target;
@@ -39,6 +39,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write the first files of a build with annotations.
+    Init(Init),
     /// Generate code and data from schemas [the default command].
     Generate(Generate),
     /// Report everything that is wrong with schemas; write nothing.
@@ -61,8 +63,54 @@ pub(super) enum Command {
 
 impl Command {
     /// The words that are commands.
-    pub(super) const NAMES: [&'static str; 9] =
-        ["generate", "check", "fmt", "layout", "pack", "link", "explain", "completions", "man"];
+    pub(super) const NAMES: [&'static str; 10] = [
+        "init",
+        "generate",
+        "check",
+        "fmt",
+        "layout",
+        "pack",
+        "link",
+        "explain",
+        "completions",
+        "man",
+    ];
+}
+
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("build").multiple(false), after_help = "Examples:\n  \
+    inspect-gen init --make hello             a program that can be built, in an empty directory\n  \
+    inspect-gen init                          for the build in this directory\n\n\
+    A file that is there is not changed: what belongs into one is printed.")]
+pub(super) struct Init {
+    /// Where to write.
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(super) directory: PathBuf,
+    /// For Make.
+    #[arg(long, group = "build")]
+    make: bool,
+    /// For CMake.
+    #[arg(long, group = "build")]
+    cmake: bool,
+    /// For Meson.
+    #[arg(long, group = "build")]
+    meson: bool,
+    /// For Cargo.
+    #[arg(long, group = "build")]
+    cargo: bool,
+    /// For a kernel module outside the kernel's tree.
+    #[arg(long, group = "build")]
+    kbuild: bool,
+}
+
+impl Init {
+    /// The build that is asked for.
+    pub(super) fn kind(&self) -> Option<&'static str> {
+        let Self { make, cmake, meson, cargo, kbuild, .. } = *self;
+        let all = [make, cmake, meson, cargo, kbuild];
+        let words = ["make", "cmake", "meson", "cargo", "kbuild"];
+        words.into_iter().zip(all).find_map(|(word, is_asked)| is_asked.then_some(word))
+    }
 }
 
 /// What every command that compiles takes.

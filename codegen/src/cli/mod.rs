@@ -7,6 +7,7 @@ mod explain;
 mod findings;
 mod fmt;
 mod generate;
+mod init;
 mod layout;
 mod link;
 mod output;
@@ -64,6 +65,7 @@ fn run_with(arguments: Vec<OsString>) -> Status {
     };
     let terminal = Terminal::new(arguments.color);
     match arguments.command {
+        Command::Init(arguments) => init::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments, terminal),
         Command::Check(arguments) => check(&arguments, terminal),
         Command::Fmt(arguments) => fmt::run(&arguments, terminal),
