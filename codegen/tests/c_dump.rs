@@ -400,44 +400,17 @@ fn every_machine_writes_dumps_and_zones() {
 /// Nothing but the runtime and what the compiler itself needs for arithmetic.
 #[test]
 fn nobody_is_called() {
-    use object::ObjectSymbol;
     let shop = Shop::new();
-    let native = [("gcc", &[][..]), ("clang", &[]), ("g++", &["-x", "c++"])];
-    let cross = CROSS.iter().map(|cross| (cross.gcc, cross.flags));
-    let mut calls = Vec::new();
-    for (compiler, flags) in native.into_iter().chain(cross) {
-        if !has(compiler) {
-            continue;
-        }
-        for level in ["-O0", "-Os", "-O3"] {
-            let mut arguments = vec![level, "-c", "-o", "dump.o", "-ffreestanding"];
-            // Debian's compiler for bare metal is for a processor without compare-and-swap.
-            match compiler {
-                "arm-none-eabi-gcc" => arguments.push("-mcpu=cortex-m4"),
-                "aarch64-linux-gnu-gcc" => arguments.push("-mno-outline-atomics"),
-                _ => {}
-            }
-            arguments.extend(flags);
-            arguments.extend(["-fno-stack-protector", "-fno-pic", "inspect_dump.c"]);
-            support::run(&shop.c(), compiler, &arguments).unwrap_or_else(|error| panic!("{error}"));
-            let bytes = std::fs::read(shop.c().join("dump.o")).expect("an object");
-            let object = object::File::parse(&*bytes).expect("an object");
-            for symbol in object.symbols().filter(object::ObjectSymbol::is_undefined) {
-                let name = symbol.name().expect("a name");
-                let own = [
-                    "inspect_",
-                    "__aeabi_uidiv",
-                    "_savegpr0_",
-                    "_restgpr0_",
-                    ".TOC.",
-                    "_GLOBAL_",
-                    "__gnu_local_gp",
-                ];
-                if !name.is_empty() && !own.iter().any(|prefix| name.starts_with(prefix)) {
-                    calls.push(format!("{compiler} {level} calls {name}"));
-                }
-            }
-        }
-    }
+    let own = [
+        "inspect_",
+        "__aeabi_uidiv",
+        "_savegpr0_",
+        "_restgpr0_",
+        ".TOC.",
+        "_GLOBAL_",
+        "__gnu_local_gp",
+    ];
+    let is_own = |name: &str, _| own.iter().any(|prefix| name.starts_with(prefix));
+    let calls = support::calls(&shop.c(), "inspect_dump.c", &["-ffreestanding"], is_own);
     assert!(calls.is_empty(), "{calls:#?}");
 }

@@ -137,7 +137,7 @@ fn damaged_tables_are_refused_or_read_inside() {
         return;
     }
     let workshop = Workshop::new();
-    let long = std::env::var("INSPECT_LONG").is_ok_and(|text| text == "1");
+    let long = support::is_long();
     let rounds = if long { "1000000" } else { "20000" };
     let header = std::fs::read_to_string(workshop.c().join("tests_forms.decode.h")).expect("text");
     let kinds = std::fs::read_to_string(workshop.c().join("tests_kinds.decode.h")).expect("text");

@@ -17,11 +17,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use inspect_gen::compile::CORE_SCHEMA;
-use inspect_gen::source::SourceMap;
 use proptest::strategy::{Strategy, ValueTree as _};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use support::{CROSS, STRICT, generate, has, run};
+use support::{STRICT, has, is_long, run};
 
 const SANITIZED: &[&str] =
     &["-std=c99", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
@@ -41,10 +39,8 @@ struct Workshop {
 
 impl Workshop {
     fn new() -> Self {
-        let mut sources = SourceMap::new();
-        sources.add("core.inspect", CORE_SCHEMA, true);
-        sources.add("corpus.inspect", include_str!("c_hotplug/corpus.inspect"), false);
-        Self { folder: support::written(&generate(&sources)) }
+        let corpus = include_str!("c_hotplug/corpus.inspect");
+        Self { folder: support::written_with_core("corpus.inspect", corpus) }
     }
 
     fn c(&self) -> PathBuf {
@@ -82,10 +78,6 @@ impl Workshop {
         std::fs::write(self.c().join("broken.c"), text.replace(from, to)).expect("a file");
         "broken.c"
     }
-}
-
-fn is_long() -> bool {
-    std::env::var("INSPECT_LONG").is_ok_and(|text| text == "1")
 }
 
 /// A script, and what has to be the answer.
@@ -344,49 +336,21 @@ fn torn_looks_are_noticed() {
 /// Nothing but what the compiler itself needs for arithmetic of 64 bits.
 #[test]
 fn nobody_is_called() {
-    use object::{Object, ObjectSymbol};
     let workshop = Workshop::new();
-    let native = [("gcc", &[][..]), ("clang", &[]), ("g++", &["-x", "c++"])];
-    let cross = CROSS.iter().map(|cross| (cross.gcc, cross.flags));
-    let mut calls = Vec::new();
-    for (compiler, flags) in native.into_iter().chain(cross) {
-        if !has(compiler) {
-            continue;
-        }
-        for level in ["-O0", "-Os", "-O2", "-O3"] {
-            let mut arguments = vec![level, "-c", "-o", "hotplug.o", "-ffreestanding"];
-            match compiler {
-                // Debian's compiler for bare metal is for a processor without compare-and-swap.
-                "arm-none-eabi-gcc" => arguments.push("-mcpu=cortex-m4"),
-                "aarch64-linux-gnu-gcc" => arguments.push("-mno-outline-atomics"),
-                _ => {}
-            }
-            arguments.extend(flags);
-            arguments.extend(STRICT);
-            arguments.extend(["-fno-stack-protector", "-fno-pic", "inspect_hotplug.c"]);
-            run(&workshop.c(), compiler, &arguments).unwrap_or_else(|error| panic!("{error}"));
-            let bytes = std::fs::read(workshop.c().join("hotplug.o")).expect("an object");
-            let object = object::File::parse(&*bytes).expect("an object");
-            for symbol in object.symbols().filter(object::ObjectSymbol::is_undefined) {
-                let name = symbol.name().expect("a name");
-                let compiler_own = [
-                    "__aeabi_uidiv",
-                    "__ashldi3",
-                    "__lshrdi3",
-                    "__aeabi_llsl",
-                    "__aeabi_llsr",
-                    "_savegpr0_",
-                    "_restgpr0_",
-                    ".TOC.",
-                    "_GLOBAL_",
-                    "_gp_disp",
-                    "__gnu_local_gp",
-                ];
-                if !name.is_empty() && !compiler_own.iter().any(|own| name.starts_with(own)) {
-                    calls.push(format!("{compiler} {level} calls {name}"));
-                }
-            }
-        }
-    }
+    let compiler_own = [
+        "__aeabi_uidiv",
+        "__ashldi3",
+        "__lshrdi3",
+        "__aeabi_llsl",
+        "__aeabi_llsr",
+        "_savegpr0_",
+        "_restgpr0_",
+        ".TOC.",
+        "_GLOBAL_",
+        "_gp_disp",
+        "__gnu_local_gp",
+    ];
+    let is_own = |name: &str, _| compiler_own.iter().any(|own| name.starts_with(own));
+    let calls = support::calls(&workshop.c(), "inspect_hotplug.c", &["-ffreestanding"], is_own);
     assert!(calls.is_empty(), "{calls:#?}");
 }

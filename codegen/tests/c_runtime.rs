@@ -10,9 +10,7 @@ use std::path::PathBuf;
 
 use inspect_format::hash;
 use inspect_format::table::{Row, Table};
-use inspect_gen::compile::CORE_SCHEMA;
-use inspect_gen::source::SourceMap;
-use support::{CROSS, Cross, STRICT, generate, has, run};
+use support::{CROSS, Cross, STRICT, has, is_long, run};
 
 const SANITIZED: &[&str] =
     &["-std=c99", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
@@ -24,10 +22,8 @@ struct Workshop {
 
 impl Workshop {
     fn new() -> Self {
-        let mut sources = SourceMap::new();
-        sources.add("core.inspect", CORE_SCHEMA, true);
-        sources.add("corpus.inspect", include_str!("c_runtime/corpus.inspect"), false);
-        Self { folder: support::written(&generate(&sources)) }
+        let corpus = include_str!("c_runtime/corpus.inspect");
+        Self { folder: support::written_with_core("corpus.inspect", corpus) }
     }
 
     fn c(&self) -> PathBuf {
@@ -64,10 +60,6 @@ impl Workshop {
     fn run(&self, program: &str, arguments: &[&str]) -> String {
         run(&self.c(), program, arguments).unwrap_or_else(|error| panic!("{error}"))
     }
-}
-
-fn is_long() -> bool {
-    std::env::var("INSPECT_LONG").is_ok_and(|text| text == "1")
 }
 
 #[test]
@@ -272,43 +264,13 @@ fn tell(out: &mut String, row: &Row<'_>) {
 /// Nothing but what the compiler itself needs for arithmetic, and what the linker defines.
 #[test]
 fn nobody_is_called() {
-    use object::{Object, ObjectSymbol};
     let workshop = Workshop::new();
-    let native = [("gcc", &[][..], true), ("clang", &[], true), ("g++", &["-x", "c++"], true)];
-    let cross = CROSS.iter().map(|cross| (cross.gcc, cross.flags, false));
-    let mut calls = Vec::new();
-    for (compiler, flags, hosted) in native.into_iter().chain(cross) {
-        if !has(compiler) {
-            continue;
-        }
-        for level in ["-O0", "-Os", "-O2", "-O3"] {
-            let mut arguments = vec![level, "-c", "-o", "runtime.o"];
-            // Debian's compiler for bare metal is for a processor without compare-and-swap.
-            match compiler {
-                "arm-none-eabi-gcc" => arguments.push("-mcpu=cortex-m4"),
-                "aarch64-linux-gnu-gcc" => arguments.push("-mno-outline-atomics"),
-                _ => {}
-            }
-            arguments.extend(flags);
-            arguments.extend(STRICT);
-            arguments.extend(if hosted { &[][..] } else { &["-ffreestanding"] });
-            arguments.extend(["-fno-stack-protector", "-fno-pic", "inspect_runtime.c"]);
-            workshop.run(compiler, &arguments);
-            let bytes = std::fs::read(workshop.c().join("runtime.o")).expect("an object");
-            let object = object::File::parse(&*bytes).expect("an object");
-            for symbol in object.symbols().filter(object::ObjectSymbol::is_undefined) {
-                let name = symbol.name().expect("a name");
-                let linker = ["", "__start_inspect_table", "__stop_inspect_table"].contains(&name);
-                let loader = hosted && name == "dl_iterate_phdr";
-                // A division of 32 bits; registers that are saved in common code; tables of addresses.
-                let compiler_own =
-                    ["__aeabi_uidiv", "_savegpr0_", "_restgpr0_", ".TOC.", "_GLOBAL_"];
-                let is_own = compiler_own.iter().any(|prefix| name.starts_with(prefix));
-                if !linker && !loader && !is_own {
-                    calls.push(format!("{compiler} {level} calls {name}"));
-                }
-            }
-        }
-    }
+    let calls = support::calls(&workshop.c(), "inspect_runtime.c", &[], |name, hosted| {
+        let linker = ["__start_inspect_table", "__stop_inspect_table"].contains(&name);
+        let loader = hosted && name == "dl_iterate_phdr";
+        // A division of 32 bits; registers that are saved in common code; tables of addresses.
+        let compiler_own = ["__aeabi_uidiv", "_savegpr0_", "_restgpr0_", ".TOC.", "_GLOBAL_"];
+        linker || loader || compiler_own.iter().any(|prefix| name.starts_with(prefix))
+    });
     assert!(calls.is_empty(), "{calls:#?}");
 }

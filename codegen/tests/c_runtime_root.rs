@@ -8,11 +8,9 @@ mod support;
 use std::path::PathBuf;
 
 use inspect_format::abi::{Order, ROOT_MAGIC, Root, note_kind};
-use inspect_gen::compile::CORE_SCHEMA;
-use inspect_gen::source::SourceMap;
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use object::{Object, ObjectSection, ObjectSegment, ObjectSymbol, elf};
-use support::{CROSS, STRICT, generate, has, run};
+use support::{CROSS, STRICT, has, run};
 
 struct Workshop {
     folder: tempfile::TempDir,
@@ -20,10 +18,8 @@ struct Workshop {
 
 impl Workshop {
     fn new() -> Self {
-        let mut sources = SourceMap::new();
-        sources.add("core.inspect", CORE_SCHEMA, true);
-        sources.add("corpus.inspect", include_str!("c_runtime/corpus.inspect"), false);
-        Self { folder: support::written(&generate(&sources)) }
+        let corpus = include_str!("c_runtime/corpus.inspect");
+        Self { folder: support::written_with_core("corpus.inspect", corpus) }
     }
 
     fn c(&self) -> PathBuf {

@@ -34,6 +34,7 @@ const PROGRAM: &str = "use annotated as _;\nfn main() {}\n";
 /// Without `std`, so that any C library will do.
 const BARE: &str = "#![no_std]\n#![no_main]\nuse annotated as _;\n#[panic_handler]\n\
     fn panic(_: &core::panic::PanicInfo<'_>) -> ! { loop {} }\n\
+    #[no_mangle]\npub extern \"C\" fn rust_eh_personality() {}\n\
     #[no_mangle]\npub extern \"C\" fn main() -> i32 { 0 }\n";
 
 /// A Rust, with the runtime built by it.
@@ -49,7 +50,9 @@ impl Rust {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("survives-{name}"));
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--offline", "-p", "inspect-runtime", "--target-dir"]);
-        cargo.arg(&target).current_dir(root()).env_remove("RUSTFLAGS").env("RUSTC", &rustc);
+        cargo.arg(&target).current_dir(root()).env("RUSTC", &rustc);
+        // Cargo leaves out what link-time optimisation needs where its profile asks for none.
+        cargo.env("RUSTFLAGS", "-Cembed-bitcode=yes -Cpanic=abort");
         if let Some(libraries) = &libraries {
             cargo.env("LD_LIBRARY_PATH", libraries);
         }
@@ -64,7 +67,8 @@ impl Rust {
             command.env("LD_LIBRARY_PATH", libraries);
         }
         let library = self.runtime.join("libinspect_runtime.rlib");
-        command.args(["--edition", "2021", "-D", "warnings", "--extern"]);
+        // Programs without `std` have nobody who would unwind.
+        command.args(["--edition", "2021", "-D", "warnings", "-Cpanic=abort", "--extern"]);
         command.arg(format!("inspect_runtime={}", library.display())).arg("-L");
         command.arg(format!("dependency={}", self.runtime.join("deps").display()));
         command
@@ -91,8 +95,8 @@ impl Cell {
 
     fn build(&self, rust: &Rust, folder: &Path, library: &Path) -> PathBuf {
         let (source, text) = match self.kind {
-            "bare" | "musl" => ("bare.rs", BARE),
-            _ => ("program.rs", PROGRAM),
+            "exe" | "static" => ("program.rs", PROGRAM),
+            _ => ("bare.rs", BARE),
         };
         std::fs::write(folder.join(source), text).expect("a program");
         let out = folder.join("program");
@@ -103,10 +107,10 @@ impl Cell {
             command.arg(format!("-Clto={}", self.lto));
         }
         match self.kind {
-            "cdylib" => command.args(["--crate-type", "cdylib", "-A", "dead_code"]),
+            "cdylib" => command.args(["--crate-type", "cdylib"]),
             "static" => command.arg("-Ctarget-feature=+crt-static"),
-            "bare" => command.arg("-Cpanic=abort"),
-            "musl" => command.args(["-Cpanic=abort", "-Clinker=musl-gcc"]).args([
+            "bare" => command.arg("-Clink-arg=-lc"),
+            "musl" => command.args(["-Clinker=musl-gcc", "-Clink-arg=-lc"]).args([
                 "-Crelocation-model=static",
                 "-Clink-arg=-static",
                 "-Clink-arg=-no-pie",
@@ -185,7 +189,7 @@ fn annotations_of_a_library_that_nobody_calls_survive() {
 fn nothing_without_a_mention(rust: &Rust, folder: &Path) {
     let source = folder.join("program.rs");
     std::fs::write(&source, "fn main() {}\n").expect("a program");
-    let library = folder.join("libannotated--Copt-level=0-Ccodegen-units=16.rlib");
+    let library = folder.join("libannotated--Copt-level=1-Ccodegen-units=16.rlib");
     let out = folder.join("program");
     let mut command = rust.compiler();
     command.arg("--extern").arg(format!("annotated={}", library.display()));
@@ -213,22 +217,22 @@ fn cells() -> Vec<Cell> {
     };
     for linker in linkers {
         for flags in ["", ",-z,start-stop-gc"] {
-            push("exe", "0", "off", "16", linker, flags);
-            push("exe", "3", "fat", "1", linker, flags);
-            push("cdylib", "3", "thin", "16", linker, flags);
-            if is_long {
-                for level in ["1", "2", "3", "s", "z"] {
-                    for (lto, units) in [("off", "1"), ("off", "16"), ("thin", "16"), ("fat", "1")]
-                    {
-                        push("exe", level, lto, units, linker, flags);
-                        push("cdylib", level, lto, units, linker, flags);
-                    }
+            push("bare", "1", "off", "16", linker, flags);
+            push("bare", "3", "fat", "1", linker, flags);
+            push("cdylib", "z", "thin", "16", linker, flags);
+            if !is_long {
+                continue;
+            }
+            for level in ["0", "1", "2", "3", "s", "z"] {
+                for (lto, units) in [("off", "1"), ("off", "16"), ("thin", "16"), ("fat", "1")] {
+                    push("exe", level, lto, units, linker, flags);
+                    push("cdylib", level, lto, units, linker, flags);
                 }
             }
         }
-        push("static", "s", "off", "1", linker, "");
-        push("bare", "z", "thin", "16", linker, "");
     }
+    push("exe", "0", "off", "16", "default", "");
+    push("static", "s", "off", "1", "default", "");
     if has("musl-gcc") {
         push("musl", "3", "off", "16", "default", "");
         push("musl", "z", "fat", "1", "default", "");

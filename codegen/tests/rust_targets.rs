@@ -95,6 +95,11 @@ fn annotations_of_the_oldest_rust_are_adopted_on_every_machine() {
         outputs.push((machine.triple, text.replace("FILLED/4", "FILLED/8")));
     }
     for (triple, output) in &outputs {
+        // Rust 1.85 has no assembler for it: the root does not know the section, and a packer has to come.
+        if triple.starts_with("powerpc") {
+            assert_eq!(output, "Adopted { registered: 0, known: 0, foreign: 0 }\n", "{triple}");
+            continue;
+        }
         assert!(output.starts_with("Adopted { registered: 13, "), "{triple}: {output}");
         assert_eq!(output, &outputs[0].1, "{triple}");
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+use crate::diag::{Code, Severity};
 use crate::emit::Output;
 use crate::model::Target;
 
@@ -53,6 +54,8 @@ pub(super) enum Command {
     Pack(Pack),
     /// Run a linker and pack what it has linked.
     Link(Link),
+    /// Tell what images hold, whether anybody finds it, and what would be lost.
+    Doctor(Doctor),
     /// Explain a diagnostic; without a code, list all of them.
     Explain(Explain),
     /// Print completions for a shell.
@@ -63,7 +66,7 @@ pub(super) enum Command {
 
 impl Command {
     /// The words that are commands.
-    pub(super) const NAMES: [&'static str; 10] = [
+    pub(super) const NAMES: [&'static str; 11] = [
         "init",
         "generate",
         "check",
@@ -71,6 +74,7 @@ impl Command {
         "layout",
         "pack",
         "link",
+        "doctor",
         "explain",
         "completions",
         "man",
@@ -293,6 +297,39 @@ impl Link {
     }
 }
 
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    inspect-gen doctor build/daemon\n  \
+    inspect-gen doctor build/daemon --list    every entry, with its address\n  \
+    inspect-gen doctor daemon --expect 12     in a build: exit 1 unless there are 12 entries\n  \
+    inspect-gen doctor build/*.o              what will a linker drop?\n  \
+    inspect-gen doctor daemon --json | jq '.entries[] | [.name, .address]'\n\n\
+    Findings go to standard error, and everything else to standard output. `inspect-gen explain W0902`\n\
+    says more about one.\n\n\
+    Exit status: 0 healthy; 1 there are findings; 2 usage.")]
+pub(super) struct Doctor {
+    /// Object files, kernel modules, programs, shared objects: ELF, packed or not.
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(super) images: Vec<PathBuf>,
+    /// The schema of annotations whose image does not define it: a table file, or the object file of
+    /// `<schema>.inspect.c`; may repeat.
+    #[arg(long = "schema", value_name = "FILE")]
+    pub(super) schemas: Vec<PathBuf>,
+    /// Fail unless each image has exactly this many entries: annotations in members of archives and in
+    /// crates that nobody refers to are not linked, and nothing else says so.
+    #[arg(long, value_name = "N")]
+    pub(super) expect: Option<usize>,
+    /// Do not report warnings of this code; may repeat.
+    #[arg(long, value_name = "CODE", value_parser = parse_warning)]
+    pub(super) allow: Vec<Code>,
+    /// List the entries.
+    #[arg(long)]
+    pub(super) list: bool,
+    /// Print JSON, one object a line for each image, findings included.
+    #[arg(long, conflicts_with = "list")]
+    pub(super) json: bool,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Types {
     /// In the tables.
@@ -365,6 +402,14 @@ fn parse_output(text: &str) -> Result<Output, String> {
             None => format!("there is no such output; there are {}", names.join(", ")),
         }
     })
+}
+
+fn parse_warning(text: &str) -> Result<Code, String> {
+    match Code::from_name(text) {
+        Some(code) if code.severity() == Severity::Warning => Ok(code),
+        Some(_) => Err("an error cannot be allowed".to_owned()),
+        None => Err("there is no such warning; `inspect-gen explain` lists all codes".to_owned()),
+    }
 }
 
 fn parse_target(text: &str) -> Result<Target, String> {

@@ -3,6 +3,7 @@
 //! to a terminal.
 
 mod args;
+mod doctor;
 mod explain;
 mod findings;
 mod fmt;
@@ -40,6 +41,13 @@ enum Status {
     Failed = 2,
 }
 
+impl Status {
+    /// How a run ended, one part of which ended like this and another like that.
+    fn worse(self, other: Self) -> Self {
+        if other as u8 > self as u8 { other } else { self }
+    }
+}
+
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -72,6 +80,7 @@ fn run_with(arguments: Vec<OsString>) -> Status {
         Command::Layout(arguments) => layout::run(&arguments, terminal),
         Command::Pack(arguments) => pack::run(&arguments, terminal),
         Command::Link(arguments) => link::run(&arguments, terminal),
+        Command::Doctor(arguments) => doctor::run(&arguments, terminal),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),
         Command::Man(arguments) => man(&arguments),

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -20,15 +20,12 @@ pub(super) fn run(arguments: &Pack, terminal: Terminal) -> Status {
         output::complain("`-o` and `--detached` name one file: pack one image at a time");
         return Status::Failed;
     }
-    let mut brought = Vec::new();
-    for path in &arguments.schemas {
-        match read(path) {
-            Ok(bytes) => brought.push((path.display().to_string(), bytes)),
-            Err(finding) => {
-                return report(path, &[finding], arguments.message_format, terminal);
-            }
+    let brought = match read_all(&arguments.schemas) {
+        Ok(brought) => brought,
+        Err((path, finding)) => {
+            return report(path, &[finding], arguments.message_format, terminal);
         }
-    }
+    };
     let schemas: Vec<SchemaFile<'_>> =
         brought.iter().map(|(name, bytes)| SchemaFile { name, bytes }).collect();
     let options = Options {
@@ -44,11 +41,7 @@ pub(super) fn run(arguments: &Pack, terminal: Terminal) -> Status {
         progress.stage("packing");
         let one = pack_one(image, arguments, &options, terminal, &progress);
         progress.hide();
-        status = match (status, one) {
-            (Status::Failed, _) | (_, Status::Failed) => Status::Failed,
-            (Status::Findings, _) | (_, Status::Findings) => Status::Findings,
-            _ => Status::Done,
-        };
+        status = status.worse(one);
     }
     status
 }
@@ -94,7 +87,13 @@ fn pack_one(
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Finding> {
+/// Files with their names, or the first that cannot be read.
+pub(super) fn read_all(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, (&Path, Finding)> {
+    let one = |path: &'_ PathBuf| read(path).map(|bytes| (path.display().to_string(), bytes));
+    paths.iter().map(|path| one(path).map_err(|finding| (path.as_path(), finding))).collect()
+}
+
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Finding> {
     fs::read(path).map_err(|error| {
         let finding = Finding::new(Code::E0001, format!("the file cannot be read: {error}"));
         match error.kind() {
@@ -104,7 +103,12 @@ fn read(path: &Path) -> Result<Vec<u8>, Finding> {
     })
 }
 
-fn report(path: &Path, found: &[Finding], format: MessageFormat, terminal: Terminal) -> Status {
+pub(super) fn report(
+    path: &Path,
+    found: &[Finding],
+    format: MessageFormat,
+    terminal: Terminal,
+) -> Status {
     let image = path.display().to_string();
     let text = findings::text(&image, found, format, terminal.color);
     if format == MessageFormat::Human {

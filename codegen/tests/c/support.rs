@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use inspect_gen::compile::CORE_SCHEMA;
 use inspect_gen::emit::{self, Files};
 use inspect_gen::source::SourceMap;
 use inspect_gen::{build, check, syntax};
@@ -68,6 +69,60 @@ pub(crate) fn written(files: &Files) -> tempfile::TempDir {
         std::fs::write(path, bytes).expect("a generated file");
     }
     folder
+}
+
+/// The generated files of the core and of one more schema.
+pub(crate) fn written_with_core(name: &str, schema: &str) -> tempfile::TempDir {
+    let mut sources = SourceMap::new();
+    sources.add("core.inspect", CORE_SCHEMA, true);
+    sources.add(name, schema, false);
+    written(&generate(&sources))
+}
+
+/// Whether the long forms are asked for.
+pub(crate) fn is_long() -> bool {
+    std::env::var("INSPECT_LONG").is_ok_and(|text| text == "1")
+}
+
+/// What a source of the runtime calls when each compiler has translated it on each level, but for what `is_own`
+/// says of a name and of whether the compiler is this machine's. There, `native` are flags besides; elsewhere
+/// nobody is below.
+pub(crate) fn calls(
+    folder: &Path,
+    source: &str,
+    native: &[&str],
+    is_own: impl Fn(&str, bool) -> bool,
+) -> Vec<String> {
+    use object::{Object, ObjectSymbol};
+    let here = [("gcc", &[][..], native), ("clang", &[], native), ("g++", &["-x", "c++"], native)];
+    let cross = CROSS.iter().map(|cross| (cross.gcc, cross.flags, &["-ffreestanding"][..]));
+    let mut calls = Vec::new();
+    for (index, (compiler, flags, besides)) in here.into_iter().chain(cross).enumerate() {
+        if !has(compiler) {
+            continue;
+        }
+        for level in ["-O0", "-Os", "-O2", "-O3"] {
+            let mut arguments = vec![level, "-c", "-o", "calls.o"];
+            match compiler {
+                // Debian's compiler for bare metal is for a processor without compare-and-swap.
+                "arm-none-eabi-gcc" => arguments.push("-mcpu=cortex-m4"),
+                "aarch64-linux-gnu-gcc" => arguments.push("-mno-outline-atomics"),
+                _ => {}
+            }
+            for more in [flags, STRICT, besides, &["-fno-stack-protector", "-fno-pic", source]] {
+                arguments.extend(more);
+            }
+            run(folder, compiler, &arguments).unwrap_or_else(|error| panic!("{error}"));
+            let bytes = std::fs::read(folder.join("calls.o")).expect("an object");
+            let file = object::File::parse(&*bytes).expect("an object");
+            let undefined = file.symbols().filter(object::ObjectSymbol::is_undefined);
+            let names = undefined.map(|symbol| symbol.name().expect("a name").to_owned());
+            let foreign =
+                names.filter(|name| !name.is_empty() && !is_own(name, index < here.len()));
+            calls.extend(foreign.map(|name| format!("{compiler} {level} calls {name}")));
+        }
+    }
+    calls
 }
 
 /// Whether a program can be started. One that cannot is named, and in CI that is a failure.

@@ -3,10 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use inspect_gen::compile::CORE_SCHEMA;
-use inspect_gen::source::SourceMap;
-
-use crate::support::{self, STRICT, generate, run};
+use crate::support::{self, STRICT, run};
 
 pub(crate) const SANITIZED: &[&str] =
     &["gcc", "-std=c99", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
@@ -18,10 +15,8 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn new() -> Self {
-        let mut sources = SourceMap::new();
-        sources.add("core.inspect", CORE_SCHEMA, true);
-        sources.add("crash.inspect", include_str!("crash.inspect"), false);
-        Self { folder: support::written(&generate(&sources)) }
+        let corpus = include_str!("crash.inspect");
+        Self { folder: support::written_with_core("crash.inspect", corpus) }
     }
 
     pub(crate) fn c(&self) -> PathBuf {
