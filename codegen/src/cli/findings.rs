@@ -79,7 +79,14 @@ struct JsonLabel<'a> {
 }
 
 fn json(output: &mut String, image: &str, finding: &Finding) {
-    let line = serde_json::to_string(&Json {
+    // Strings and numbers always serialise.
+    output.push_str(&render::json_text(&value(image, finding).to_string()));
+    output.push('\n');
+}
+
+/// One finding as a value, for a larger one.
+pub(super) fn value(image: &str, finding: &Finding) -> serde_json::Value {
+    let value = serde_json::to_value(Json {
         code: finding.code.name(),
         severity: word(finding),
         message: &finding.message,
@@ -88,9 +95,7 @@ fn json(output: &mut String, image: &str, finding: &Finding) {
         labels: finding.other.as_deref().map(label).into_iter().collect(),
         help: &finding.help,
     });
-    // Strings and numbers always serialise.
-    output.push_str(&render::json_text(&line.unwrap_or_default()));
-    output.push('\n');
+    value.unwrap_or_default()
 }
 
 fn label((place, text): &(crate::pack::SourcePlace, String)) -> JsonLabel<'_> {

@@ -3,11 +3,14 @@
 //! to a terminal.
 
 mod args;
+mod doctor;
 mod explain;
 mod findings;
 mod fmt;
 mod generate;
+mod init;
 mod layout;
+mod link;
 mod output;
 mod pack;
 mod progress;
@@ -38,6 +41,13 @@ enum Status {
     Failed = 2,
 }
 
+impl Status {
+    /// How a run ended, one part of which ended like this and another like that.
+    fn worse(self, other: Self) -> Self {
+        if other as u8 > self as u8 { other } else { self }
+    }
+}
+
 /// Runs the program with the arguments of the process.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -63,11 +73,14 @@ fn run_with(arguments: Vec<OsString>) -> Status {
     };
     let terminal = Terminal::new(arguments.color);
     match arguments.command {
+        Command::Init(arguments) => init::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments, terminal),
         Command::Check(arguments) => check(&arguments, terminal),
         Command::Fmt(arguments) => fmt::run(&arguments, terminal),
         Command::Layout(arguments) => layout::run(&arguments, terminal),
         Command::Pack(arguments) => pack::run(&arguments, terminal),
+        Command::Link(arguments) => link::run(&arguments, terminal),
+        Command::Doctor(arguments) => doctor::run(&arguments, terminal),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),
         Command::Man(arguments) => man(&arguments),

@@ -17,6 +17,8 @@ const MAX_SHOWN: usize = 200;
 pub(super) struct Terminal {
     /// Messages are coloured.
     pub(super) color: bool,
+    /// Results are coloured.
+    pub(super) color_results: bool,
     /// Standard error is a terminal: progress may be shown.
     pub(super) interactive: bool,
 }
@@ -24,14 +26,18 @@ pub(super) struct Terminal {
 impl Terminal {
     pub(super) fn new(color: Color) -> Self {
         let interactive = io::stderr().is_terminal();
-        let color = match color {
-            Color::Always => true,
-            Color::Never => false,
+        let (color, color_results) = match color {
+            Color::Always => (true, true),
+            Color::Never => (false, false),
             Color::Auto => {
-                anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
+                let takes = |choice| choice != anstream::ColorChoice::Never;
+                (
+                    takes(anstream::AutoStream::choice(&io::stderr())),
+                    takes(anstream::AutoStream::choice(&io::stdout())),
+                )
             }
         };
-        Self { color, interactive }
+        Self { color, color_results, interactive }
     }
 
     pub(super) fn reporter(self, format: MessageFormat) -> Reporter {

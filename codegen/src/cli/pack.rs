@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -20,15 +20,21 @@ pub(super) fn run(arguments: &Pack, terminal: Terminal) -> Status {
         output::complain("`-o` and `--detached` name one file: pack one image at a time");
         return Status::Failed;
     }
-    let mut brought = Vec::new();
-    for path in &arguments.schemas {
-        match read(path) {
-            Ok(bytes) => brought.push((path.display().to_string(), bytes)),
-            Err(finding) => {
-                return report(path, &[finding], arguments.message_format, terminal);
-            }
+    if let (Some(table), Some(image)) = (&arguments.detached, arguments.images.first()) {
+        let place = arguments.output.as_ref().unwrap_or(image);
+        if [image, place].into_iter().any(|it| is_one_file(it, table)) {
+            output::complain(
+                "`--detached` names the image itself: give the tables a file of their own",
+            );
+            return Status::Failed;
         }
     }
+    let brought = match read_all(&arguments.schemas) {
+        Ok(brought) => brought,
+        Err((path, finding)) => {
+            return report(path, &[finding], arguments.message_format, terminal);
+        }
+    };
     let schemas: Vec<SchemaFile<'_>> =
         brought.iter().map(|(name, bytes)| SchemaFile { name, bytes }).collect();
     let options = Options {
@@ -44,11 +50,7 @@ pub(super) fn run(arguments: &Pack, terminal: Terminal) -> Status {
         progress.stage("packing");
         let one = pack_one(image, arguments, &options, terminal, &progress);
         progress.hide();
-        status = match (status, one) {
-            (Status::Failed, _) | (_, Status::Failed) => Status::Failed,
-            (Status::Findings, _) | (_, Status::Findings) => Status::Findings,
-            _ => Status::Done,
-        };
+        status = status.worse(one);
     }
     status
 }
@@ -74,12 +76,15 @@ fn pack_one(
     };
     let place = arguments.output.as_deref().unwrap_or(path);
     let content = packed.image.as_deref().or(copy.as_deref());
-    let differs = |path: &Path, content: &[u8]| fs::read(path).map_or(true, |old| old != content);
     let mut writes = Vec::new();
-    writes.extend(content.filter(|content| differs(place, content)).map(|it| (place, it)));
-    if let (Some(file), Some(table)) = (&arguments.detached, &packed.detached) {
+    // The tables come first, so that they are somewhere when the annotations go. An image without any has
+    // perhaps lost them to the file that is there.
+    if let (Some(file), Some(table)) = (&arguments.detached, &packed.detached)
+        && !packed.tables.is_empty()
+    {
         writes.extend(differs(file, table).then_some((file.as_path(), table.as_slice())));
     }
+    writes.extend(content.filter(|content| differs(place, content)).map(|it| (place, it)));
     let would_change = !writes.is_empty();
     if !arguments.check {
         for (place, content) in writes {
@@ -94,7 +99,31 @@ fn pack_one(
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Finding> {
+/// Whether a file has to be written. What is no file, such as a pipe, cannot be asked what it holds.
+fn differs(path: &Path, content: &[u8]) -> bool {
+    let is_file = fs::metadata(path).is_ok_and(|it| it.is_file());
+    !is_file || fs::read(path).map_or(true, |old| old != content)
+}
+
+/// Whether two paths lead to one file, which need not be there yet.
+fn is_one_file(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| {
+        fs::canonicalize(path).ok().or_else(|| {
+            let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+            let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
+            Some(folder.join(path.file_name()?))
+        })
+    };
+    real(a).is_some_and(|a| Some(a) == real(b))
+}
+
+/// Files with their names, or the first that cannot be read.
+pub(super) fn read_all(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, (&Path, Finding)> {
+    let one = |path: &'_ PathBuf| read(path).map(|bytes| (path.display().to_string(), bytes));
+    paths.iter().map(|path| one(path).map_err(|finding| (path.as_path(), finding))).collect()
+}
+
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Finding> {
     fs::read(path).map_err(|error| {
         let finding = Finding::new(Code::E0001, format!("the file cannot be read: {error}"));
         match error.kind() {
@@ -104,7 +133,12 @@ fn read(path: &Path) -> Result<Vec<u8>, Finding> {
     })
 }
 
-fn report(path: &Path, found: &[Finding], format: MessageFormat, terminal: Terminal) -> Status {
+pub(super) fn report(
+    path: &Path,
+    found: &[Finding],
+    format: MessageFormat,
+    terminal: Terminal,
+) -> Status {
     let image = path.display().to_string();
     let text = findings::text(&image, found, format, terminal.color);
     if format == MessageFormat::Human {

@@ -125,6 +125,16 @@ codes! {
     E0910 "a table does not fit where the annotations were"
     E0911 "a relocation of an annotation is not understood"
     E0912 "an annotation lies outside its section"
+    E0913 "the number of entries is not the expected one"
+
+    W0901 "annotations are not packed"
+    W0902 "a linker may drop annotations"
+    W0903 "readers may not find the tables"
+    W0904 "an entry lies outside its image"
+    W0905 "entries share memory"
+    W0906 "an object holds its annotations in two forms"
+    W0907 "a core leaves out what it needs to be read"
+    W0908 "an image has no entries"
 }
 
 impl Code {

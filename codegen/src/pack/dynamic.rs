@@ -87,7 +87,7 @@ impl Dynamic {
             let range = range.ok_or_else(|| broken("its relocations lie outside it"))?;
             let relocations = elf.relocations_in(range.clone(), has_addends)?;
             let count = entry(count).map(|(_, value, at)| (*value, *at));
-            let addresses = start..start + size;
+            let addresses = start..start.saturating_add(size);
             let found =
                 Table { addresses, range, has_addends, relocations, size_at: *size_at, count };
             if table.replace(found).is_some() {
@@ -226,11 +226,11 @@ impl Table {
         let bytes = elf.relocation_bytes(&kept);
         edits.zeroed.push(self.range.start + bytes.len()..self.range.end);
         let gone = (total - kept.len()) as u64 * one as u64;
-        let old_size = elf.word(&elf.bytes[self.size_at..]).unwrap_or(0);
+        let old_size = elf.word(elf.bytes.get(self.size_at..).unwrap_or_default()).unwrap_or(0);
         let is_exact = old_size == self.addresses.end - self.addresses.start;
         // Where the linkage table was counted in, it no longer follows without a gap: it is found by its own
         // address, and its size counts for itself.
-        let size = if is_exact { old_size - gone } else { bytes.len() as u64 };
+        let size = if is_exact { old_size.saturating_sub(gone) } else { bytes.len() as u64 };
         edits.word(elf, self.size_at, size);
         if let Some((_, at)) = self.count {
             edits.word(elf, at, without_symbols);
@@ -250,7 +250,8 @@ impl Table {
             if shift > 0 && section.size > 0 {
                 let address = section.address - (shift * one) as u64;
                 edits.word(elf, elf.header_field(section, HeaderField::Address), address);
-                let offset = section.range.start - shift * one;
+                let offset = section.range.start.checked_sub(shift * one);
+                let offset = offset.ok_or_else(|| broken("relocations lie before its start"))?;
                 edits.word(elf, elf.header_field(section, HeaderField::Offset), offset as u64);
             }
         }
@@ -287,19 +288,28 @@ fn expand(elf: &Elf<'_>, range: Range<usize>) -> Result<Vec<u64>> {
     let word = u64::from(elf.word_size);
     let mut places = Vec::new();
     let mut base = 0_u64;
+    // A few bytes can name a great many places: none is kept that is not in the file.
+    let add = |places: &mut Vec<u64>, place: u64| {
+        if places.last().is_some_and(|last| *last >= place) {
+            return Err(broken("its RELR is not in order"));
+        }
+        in_place(elf, place).ok_or_else(|| broken("RELR leads outside it"))?;
+        places.push(place);
+        Ok(())
+    };
     for entry in bytes.chunks_exact(word as usize).filter_map(|entry| elf.word(entry)) {
         if entry & 1 == 0 {
-            places.push(entry);
+            add(&mut places, entry)?;
             base = entry.wrapping_add(word);
             continue;
         }
         let bits = word * 8 - 1;
         for bit in (0..bits).filter(|bit| entry >> (bit + 1) & 1 == 1) {
-            places.push(base.wrapping_add(bit * word));
+            add(&mut places, base.wrapping_add(bit * word))?;
         }
         base = base.wrapping_add(bits * word);
     }
-    if places.is_sorted() { Ok(places) } else { Err(broken("its RELR is not in order")) }
+    Ok(places)
 }
 
 /// A RELR table of places in ascending order.
@@ -311,7 +321,7 @@ fn compress(places: &[u64], word_size: u8) -> Vec<u64> {
     while let Some((&first, others)) = rest.split_first() {
         words.push(first);
         rest = others;
-        let mut base = first + word;
+        let mut base = first.wrapping_add(word);
         loop {
             let reachable = |place: u64| {
                 let distance = place.wrapping_sub(base);
@@ -326,7 +336,7 @@ fn compress(places: &[u64], word_size: u8) -> Vec<u64> {
                 break;
             }
             words.push(bitmap | 1);
-            base += bits * word;
+            base = base.wrapping_add(bits * word);
         }
     }
     words

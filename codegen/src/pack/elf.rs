@@ -29,6 +29,8 @@ pub(super) struct Elf<'a> {
     pub(super) kind: Kind,
     pub(super) sections: Vec<Section<'a>>,
     pub(super) segments: Vec<Segment>,
+    /// The segments that are loaded from the file, by address.
+    loaded: Vec<Segment>,
 }
 
 /// What the file is for.
@@ -129,12 +131,12 @@ impl<'a> Elf<'a> {
 
     /// Where `size` bytes at an address of a linked file stand in the file.
     pub(super) fn range_at(&self, address: u64, size: u64) -> Option<Range<usize>> {
-        self.segments.iter().filter(|segment| segment.kind == elf::PT_LOAD).find_map(|segment| {
-            let from = address.checked_sub(segment.address)?;
-            let end = from.checked_add(size)?;
-            (end <= segment.range.len() as u64)
-                .then(|| segment.range.start + from as usize..segment.range.start + end as usize)
-        })
+        let until = self.loaded.partition_point(|segment| segment.address <= address);
+        let segment = self.loaded[..until].last()?;
+        let from = address - segment.address;
+        let end = from.checked_add(size)?;
+        (end <= segment.range.len() as u64)
+            .then(|| segment.range.start + from as usize..segment.range.start + end as usize)
     }
 
     /// `size` bytes at an address of a linked file.
@@ -292,6 +294,24 @@ impl Section<'_> {
     }
 }
 
+/// How many times all bytes of a file its names may be: names that end alike share their bytes.
+const MOST_NAMES: usize = 8;
+
+/// What parts of a file may add up to. In a whole file they hardly overlap; where each of thousands covers
+/// all of it, reading them would take time and memory out of all proportion.
+struct Room(usize);
+
+impl Room {
+    fn of(bytes: &[u8], times: usize) -> Self {
+        Self(bytes.len().saturating_mul(times))
+    }
+
+    fn take(&mut self, size: usize, what: &str) -> Result<()> {
+        self.0 = self.0.checked_sub(size).ok_or_else(|| broken(what))?;
+        Ok(())
+    }
+}
+
 /// An integer in a byte order.
 pub(super) fn number<const N: usize>(bytes: &[u8; N], order: Order) -> u64 {
     let fold = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
@@ -342,11 +362,15 @@ fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8], word_size: u8) -> Res
     let table = header.sections(endian, bytes).map_err(broken)?;
     let first_header = header.e_shoff(endian).into() as usize;
     let mut sections = Vec::with_capacity(table.len());
+    let mut named = Room::of(bytes, MOST_NAMES);
+    let mut filled = Room::of(bytes, 2);
     for (index, section) in table.enumerate() {
         let name = table.section_name(endian, section).unwrap_or_default();
+        named.take(name.len(), "the names of its sections overlap")?;
         let data = section.data(endian, bytes).map_err(|error| {
             broken(format_args!("section {} (`{}`): {error}", index.0, name.escape_ascii()))
         })?;
+        filled.take(data.len(), "its sections overlap")?;
         let start = if data.is_empty() { 0 } else { section.sh_offset(endian).into() as usize };
         sections.push(Section {
             name,
@@ -359,21 +383,34 @@ fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8], word_size: u8) -> Res
             header: first_header + index.0 * size_of::<E::SectionHeader>(),
         });
     }
+    for kind in [elf::SHT_SYMTAB, elf::SHT_DYNSYM] {
+        if sections.iter().filter(|it| it.kind == kind).count() > 1 {
+            return Err(broken("it has several tables of symbols of one kind"));
+        }
+    }
     let mut segments = Vec::new();
+    let mut room = Room::of(bytes, 2);
     for segment in header.program_headers(endian, bytes).map_err(broken)? {
         let (offset, size) = segment.file_range(endian);
         let data = segment.data(endian, bytes);
         let data = data.map_err(|()| broken("a segment reaches beyond its end"))?;
         debug_assert_eq!(data.len() as u64, size);
         let start = if data.is_empty() { 0 } else { offset as usize };
-        segments.push(Segment {
-            kind: segment.p_type(endian),
-            address: segment.p_vaddr(endian).into(),
-            range: start..start + data.len(),
-        });
+        let (kind, address) = (segment.p_type(endian), segment.p_vaddr(endian).into());
+        if kind == elf::PT_LOAD {
+            room.take(data.len(), "its segments overlap")?;
+            // So that addresses within segments can be added to.
+            if address.checked_add(size).is_none_or(|end| end > u64::MAX - (1 << 20)) {
+                return Err(broken("a segment reaches beyond the last address"));
+            }
+        }
+        segments.push(Segment { kind, address, range: start..start + data.len() });
     }
+    let is_loaded = |it: &&Segment| it.kind == elf::PT_LOAD && !it.range.is_empty();
+    let mut loaded: Vec<Segment> = segments.iter().filter(is_loaded).cloned().collect();
+    loaded.sort_by_key(|it| it.address);
     let order = if endian == Endianness::Little { Order::Little } else { Order::Big };
-    Ok(Elf { bytes, order, word_size, machine, kind, sections, segments })
+    Ok(Elf { bytes, order, word_size, machine, kind, sections, segments, loaded })
 }
 
 fn symbols<E: FileHeader<Endian = Endianness>>(
@@ -388,6 +425,7 @@ fn symbols<E: FileHeader<Endian = Endianness>>(
     let Some(table) = table else { return Err(broken("a table of symbols is none")) };
     let start = section.sh_offset(endian).into() as usize;
     let mut symbols = Vec::with_capacity(table.len());
+    let mut named = Room::of(bytes, MOST_NAMES);
     for (index, symbol) in table.symbols().iter().enumerate() {
         let place = table.symbol_section(endian, symbol, SymbolIndex(index)).map_err(broken)?;
         let place = match (place, symbol.st_shndx(endian)) {
@@ -398,8 +436,10 @@ fn symbols<E: FileHeader<Endian = Endianness>>(
             (None, elf::SHN_UNDEF) => Place::Undefined,
             (None, _) => Place::Special,
         };
+        let name = table.symbol_name(endian, symbol).map_err(broken)?;
+        named.take(name.len(), "the names of its symbols overlap")?;
         symbols.push(Symbol {
-            name: table.symbol_name(endian, symbol).map_err(broken)?,
+            name,
             binding: symbol.st_bind(),
             kind: symbol.st_type(),
             visibility: symbol.st_visibility(),

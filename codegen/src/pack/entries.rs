@@ -3,15 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use inspect_format::abi::{self, CoreEntry, DirectoryRecord, Order, extent, section_kind};
-use inspect_format::pairs::{Piece, Pieces, Record, Value};
+use inspect_format::abi::{self, CoreEntry, DirectoryRecord, Header, Order, extent, section_kind};
+use inspect_format::pairs::{PairError, Piece, Pieces, Record, Records, Value};
 use inspect_format::table::Prefix;
 use inspect_format::{bits, hash};
 
-use super::finding::{Finding, Result, SourcePlace};
+use super::elf::Elf;
+use super::finding::{Finding, MOST_FINDINGS, Result, SourcePlace, near, shown};
 use super::image::{Chunk, Image, Target};
 use super::schemas::{Carried, Class, Field, FieldKind, Schema, SchemaFile};
-use crate::diag::{Code, nearest};
+use crate::diag::Code;
 
 /// The keys that every schema has.
 const KEYS: [&str; 14] = [
@@ -94,24 +95,40 @@ pub(super) fn collect<'a>(
     chunks: &[Chunk<'a>],
     brought: &[SchemaFile<'a>],
 ) -> Collected<'a> {
+    let found = Collected::default();
     let mut collector =
-        Collector { image, brought, known: Vec::new(), found: Collected::default() };
+        Collector { image, brought, known: Vec::new(), packed: Vec::new(), last: None, found };
     let (order, word_size) = (image.elf().order, image.elf().word_size);
     for chunk in chunks {
         for piece in Pieces::new(chunk.bytes, order, word_size) {
             let result = match piece {
                 Ok(Piece::Record(record)) => collector.annotation(chunk, &record),
                 Ok(Piece::Table(at, bytes)) => collector.table(chunk, at as u64, bytes),
-                Err(error) => Err(Finding::new(Code::E0903, error.to_string()).help(
-                    "annotate with the macros of the generated header, or of the Rust runtime",
-                )),
+                Err(error) => Err(collector.stray(&error)),
             };
             if let Err(finding) = result {
                 collector.found.findings.push(finding);
             }
+            if collector.found.findings.len() >= MOST_FINDINGS {
+                return collector.found;
+            }
         }
     }
     collector.found
+}
+
+/// More schemas than any program has. Each is read whole, and a file may overlay as many as it likes.
+const MOST_SCHEMAS: usize = 1024;
+
+/// The longest text: whoever annotates does not write more, and a table may share one between all its rows.
+const LONGEST_TEXT: usize = 1 << 16;
+
+/// A schema's number, its version, its fingerprint, and the size of its rows.
+type Numbers = (u64, u32, u64, u32);
+
+fn too_many_schemas() -> Finding {
+    Finding::new(Code::E0909, format!("its schemas overlap, or are more than {MOST_SCHEMAS}"))
+        .help("link the image again from objects that are whole")
 }
 
 struct Collector<'i, 'a> {
@@ -119,10 +136,27 @@ struct Collector<'i, 'a> {
     brought: &'i [SchemaFile<'a>],
     /// Descriptors that were met, and the positions of their schemas.
     known: Vec<(Target, std::result::Result<usize, ()>)>,
+    /// Tables that were met: their schema's numbers, where its parts are, and its position.
+    packed: Vec<(Numbers, [Target; 3], usize)>,
+    /// The file and line of the annotation that was read last.
+    last: Option<(&'a str, u64)>,
     found: Collected<'a>,
 }
 
 impl<'a> Collector<'_, 'a> {
+    /// What is neither an annotation nor a table; the annotation before it tells where that may be.
+    fn stray(&self, error: &PairError) -> Finding {
+        let finding = Finding::new(Code::E0903, error.to_string())
+            .help("annotate with the macros of the generated header, or of the Rust runtime");
+        match &self.last {
+            Some((file, line)) => {
+                let place = SourcePlace { file: (*file).to_owned(), line: *line };
+                finding.also(place, "the annotation before it stands here")
+            }
+            None => finding,
+        }
+    }
+
     fn annotation(&mut self, chunk: &Chunk<'a>, record: &Record<'a>) -> Result<()> {
         self.found.annotations += 1;
         self.found.annotation_bytes += record.size as u64;
@@ -130,6 +164,10 @@ impl<'a> Collector<'_, 'a> {
             file: record.text("file").unwrap_or_default().to_owned(),
             line: record.integer("line").unwrap_or_default(),
         };
+        self.last = Some((
+            record.text("file").unwrap_or_default(),
+            record.integer("line").unwrap_or_default(),
+        ));
         // The descriptor is the address of the first pair.
         let descriptor = chunk.pointer((record.offset + abi::Pair::ADDRESS_AT) as u64);
         let Some(schema) = self.schema(&descriptor).map_err(|it| it.at(place()))? else {
@@ -150,19 +188,51 @@ impl<'a> Collector<'_, 'a> {
             return Err(Finding::new(Code::E0908, "the annotation refers to no schema")
                 .help("annotate with the macros that were generated for a schema"));
         }
+        if self.known.len() >= MOST_SCHEMAS {
+            return Err(too_many_schemas());
+        }
         let schema = Schema::of(self.image, descriptor, self.brought);
-        let position = schema.map(|schema| self.position(schema));
+        let position = schema.and_then(|schema| self.position(schema));
         let known = position.as_ref().map(|position| *position).map_err(|_| ());
         self.known.push((*descriptor, known));
         position.map(Some)
     }
 
-    fn position(&mut self, schema: Schema<'a>) -> usize {
-        let known = self.found.schemas.iter().position(|it| it.is(&schema));
-        known.unwrap_or_else(|| {
-            self.found.schemas.push(schema);
-            self.found.schemas.len() - 1
-        })
+    fn position(&mut self, schema: Schema<'a>) -> Result<usize> {
+        if let Some(known) = self.found.schemas.iter().position(|it| it.is(&schema)) {
+            return Ok(known);
+        }
+        // A description is as long as the file at most; many of that length lie one over another.
+        let described = |schema: &Schema<'_>| schema.parts.iter().map(|it| it.size).sum::<u64>();
+        let brought = self.brought.iter().map(|it| it.bytes.len() as u64).sum::<u64>();
+        let room = 2 * (self.image.elf().bytes.len() as u64 + brought);
+        let taken: u64 = self.found.schemas.iter().map(described).sum();
+        if taken.saturating_add(described(&schema)) > room {
+            return Err(too_many_schemas());
+        }
+        self.found.schemas.push(schema);
+        Ok(self.found.schemas.len() - 1)
+    }
+
+    /// The position of the schema of a table, of which there is one for each object that was packed.
+    fn schema_of(&mut self, header: &Header, parts: [Carried<'a>; 3]) -> Result<usize> {
+        let numbers = (header.schema, header.schema_version, header.fingerprint, header.entry_size);
+        let targets = parts.map(|part| part.target);
+        let is_same = |others: &[Target; 3]| {
+            let mut both = others.iter().zip(&targets);
+            both.all(|(a, b)| a.is(b))
+        };
+        let mut known = self.packed.iter();
+        if let Some((.., found)) = known.find(|(it, others, _)| *it == numbers && is_same(others)) {
+            return Ok(*found);
+        }
+        if self.packed.len() >= MOST_SCHEMAS {
+            return Err(too_many_schemas());
+        }
+        let schema = Schema::packed(self.image, header, parts, self.brought)?;
+        let found = self.position(schema)?;
+        self.packed.push((numbers, targets, found));
+        Ok(found)
     }
 
     /// Takes the entries of a table that was packed before.
@@ -180,6 +250,7 @@ impl<'a> Collector<'_, 'a> {
         }
         let mut parts = [Carried { target: Target::Null, size: 0, bytes: None }; 3];
         let (mut rows, mut strings) = (&[][..], &[][..]);
+        let mut start = 0;
         for (index, section) in prefix.sections().enumerate() {
             let inside = || {
                 let start = usize::try_from(section.offset).ok()?;
@@ -188,12 +259,11 @@ impl<'a> Collector<'_, 'a> {
             let part = match section.kind {
                 section_kind::ENTRIES | section_kind::STRINGS => {
                     let found = inside().ok_or_else(|| broken("a section lies outside it"))?;
-                    let place = if section.kind == section_kind::ENTRIES {
-                        &mut rows
+                    if section.kind == section_kind::ENTRIES {
+                        (rows, start) = (found, section.offset);
                     } else {
-                        &mut strings
-                    };
-                    *place = found;
+                        strings = found;
+                    }
                     continue;
                 }
                 section_kind::HISTORY => 0,
@@ -208,13 +278,11 @@ impl<'a> Collector<'_, 'a> {
             let found = self.image.read(&target, section.size);
             parts[part] = Carried { target, size: section.size, bytes: found };
         }
-        let schema = Schema::packed(self.image, &header, parts, self.brought)?;
-        let schema = self.position(schema);
-        let start = rows.as_ptr() as usize - bytes.as_ptr() as usize;
-        for (index, row) in rows.chunks_exact(header.entry_size as usize).enumerate() {
-            let row_at = (start + index * header.entry_size as usize) as u64;
-            let row =
-                Packed { image: self.image, chunk, table: at, at: row_at, bytes: row, strings };
+        let schema = self.schema_of(&header, parts)?;
+        for (index, bytes) in rows.chunks_exact(header.entry_size as usize).enumerate() {
+            // Rows lie within the table, and so do the numbers of their places.
+            let row_at = start + index as u64 * u64::from(header.entry_size);
+            let row = Packed { image: self.image, chunk, table: at, at: row_at, bytes, strings };
             let entry = row.entry(&self.found.schemas[schema], order);
             let entry = entry.ok_or_else(|| broken("a row says what cannot be"))?;
             self.found.entries.push((schema, entry));
@@ -289,9 +357,24 @@ impl<'a> Packed<'_, '_, 'a> {
             return Some("");
         }
         let rest = self.strings.get(offset as usize..)?;
+        let rest = &rest[..rest.len().min(LONGEST_TEXT + 1)];
         let end = rest.iter().position(|byte| *byte == 0)?;
         std::str::from_utf8(&rest[..end]).ok()
     }
+}
+
+/// The place of the annotation that the byte at `offset` of a section belongs to, for findings about its
+/// relocations.
+pub(super) fn place_at(elf: &Elf<'_>, section: &[u8], offset: u64) -> Option<SourcePlace> {
+    let mut records = Records::new(section, elf.order, elf.word_size).flatten();
+    let is_there = |it: &Record<'_>| {
+        offset.checked_sub(it.offset as u64).is_some_and(|within| within < it.size as u64)
+    };
+    let record = records.find(is_there)?;
+    Some(SourcePlace {
+        file: record.text("file").unwrap_or_default().to_owned(),
+        line: record.integer("line").unwrap_or_default(),
+    })
 }
 
 /// What an annotation says.
@@ -320,7 +403,10 @@ fn entry_of<'a>(schema: &Schema<'a>, chunk: &Chunk<'a>, record: &Record<'a>) -> 
     // What the other keys imply, and what the annotation says itself.
     let (mut implied, mut said) = (extent::DIRECT, None);
     for pair in record.pairs() {
-        let pair = pair.map_err(|error| Finding::new(Code::E0903, error.to_string()))?;
+        let pair = pair.map_err(|error| {
+            Finding::new(Code::E0903, error.to_string())
+                .help("annotate with the macros of the generated header, or of the Rust runtime")
+        })?;
         let key = pair.key;
         let wrong = |expected: &str| wrong_value(key, expected, &pair.value);
         if let Some(index) = KEYS.iter().position(|it| *it == key) {
@@ -329,6 +415,11 @@ fn entry_of<'a>(schema: &Schema<'a>, chunk: &Chunk<'a>, record: &Record<'a>) -> 
                 return Err(Finding::new(Code::E0903, what).help("remove one of the two"));
             }
             seen |= 1 << index;
+        }
+        if let Value::Text(text) = pair.value
+            && text.len() > LONGEST_TEXT
+        {
+            return Err(wrong(&format!("a text of {LONGEST_TEXT} bytes at most")));
         }
         let target = || chunk.pointer((pair.offset + abi::Pair::ADDRESS_AT) as u64);
         match (key, pair.value) {
@@ -396,8 +487,8 @@ fn class_of(schema: &Schema<'_>, name: &str) -> Result<Class> {
     if let Some(class) = schema.classes.get(name) {
         return Ok(*class);
     }
-    let what = format!("schema `{}` has no class `{}`", schema.name, name.escape_debug());
-    let help = match nearest(name, schema.classes.keys().copied()) {
+    let what = format!("schema `{}` has no class `{}`", shown(schema.name), shown(name));
+    let help = match near(name, schema.classes.keys().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => classes_of(schema),
     };
@@ -406,7 +497,7 @@ fn class_of(schema: &Schema<'_>, name: &str) -> Result<Class> {
 
 fn classes_of(schema: &Schema<'_>) -> String {
     let names: Vec<&str> = schema.classes.keys().copied().take(12).collect();
-    format!("classes of `{}` are {}", schema.name, names.join(", "))
+    format!("classes of `{}` are {}", shown(schema.name), names.join(", "))
 }
 
 fn field_of<'a>(
@@ -419,12 +510,16 @@ fn field_of<'a>(
         let what = format!(
             "`{}` is neither a key nor a field of the entry of `{}`",
             key.escape_debug(),
-            schema.name
+            shown(schema.name)
         );
         let known = KEYS.into_iter().chain(schema.fields.iter().map(|field| field.name));
-        let help = match nearest(key, known) {
+        let help = match near(key, known) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("keys are {}", KEYS.join(", ")),
+            None => {
+                let fields = schema.fields.iter().map(|field| field.name).take(12);
+                let known: Vec<&str> = fields.chain(KEYS).collect();
+                format!("fields and keys are {}", known.join(", "))
+            }
         };
         return Err(Finding::new(Code::E0905, what).help(help));
     };
@@ -433,10 +528,34 @@ fn field_of<'a>(
         return Err(Finding::new(Code::E0903, what).help("remove one of the two"));
     }
     let field = &schema.fields[position];
-    let value = value_of(field, value).ok_or_else(|| {
-        wrong_value(key, &format!("a value of type `{}`", field.type_name), value)
-    })?;
+    let value = value_of(field, value).ok_or_else(|| wrong_field(field, value))?;
     Ok((position, value))
+}
+
+/// A value that the field of a schema cannot hold, and what it could.
+fn wrong_field(field: &Field<'_>, value: &Value<'_>) -> Finding {
+    let ty = field.type_name;
+    let (expected, help) = match field.kind {
+        FieldKind::Number(_) => (
+            format!("a number that `{ty}` can hold"),
+            match value {
+                Value::Integer(_) => "a wider type would be a new version of the schema",
+                _ => "write a number",
+            },
+        ),
+        FieldKind::Text => (
+            format!("a text of {} bytes at most", field.size),
+            "shorten it; a longer field would be a new version of the schema",
+        ),
+        FieldKind::String => ("a text".to_owned(), "write it in quotes"),
+        FieldKind::Bytes => (
+            format!("nothing that an annotation can say: it is of type `{ty}`"),
+            "leave it out: the entry takes the default of the schema",
+        ),
+    };
+    let mut finding = wrong_value(field.name, &expected, value);
+    finding.help = vec![help.to_owned()];
+    finding
 }
 
 fn value_of<'a>(field: &Field<'a>, value: &Value<'a>) -> Option<FieldValue<'a>> {
@@ -465,7 +584,8 @@ fn wrong_value(key: &str, expected: &str, value: &Value<'_>) -> Finding {
         Value::Address(..) => "an address".to_owned(),
     };
     let what = format!("`{}` takes {expected}, and this is {found}", key.escape_debug());
-    Finding::new(Code::E0906, what).help("the generated header has a macro for each key")
+    Finding::new(Code::E0906, what)
+        .help("the macros of the generated header write what is expected")
 }
 
 /// Removes repetitions, and reports identities that two entries have.
@@ -493,16 +613,18 @@ pub(super) fn without_repetitions(collected: &mut Collected<'_>) {
         let of = &collected.schemas[schema];
         let what = format!(
             "two regions are `{}` {} of class `{}` in schema `{}`",
-            entry.name.escape_debug(),
+            shown(entry.name),
             entry.instance,
             entry.class,
-            of.name
+            shown(of.name)
         );
         let finding = Finding::new(Code::E0907, what)
             .at(entry.place())
             .also(first.place(), "the first one stands here")
             .help("give them different names, or different instances");
-        collected.findings.push(finding);
+        if collected.findings.len() < MOST_FINDINGS {
+            collected.findings.push(finding);
+        }
     }
     collected.entries = kept;
 }
@@ -525,16 +647,23 @@ pub(super) fn ids(schema: &Schema<'_>, entries: &[&Entry<'_>]) -> Result<(Vec<u3
                 .help("give each its own id, or none"));
         }
     }
+    let mut free: BTreeMap<(u32, u32), u32> = BTreeMap::new();
     let mut prefix = (None, 0);
     for (index, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.id.is_none()) {
         if prefix.0 != Some(entry.class) {
             prefix = (Some(entry.class), hash::class_prefix(schema.name, entry.class));
         }
         let named = hash::entry_id_prefix(prefix.1, entry.name);
-        let mut id = hash::entry_id_of(named, entry.instance);
-        displaced += usize::from(taken.contains_key(&(entry.number, id)));
-        while taken.contains_key(&(entry.number, id)) {
-            id = (id + 1) & !abi::ID_EXPLICIT;
+        let wanted = hash::entry_id_of(named, entry.instance);
+        let mut id = wanted;
+        if taken.contains_key(&(entry.number, id)) {
+            displaced += 1;
+            // Names that collide can be made by the thousand: each goes on where the last one found room.
+            id = free.get(&(entry.number, wanted)).copied().unwrap_or(wanted);
+            while taken.contains_key(&(entry.number, id)) {
+                id = id.wrapping_add(1) & !abi::ID_EXPLICIT;
+            }
+            free.insert((entry.number, wanted), id);
         }
         taken.insert((entry.number, id), index);
         ids[index] = id;

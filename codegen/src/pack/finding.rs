@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::diag::{Code, Severity};
+use crate::diag::{Code, Severity, nearest};
 
 /// One finding about an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,12 @@ impl Finding {
         self
     }
 
+    /// About an annotation, if it is known where that stands.
+    pub(crate) fn at_if(mut self, place: Option<SourcePlace>) -> Self {
+        self.place = place;
+        self
+    }
+
     /// With another annotation.
     pub(crate) fn also(mut self, place: SourcePlace, why: impl Into<String>) -> Self {
         self.other = Some(Box::new((place, why.into())));
@@ -61,6 +67,34 @@ impl Finding {
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.code.severity()
+    }
+}
+
+/// More findings than anybody reads; a file may be made of nothing else.
+pub(super) const MOST_FINDINGS: usize = 1000;
+
+/// By the places of their annotations; what is said twice is said once.
+pub(super) fn put_in_order(findings: &mut Vec<Finding>) {
+    findings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
+    findings.dedup();
+}
+
+/// The known word that was meant, if one is near: of the first thousand, since an image may have any number
+/// of names of any length.
+pub(super) fn near<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const LONGEST: usize = 64;
+    if written.len() > LONGEST {
+        return None;
+    }
+    nearest(written, known.into_iter().filter(|it| it.len() <= LONGEST).take(1000))
+}
+
+/// A name from an image as it stands in a message: its beginning, if it is long.
+pub(super) fn shown(name: &str) -> String {
+    const LONGEST: usize = 100;
+    match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", name[..end].escape_debug()),
+        None => name.escape_debug().to_string(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use inspect_format::abi::Order;
 use inspect_format::bits;
 
-use super::elf::{Elf, Kind};
+use super::elf::{Elf, Kind, broken};
 use super::finding::Result;
 
 /// The section that annotations and tables stand in.
@@ -75,6 +75,26 @@ impl Target {
             }
         }
     }
+}
+
+/// The root of a linked image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RootOverview {
+    /// Where it lies, as the file was linked.
+    pub address: u64,
+    /// What leads to it.
+    pub found_by: FoundBy,
+}
+
+/// What leads to the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundBy {
+    /// An ELF note, which is loaded: `strip -s` leaves it, and a core holds it.
+    Note,
+    /// A symbol that is exported, and so survives `strip -s`, but does not stand in a core alone.
+    DynamicSymbol,
+    /// A symbol that `strip -s` takes away.
+    Symbol,
 }
 
 /// One of the sections that annotations stand in.
@@ -169,12 +189,15 @@ impl Edits {
     }
 
     /// The file with all of it done; `None` where that changes nothing.
-    pub(super) fn apply(mut self, old: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn apply(mut self, old: &[u8]) -> Result<Option<Vec<u8>>> {
+        if !self.lies_in(old.len()) {
+            return Err(broken("what has to be changed lies outside it"));
+        }
         self.writes.sort_by_key(|(at, _)| *at);
         self.zeroed.sort_by_key(|range| range.start);
         let kept = self.kept(old.len());
         if self.appended.is_empty() && !self.changes(old, &kept) {
-            return None;
+            return Ok(None);
         }
         let aligned = |size: usize| size.next_multiple_of(8);
         let size = match self.appended.as_slice() {
@@ -194,7 +217,16 @@ impl Edits {
             new[at..at + bytes.len()].copy_from_slice(bytes);
             at += aligned(bytes.len());
         }
-        Some(new)
+        Ok(Some(new))
+    }
+
+    /// Whether every place is in a file of this size, as one of a damaged file may not be.
+    fn lies_in(&self, size: usize) -> bool {
+        let is_inside = |range: &Range<usize>| range.start <= range.end && range.end <= size;
+        let is_written = |(at, bytes): &(usize, Vec<u8>)| {
+            at.checked_add(bytes.len()).is_some_and(|end| end <= size)
+        };
+        self.zeroed.iter().all(is_inside) && self.writes.iter().all(is_written)
     }
 
     /// What stays of the old file, with what is written over.
@@ -244,7 +276,17 @@ mod tests {
             appended: vec![b"end".to_vec()],
         };
         let expected = b"z1\x00\x00\x00567\x00x\x00\x00cdefend\x00\x00\x00\x00\x00";
-        assert_eq!(edits.apply(&old).unwrap(), expected);
+        assert_eq!(edits.apply(&old).unwrap().unwrap(), expected);
+    }
+
+    #[test]
+    fn an_edit_outside_the_file_is_refused() {
+        let write = |at| Edits { writes: vec![(at, vec![1, 2])], ..Edits::default() };
+        assert!(write(2).apply(b"0123").is_ok());
+        assert!(write(3).apply(b"0123").is_err());
+        assert!(write(usize::MAX).apply(b"0123").is_err());
+        let zero = Edits { zeroed: vec![3..5], ..Edits::default() };
+        assert!(zero.apply(b"0123").is_err());
     }
 
     #[test]
@@ -252,8 +294,8 @@ mod tests {
         let old = *b"0\x00\x00\x034";
         let zeroed = || std::iter::once(1..4).collect();
         let none = Edits { zeroed: zeroed(), writes: vec![(3, vec![3])], appended: vec![] };
-        assert_eq!(none.apply(&old), None);
+        assert_eq!(none.apply(&old), Ok(None));
         let one = Edits { zeroed: zeroed(), ..Edits::default() };
-        assert_eq!(one.apply(&old).unwrap(), b"0\x00\x00\x004");
+        assert_eq!(one.apply(&old).unwrap().unwrap(), b"0\x00\x00\x004");
     }
 }

@@ -5,6 +5,7 @@
 //! relocation that it had, in a slot of its table.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use inspect_format::abi::{self, Root, note_kind};
@@ -12,9 +13,10 @@ use inspect_format::root::offset_address;
 use object::elf;
 
 use super::dynamic::{Dynamic, Moved};
-use super::elf::{Elf, Place, Section, broken, number};
+use super::elf::{Elf, Place, Section, Symbol, broken, number};
+use super::entries::place_at;
 use super::finding::{Finding, Result};
-use super::image::{Chunk, Edits, Image, SECTION, Target};
+use super::image::{Chunk, Edits, FoundBy, Image, RootOverview, SECTION, Target};
 use super::tables::Tables;
 use crate::diag::Code;
 
@@ -28,6 +30,8 @@ pub(super) struct Linked<'a> {
     section: Option<usize>,
     /// The root, by its address.
     root: Option<u64>,
+    /// The table of dynamic symbols, once somebody asks for it.
+    symbols: OnceCell<Vec<Symbol<'a>>>,
 }
 
 impl<'a> Linked<'a> {
@@ -39,7 +43,14 @@ impl<'a> Linked<'a> {
         if elf.sections.iter().filter(is_ours).count() > 1 {
             return Err(broken("it has several sections `inspect_table`"));
         }
-        let mut linked = Self { elf, dynamic, chunks: Vec::new(), section, root: None };
+        let mut linked = Self {
+            elf,
+            dynamic,
+            chunks: Vec::new(),
+            section,
+            root: None,
+            symbols: OnceCell::new(),
+        };
         if let Some(addresses) = linked.addresses() {
             linked.chunks.push(linked.chunk(&addresses)?);
         }
@@ -53,18 +64,41 @@ impl<'a> Linked<'a> {
         Some(section.address..section.address.checked_add(section.size)?)
     }
 
-    /// The target in this file that a symbol has, if it is defined here.
-    pub(super) fn defined_here(&self, target: Target) -> Result<Option<Target>> {
-        let Target::Symbol { symbol, addend } = target else { return Ok(Some(target)) };
-        let table = self.elf.sections.iter().position(|it| it.kind == elf::SHT_DYNSYM);
-        let symbols = match table {
-            Some(index) => self.elf.symbols(index)?,
-            None => return Ok(None),
+    /// The root, and what leads to it.
+    pub(super) fn root(&self) -> Option<RootOverview> {
+        let address = self.root?;
+        let notes = || self.elf.sections.iter().filter(|it| it.kind == elf::SHT_NOTE);
+        let found_by = if notes().any(|it| it.is_allocated() && self.root_of_note(it).is_some()) {
+            FoundBy::Note
+        } else if self.elf.sections.iter().any(|it| it.kind == elf::SHT_DYNSYM)
+            && self.is_exported(address)
+        {
+            FoundBy::DynamicSymbol
+        } else {
+            FoundBy::Symbol
         };
-        Ok(symbols.get(symbol as usize).and_then(|it| {
-            let address = it.value.wrapping_add_signed(addend);
-            (it.place != Place::Undefined).then_some(Target::Address(address))
-        }))
+        Some(RootOverview { address, found_by })
+    }
+
+    fn is_exported(&self, root: u64) -> bool {
+        let is_root = |it: &Symbol<'_>| it.name == b"inspect_root" && it.value == root;
+        self.dynamic_symbols().iter().any(|it| is_root(it) && it.place != Place::Undefined)
+    }
+
+    /// The symbols that other objects may use or define.
+    fn dynamic_symbols(&self) -> &[Symbol<'a>] {
+        self.symbols.get_or_init(|| {
+            let table = self.elf.sections.iter().position(|it| it.kind == elf::SHT_DYNSYM);
+            table.and_then(|index| self.elf.symbols(index).ok()).unwrap_or_default()
+        })
+    }
+
+    /// The target in this file that a symbol has, if it is defined here.
+    pub(super) fn defined_here(&self, target: Target) -> Option<Target> {
+        let Target::Symbol { symbol, addend } = target else { return Some(target) };
+        let found = self.dynamic_symbols().get(symbol as usize)?;
+        let address = found.value.wrapping_add_signed(addend);
+        (found.place != Place::Undefined).then_some(Target::Address(address))
     }
 
     /// Puts the tables where the annotations are.
@@ -73,11 +107,11 @@ impl<'a> Linked<'a> {
         let (Some(section), Some(addresses)) = (self.our_section(), self.addresses()) else {
             return Ok(edits);
         };
-        if tables.bytes.len() as u64 > section.size {
+        if tables.bytes.len() > section.range.len() {
             let what = format!(
                 "the tables take {} bytes, and the annotations stood in {}",
                 tables.bytes.len(),
-                section.size
+                section.range.len()
             );
             return Err(Finding::new(Code::E0910, what)
                 .help("pack the objects before linking, where tables may grow"));
@@ -144,16 +178,18 @@ impl<'a> Linked<'a> {
 
     fn chunk(&self, addresses: &Range<u64>) -> Result<Chunk<'a>> {
         let Some(section) = self.our_section() else { return Err(broken("no section")) };
+        let bytes = self.elf.bytes_of(section);
         if let Some(found) = self.dynamic.stranger(&self.elf, addresses) {
             let what = format!(
                 "at {:#x} of the annotations stands a relocation of kind {}, which is no pointer",
                 found.offset - addresses.start,
                 found.kind
             );
+            let at = found.offset - addresses.start;
             return Err(Finding::new(Code::E0911, what)
+                .at_if(place_at(&self.elf, bytes, at))
                 .help("annotate variables that are neither thread-local nor behind an ifunc"));
         }
-        let bytes = self.elf.bytes_of(section);
         let mut pointers = Vec::new();
         let found = self.dynamic.pointers(addresses);
         pointers.extend(found.iter().map(|(at, target)| (at - addresses.start, *target)));
@@ -192,7 +228,7 @@ impl<'a> Linked<'a> {
     fn root_of_note(&self, section: &Section<'_>) -> Option<u64> {
         let bytes = self.elf.bytes_of(section);
         let mut at = 0_usize;
-        while let Some(head) = bytes.get(at..at + 12) {
+        while let Some(head) = bytes.get(at..).and_then(|rest| rest.first_chunk::<12>()) {
             let word = |index: usize| {
                 let bytes = head[index * 4..].first_chunk::<4>();
                 bytes.map_or(0, |bytes| number(bytes, self.elf.order) as usize)
@@ -246,10 +282,7 @@ impl<'a> Image<'a> for Linked<'a> {
     }
 
     fn symbol_name(&self, symbol: u32) -> Cow<'a, str> {
-        let table = self.elf.sections.iter().position(|it| it.kind == elf::SHT_DYNSYM);
-        let symbols = table.and_then(|index| self.elf.symbols(index).ok()).unwrap_or_default();
-        symbols
-            .get(symbol as usize)
-            .map_or(Cow::Borrowed(""), |it| String::from_utf8_lossy(it.name))
+        let symbol = self.dynamic_symbols().get(symbol as usize);
+        symbol.map_or(Cow::Borrowed(""), |it| String::from_utf8_lossy(it.name))
     }
 }

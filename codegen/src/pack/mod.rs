@@ -13,18 +13,24 @@ mod identity;
 mod image;
 mod linked;
 mod machine;
+mod overview;
 mod relocatable;
 mod schemas;
 mod tables;
 
 pub use finding::{Finding, SourcePlace};
+pub use image::{FoundBy, RootOverview};
+pub use overview::{
+    EntryOverview, ImageKind, Location, Overview, SectionOverview, State, TableOverview, overview,
+    unexpected,
+};
 pub use schemas::SchemaFile;
 pub use tables::Summary;
 
 use crate::diag::Code;
 use elf::{Elf, Kind, Place};
 use entries::Collected;
-use finding::Result;
+use finding::{MOST_FINDINGS, Result, shown};
 use image::{Image, Target};
 use linked::Linked;
 use relocatable::Relocatable;
@@ -90,11 +96,7 @@ fn pack_relocatable(
         ]);
     }
     if image.is_in_group() {
-        let what = "annotations stand in a group that the linker may drop";
-        return Err(vec![
-            Finding::new(Code::E0912, what)
-                .help("annotate variables of one object, outside inline functions and templates"),
-        ]);
+        return Err(vec![in_group()]);
     }
     let collected = collect(image, options)?;
     let tables = tables::build(image.elf(), &collected, Form::Relocatable, !options.without_types)?;
@@ -102,9 +104,9 @@ fn pack_relocatable(
     Ok(Packed::new(bytes.map_err(|finding| vec![finding])?, None, tables, &collected))
 }
 
-fn pack_linked(
-    image: &Linked<'_>,
-    options: &Options<'_>,
+fn pack_linked<'a>(
+    image: &Linked<'a>,
+    options: &Options<'a>,
 ) -> std::result::Result<Packed, Vec<Finding>> {
     let mut collected = collect(image, options)?;
     let identity = identity::of(image.elf());
@@ -139,17 +141,28 @@ fn collect<'a>(
     image: &dyn Image<'a>,
     options: &Options<'a>,
 ) -> std::result::Result<Collected<'a>, Vec<Finding>> {
-    let strays = strays(image.elf()).map_err(|finding| vec![finding])?;
-    let mut collected = entries::collect(image, image.chunks(), options.schemas);
-    collected.findings.extend(strays);
-    entries::without_repetitions(&mut collected);
+    let mut collected = collect_all(image, options.schemas).map_err(|finding| vec![finding])?;
     if collected.findings.is_empty() {
         return Ok(collected);
     }
-    let mut findings = collected.findings;
-    findings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
-    findings.dedup();
+    let mut findings = std::mem::take(&mut collected.findings);
+    finding::put_in_order(&mut findings);
     Err(findings)
+}
+
+/// Reads the annotations and the tables of an image, and what is wrong with them.
+fn collect_all<'a>(image: &dyn Image<'a>, schemas: &[SchemaFile<'a>]) -> Result<Collected<'a>> {
+    let strays = strays(image.elf())?;
+    let mut collected = entries::collect(image, image.chunks(), schemas);
+    collected.findings.extend(strays);
+    entries::without_repetitions(&mut collected);
+    Ok(collected)
+}
+
+fn in_group() -> Finding {
+    let what = "annotations stand in a group that the linker may drop";
+    Finding::new(Code::E0912, what)
+        .help("annotate variables of one object, outside inline functions and templates")
 }
 
 /// Annotations that a compiler put elsewhere, as g++ does with those in templates.
@@ -160,18 +173,20 @@ fn strays(elf: &Elf<'_>) -> Result<Vec<Finding>> {
             continue;
         }
         for symbol in elf.symbols(index)? {
-            let is_pairs = symbol.name.windows(14).any(|it| it == b"inspect_pairs_");
             let Place::Section(section) = symbol.place else { continue };
-            let section = &elf.sections[section as usize];
+            let Some(section) = elf.sections.get(section as usize) else { continue };
             let is_variable = symbol.kind == object::elf::STT_OBJECT;
-            if !is_pairs || !is_variable || section.name == image::SECTION {
+            if !is_variable || section.name == image::SECTION || !is_pairs(symbol.name) {
                 continue;
             }
             let what = format!(
                 "the annotation `{}` stands in section `{}`, where nobody looks for it",
-                symbol.name.escape_ascii(),
-                section.name.escape_ascii()
+                shown(&String::from_utf8_lossy(symbol.name)),
+                shown(&String::from_utf8_lossy(section.name))
             );
+            if found.len() == MOST_FINDINGS {
+                return Ok(found);
+            }
             found.push(Finding::new(Code::E0912, what).help(
                 "move it out of the inline function or the template: g++ ignores its section there",
             ));
@@ -180,9 +195,18 @@ fn strays(elf: &Elf<'_>) -> Result<Vec<Finding>> {
     Ok(found)
 }
 
+/// Whether a symbol is a variable of annotations, whose name stands at the end of one that C++ has mangled.
+fn is_pairs(name: &[u8]) -> bool {
+    let end = &name[name.len().saturating_sub(256)..];
+    end.windows(PAIRS.len()).any(|it| it == PAIRS)
+}
+
+/// What the names of the generated macros begin with.
+const PAIRS: &[u8] = b"inspect_pairs_";
+
 /// The edited bytes, if they differ.
 fn apply<'a>(image: &dyn Image<'a>, edits: Result<image::Edits>) -> Result<Option<Vec<u8>>> {
-    Ok(edits?.apply(image.elf().bytes))
+    edits?.apply(image.elf().bytes)
 }
 
 /// A table in a file of its own cannot say "whatever the symbol turns out to be".
@@ -194,18 +218,17 @@ fn with_addresses(
     for (_, entry) in &mut collected.entries {
         let place = entry.place();
         for target in [&mut entry.address, &mut entry.bound] {
-            match image.defined_here(*target) {
-                Ok(Some(found)) => *target = found,
-                Ok(None) => {
-                    let Target::Symbol { symbol, .. } = *target else { continue };
-                    let name = image.symbol_name(symbol);
-                    let what = format!("`{}` is not defined here", name.escape_debug());
-                    findings.push(Finding::new(Code::E0911, what).at(place.clone()).help(
-                        "pack without `--detached`, or annotate it in the object that defines it",
-                    ));
-                }
-                Err(finding) => findings.push(finding),
+            if let Some(found) = image.defined_here(*target) {
+                *target = found;
+                continue;
             }
+            let Target::Symbol { symbol, .. } = *target else { continue };
+            let what = format!("`{}` is not defined here", shown(&image.symbol_name(symbol)));
+            findings.push(
+                Finding::new(Code::E0911, what).at(place.clone()).help(
+                    "pack without `--detached`, or annotate it in the object that defines it",
+                ),
+            );
         }
     }
     if findings.is_empty() { Ok(()) } else { Err(findings) }
@@ -216,16 +239,22 @@ const SIGNATURE_END: &[u8] = b"~Module signature appended~\n";
 
 /// The image without the signature of a kernel module, if it may be taken away.
 fn without_signature<'a>(image: &'a [u8], options: &Options<'_>) -> Result<&'a [u8]> {
-    let Some(signed) = image.strip_suffix(SIGNATURE_END) else { return Ok(image) };
+    let Some(signed) = signed_part(image)? else { return Ok(image) };
     if !options.drop_signature {
         return Err(Finding::new(Code::E0902, "this kernel module is signed")
             .help("pack it before it is signed; `--drop-signature` takes the signature away"));
     }
+    Ok(signed)
+}
+
+/// What the signature of a kernel module stands behind; nothing if there is none.
+fn signed_part(image: &[u8]) -> Result<Option<&[u8]>> {
+    let Some(signed) = image.strip_suffix(SIGNATURE_END) else { return Ok(None) };
     // The signature's length stands at the end of a record of 12 bytes.
     let length = signed.last_chunk::<4>().map(|it| u32::from_be_bytes(*it) as usize);
     let rest = length.and_then(|length| signed.len().checked_sub(length + 12));
     let rest = rest.ok_or_else(|| elf::broken("its signature is longer than the file"))?;
-    Ok(&signed[..rest])
+    Ok(Some(&signed[..rest]))
 }
 
 impl Packed {

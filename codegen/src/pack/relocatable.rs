@@ -10,6 +10,7 @@ use inspect_format::abi::Root;
 use object::elf;
 
 use super::elf::{Elf, HeaderField, Place, Relocation, Section, Symbol, broken};
+use super::entries::place_at;
 use super::finding::{Finding, Result};
 use super::image::{Chunk, Edits, Image, SECTION, Target};
 use super::machine::Distance;
@@ -28,6 +29,8 @@ pub(super) struct Relocatable<'a> {
     section_symbols: Vec<u32>,
     /// For each section, whether the linker may drop it for another object's.
     is_shared: Vec<bool>,
+    /// The sections of relocations, each behind the section that it is for, in order.
+    holders: Vec<(u32, u32)>,
 }
 
 impl<'a> Relocatable<'a> {
@@ -49,8 +52,12 @@ impl<'a> Relocatable<'a> {
         let ours = elf.sections.iter().enumerate().filter(|(_, it)| is_ours(it));
         let sections = ours.map(|(index, _)| index as u32).collect();
         let is_shared = elf.sections.iter().map(|it| it.flags & elf::SHF_GROUP.0 != 0).collect();
+        let all = elf.sections.iter().enumerate().filter(|(_, it)| it.is_relocations());
+        let mut holders: Vec<(u32, u32)> = all.map(|(index, it)| (it.info, index as u32)).collect();
+        holders.sort_unstable();
+        let chunks = Vec::new();
         let mut image =
-            Self { elf, symbols, sections, chunks: Vec::new(), section_symbols, is_shared };
+            Self { elf, symbols, sections, chunks, section_symbols, is_shared, holders };
         for index in image.sections.clone() {
             let chunk = image.chunk(index)?;
             image.chunks.push(chunk);
@@ -66,6 +73,18 @@ impl<'a> Relocatable<'a> {
     /// Whether a section of the name stands in a group that the linker may drop.
     pub(super) fn is_in_group(&self) -> bool {
         self.sections.iter().any(|section| self.is_shared[*section as usize])
+    }
+
+    /// The sections of relocations for a section.
+    fn holders(&self, section: u32) -> impl Iterator<Item = &Section<'a>> {
+        let first = self.holders.partition_point(|(of, _)| *of < section);
+        let all = self.holders[first..].iter().take_while(move |(of, _)| *of == section);
+        all.map(|(_, holder)| &self.elf.sections[*holder as usize])
+    }
+
+    /// Whether a section is one of annotations.
+    fn is_ours(&self, section: u32) -> bool {
+        self.sections.binary_search(&section).is_ok()
     }
 
     /// Puts the tables where the annotations are.
@@ -94,9 +113,7 @@ impl<'a> Relocatable<'a> {
 
     /// The section that takes the tables: the first one that has relocations.
     fn first(&self) -> Option<u32> {
-        let is_relocated = |section: &&u32| {
-            self.elf.sections.iter().any(|it| it.is_relocations() && it.info == **section)
-        };
+        let is_relocated = |section: &&u32| self.holders(**section).next().is_some();
         let first = self.sections.iter().find(is_relocated);
         first.or(self.sections.first()).copied()
     }
@@ -167,7 +184,7 @@ impl<'a> Relocatable<'a> {
         relocations: &[Relocation],
         edits: &mut Edits,
     ) -> Result<()> {
-        let is_ours = |it: &&Section<'_>| it.is_relocations() && self.sections.contains(&it.info);
+        let is_ours = |it: &&Section<'_>| it.is_relocations() && self.is_ours(it.info);
         let mut written = relocations.is_empty();
         for section in self.elf.sections.iter().filter(is_ours) {
             edits.zeroed.push(section.range.clone());
@@ -189,8 +206,7 @@ impl<'a> Relocatable<'a> {
     fn forget_symbols(&self, edits: &mut Edits) {
         for symbol in &self.symbols {
             let Place::Section(section) = symbol.place else { continue };
-            let is_ours = symbol.kind != elf::STT_SECTION && self.sections.contains(&section);
-            if is_ours {
+            if symbol.kind != elf::STT_SECTION && self.is_ours(section) {
                 for field in self.elf.symbol_fields(symbol) {
                     edits.word(&self.elf, field, 0);
                 }
@@ -206,10 +222,7 @@ impl<'a> Relocatable<'a> {
         let Place::Section(section) = root.place else { return Ok(()) };
         let half = self.elf.pointer_in_number();
         let ends = [(Root::COMPILE_TABLE_AT, 0), (Root::COMPILE_END_AT, size)];
-        for holder in self.elf.sections.iter().filter(|it| it.is_relocations()) {
-            if holder.info != section {
-                continue;
-            }
+        for holder in self.holders(section) {
             let mut all = self.elf.relocations(holder)?;
             let mut changed = false;
             for relocation in &mut all {
@@ -219,7 +232,7 @@ impl<'a> Relocatable<'a> {
                 let (Some((_, end)), Some(Place::Section(place))) = (end, symbol) else {
                     continue;
                 };
-                if !self.sections.contains(&place) {
+                if !self.is_ours(place) {
                     continue;
                 }
                 let addend = match self.elf.machine.distance {
@@ -233,7 +246,11 @@ impl<'a> Relocatable<'a> {
                     Some(it) => *it = addend as i64,
                     None => {
                         let range = &self.elf.sections[section as usize].range;
-                        edits.word(&self.elf, range.start + relocation.offset as usize, addend);
+                        let offset = relocation.offset as usize;
+                        if offset >= range.len() {
+                            return Err(broken("a relocation of the root lies outside it"));
+                        }
+                        edits.word(&self.elf, range.start + offset, addend);
                     }
                 }
             }
@@ -248,8 +265,7 @@ impl<'a> Relocatable<'a> {
     fn chunk(&self, index: u32) -> Result<Chunk<'a>> {
         let section = &self.elf.sections[index as usize];
         let (mut pointers, mut subtracted) = (Vec::new(), Vec::new());
-        for holder in self.elf.sections.iter().filter(|it| it.is_relocations() && it.info == index)
-        {
+        for holder in self.holders(index) {
             for relocation in self.elf.relocations(holder)? {
                 pointers.extend(self.target(section, &relocation)?);
                 subtracted.extend(self.subtracted(&relocation)?);
@@ -297,6 +313,7 @@ impl<'a> Relocatable<'a> {
                 relocation.kind
             );
             return Err(Finding::new(Code::E0911, what)
+                .at_if(place_at(&self.elf, self.elf.bytes_of(section), at))
                 .help("annotate variables that are neither thread-local nor constants"));
         }
         Ok(Some((at, self.named(relocation.symbol, addend)?)))
@@ -378,10 +395,7 @@ impl<'a> Image<'a> for Relocatable<'a> {
     fn pointer(&self, target: &Target) -> Result<Target> {
         let Target::Here { section: index, offset, .. } = target else { return Ok(Target::Null) };
         let Some(section) = self.elf.sections.get(*index as usize) else { return Ok(Target::Null) };
-        for holder in self.elf.sections.iter().filter(|it| it.is_relocations()) {
-            if holder.info != *index {
-                continue;
-            }
+        for holder in self.holders(*index) {
             for relocation in self.elf.relocations(holder)? {
                 if relocation.offset == *offset {
                     let found = self.target(section, &relocation)?;

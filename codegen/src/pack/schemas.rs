@@ -6,17 +6,17 @@
 
 use std::collections::BTreeMap;
 
-use inspect_format::abi::{Header, Order};
+use inspect_format::abi::{CoreEntry, Header, Order};
 use inspect_format::descriptor::{self, Descriptor, Part};
 use inspect_format::hash;
 use inspect_format::schema::{self as description, Value};
 use inspect_format::table::Table;
 
 use super::elf::{Elf, Kind, Place};
-use super::finding::{Finding, Result};
+use super::finding::{Finding, Result, near, shown};
 use super::image::{Image, Target};
 use super::relocatable::Relocatable;
-use crate::diag::{Code, nearest};
+use crate::diag::Code;
 
 /// A schema, as entries are checked against it.
 #[derive(Clone, Debug)]
@@ -134,17 +134,22 @@ impl<'a> Schema<'a> {
         bytes: &'a [u8],
     ) -> Result<Self> {
         let unreadable = |error: description::Error| broken(format_args!("{error}"));
+        let entry_size = descriptor.entry_size;
+        if !(CoreEntry::SIZE as u32..=LARGEST_ROW).contains(&entry_size) || entry_size % 8 != 0 {
+            return Err(broken(format_args!("rows of {entry_size} bytes are impossible")));
+        }
         let it = description::Schema::parse(bytes).map_err(unreadable)?;
         if hash::schema_number(it.name) != descriptor.schema || it.version != descriptor.version {
             return Err(broken(format_args!(
                 "its number and version are not those of `{}` {}",
-                it.name.escape_debug(),
+                shown(it.name),
                 it.version
             )));
         }
         let mut classes = BTreeMap::new();
         for class in it.classes.iter() {
             let class = class.map_err(unreadable)?;
+            is_name(class.name)?;
             let found = Class {
                 number: class.number,
                 type_id: class.type_id,
@@ -152,13 +157,19 @@ impl<'a> Schema<'a> {
             };
             classes.insert(class.name, found);
         }
-        let entry_size = descriptor.entry_size;
         let mut fields = Vec::new();
+        let mut end = CoreEntry::SIZE as u64;
         for field in it.entry.fields.iter() {
             let field = field.map_err(unreadable)?;
-            if u64::from(field.offset) + u64::from(field.size) > u64::from(entry_size) {
-                return Err(broken(format_args!("field `{}` lies outside the row", field.name)));
+            is_name(field.name)?;
+            let (offset, size) = (u64::from(field.offset), u64::from(field.size));
+            if size == 0 || offset < end || offset + size > u64::from(entry_size) {
+                return Err(broken(format_args!(
+                    "field `{}` has no place of its own in the row",
+                    field.name
+                )));
             }
+            end = offset + size;
             let word = stored_as(&it, field.type_name).map_err(unreadable)?;
             fields.push(Field {
                 name: field.name,
@@ -171,6 +182,18 @@ impl<'a> Schema<'a> {
         }
         let (name, version, fingerprint) = (it.name, it.version, descriptor.fingerprint);
         Ok(Self { name, version, entry_size, fingerprint, classes, fields, parts })
+    }
+}
+
+/// Bytes of a row that no schema needs.
+const LARGEST_ROW: u32 = 1 << 16;
+
+/// Names of schemas are short; others would be repeated in every message.
+fn is_name(name: &str) -> Result<()> {
+    const LONGEST: usize = 255;
+    match name.len() {
+        1..=LONGEST => Ok(()),
+        length => Err(broken(format_args!("a name of {length} bytes is impossible"))),
     }
 }
 
@@ -196,13 +219,13 @@ fn stored_as<'a>(
 
 fn field_kind(word: &str, size: u32, order: Order) -> FieldKind {
     match word {
-        "string" => FieldKind::String,
+        "string" if size == 4 => FieldKind::String,
         _ if word.starts_with("text<") => FieldKind::Text,
         _ if word.starts_with("bytes<") || word.starts_with('[') => FieldKind::Bytes,
+        _ if !matches!(size, 1 | 2 | 4 | 8) => FieldKind::Bytes,
         "be16" | "be32" | "be64" => FieldKind::Number(Order::Big),
         "le16" | "le32" | "le64" => FieldKind::Number(Order::Little),
-        _ if matches!(size, 1 | 2 | 4 | 8) => FieldKind::Number(order),
-        _ => FieldKind::Bytes,
+        _ => FieldKind::Number(order),
     }
 }
 
@@ -263,6 +286,9 @@ fn brought_for<'a>(
     Err(missing(symbol, &names))
 }
 
+/// The tag of a struct that a file made without a compiler can only name.
+const CAPTURED: &[u8] = b"inspect:captured";
+
 /// The name of the symbol that a schema's descriptor has.
 fn symbol_of(schema: &str, version: u32) -> String {
     format!("{}_inspect_v{version}", schema.replace('.', "_"))
@@ -284,6 +310,14 @@ fn from_table<'a>(elf: &Elf<'_>, file: &SchemaFile<'a>) -> Result<(String, Schem
         )));
     }
     let (header, sections) = (table.header(), table.sections());
+    if sections.types.windows(CAPTURED.len()).any(|it| it == CAPTURED) {
+        let what = format!(
+            "`{}` has types that only the program's compiler knows",
+            file.name.escape_debug()
+        );
+        return Err(Finding::new(Code::E0909, what)
+            .help("bring the object file that was compiled from `<schema>.inspect.c` instead"));
+    }
     let blobs = [sections.history, sections.types, sections.schema];
     let parts = blobs.map(|bytes| Carried {
         target: Target::Null,
@@ -336,15 +370,15 @@ fn missing(symbol: &str, names: &[(String, &str, u32)]) -> Finding {
         let what = format!(
             "the annotation was compiled with version {} of schema `{}`, and version {version} \
              was brought",
-            other.escape_debug(),
-            schema.escape_debug(),
+            shown(other),
+            shown(schema),
         );
         return Finding::new(Code::E0909, what)
             .help("compile the object again, or bring the schema that it was compiled with");
     }
-    let what = format!("the descriptor `{}` is not defined here", symbol.escape_debug());
+    let what = format!("the descriptor `{}` is not defined here", shown(symbol));
     let finding = Finding::new(Code::E0908, what);
-    match nearest(symbol, names.iter().map(|(name, ..)| name.as_str())) {
+    match near(symbol, names.iter().map(|(name, ..)| name.as_str())) {
         Some(name) => finding.help(format!("`{}` was brought", name.escape_debug())),
         None => finding.help(
             "say what the schema is: `--schema` with the object file of `<schema>.inspect.c`, or \

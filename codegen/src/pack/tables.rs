@@ -69,25 +69,29 @@ pub(super) fn build(
     form: Form<'_>,
     with_types: bool,
 ) -> std::result::Result<Tables, Vec<Finding>> {
-    let mut by_schema: BTreeMap<usize, Vec<&Entry<'_>>> = BTreeMap::new();
-    for (schema, entry) in &collected.entries {
-        by_schema.entry(*schema).or_default().push(entry);
-    }
-    let mut order: Vec<usize> = by_schema.keys().copied().collect();
-    order.sort_by_key(|index| {
-        let schema = &collected.schemas[*index];
-        (schema.name, schema.version)
-    });
     let mut tables = Tables::default();
     let mut findings = Vec::new();
-    for index in order {
-        let entries = by_schema.get(&index).map(Vec::as_slice).unwrap_or_default();
+    for (index, entries) in by_schema(collected) {
         let writer = Writer { elf, schema: &collected.schemas[index], form, with_types };
-        if let Err(finding) = writer.append(entries, &mut tables) {
+        if let Err(finding) = writer.append(&entries, &mut tables) {
             findings.push(finding);
         }
     }
     if findings.is_empty() { Ok(tables) } else { Err(findings) }
+}
+
+/// The entries of each schema, by its name and version, with the schema's position.
+pub(super) fn by_schema<'c, 'a>(collected: &'c Collected<'a>) -> Vec<(usize, Vec<&'c Entry<'a>>)> {
+    let mut by_schema: BTreeMap<usize, Vec<&Entry<'_>>> = BTreeMap::new();
+    for (schema, entry) in &collected.entries {
+        by_schema.entry(*schema).or_default().push(entry);
+    }
+    let mut all: Vec<_> = by_schema.into_iter().collect();
+    all.sort_by_key(|(index, _)| {
+        let schema = &collected.schemas[*index];
+        (schema.name, schema.version)
+    });
+    all
 }
 
 struct Writer<'a> {
@@ -194,7 +198,7 @@ impl Writer<'_> {
         for (kind, it) in &kinds {
             let distance = match (self.form, part(*it).target) {
                 (Form::Linked { address, .. }, Target::Address(place)) => {
-                    self.distance(address + table, place)
+                    self.distance(address.wrapping_add(table), place)
                 }
                 _ => 0,
             };
@@ -234,7 +238,7 @@ impl Writer<'_> {
         match (self.form, target) {
             (_, Target::Null) => 0,
             (Form::Linked { address, .. }, Target::Address(place)) => {
-                self.distance(address + table, place)
+                self.distance(address.wrapping_add(table), place)
             }
             (Form::Relocatable, _) => {
                 tables.distances.push(Distance { at, table, target });

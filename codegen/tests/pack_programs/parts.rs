@@ -59,7 +59,7 @@ pub(crate) fn build(workshop: &Workshop, compiler: &str, flags: &str, is_static:
 }
 
 /// What the file should show.
-fn expected(entries: &[Expected], symbols: &Symbols) -> Vec<Found> {
+pub(crate) fn expected(entries: &[Expected], symbols: &Symbols) -> Vec<Found> {
     let schema = inspect_format::hash::schema_number("tests.shop");
     let entry = |&(name, symbol, behind, length, _): &Expected| {
         let address = symbols.address(symbol) + behind;
