@@ -5,11 +5,14 @@
 //! (bytes) -> edits of the image. Everything is decided before a byte changes: an image with findings stays as
 //! it is. Nothing here reads or writes a file.
 
+mod checkup;
 mod dynamic;
 mod elf;
 mod entries;
+mod file;
 mod finding;
 mod identity;
+mod ids;
 mod image;
 mod linked;
 mod machine;
@@ -18,11 +21,11 @@ mod relocatable;
 mod schemas;
 mod tables;
 
+pub use file::Location;
 pub use finding::{Finding, SourcePlace};
 pub use image::{FoundBy, RootOverview};
 pub use overview::{
-    EntryOverview, ImageKind, Location, Overview, SectionOverview, State, TableOverview, overview,
-    unexpected,
+    EntryOverview, ImageKind, Overview, SectionOverview, State, TableOverview, overview, unexpected,
 };
 pub use schemas::SchemaFile;
 pub use tables::Summary;
