@@ -86,6 +86,7 @@ def compare(directory, generator, count, rounds):
     )
     check_table(generator, directory / "pack/packed", count)
     size = image.stat().st_size
+    on_disk = (directory / "pack/packed").stat().st_blocks * 512
     pack = found["pack"]
     rows = [
         ("time beside the link", pack.time / found["link"].time, 1.0),
@@ -93,6 +94,7 @@ def compare(directory, generator, count, rounds):
         ("memory beside the image", pack.memory / size, 3.0),
     ]
     print(f"  image of {size / 1e6:.0f} MB; link {found['link'].time:.3f} s, objcopy {found['objcopy'].time:.3f} s")
+    print(f"  packed, it takes {on_disk / 1e6:.0f} MB on the disk")
     for what, value, limit in rows:
         verdict = "ok" if value <= limit else "NOT MET"
         print(f"  {what:<26} {value:6.2f}  (at most {limit})  {verdict}")

@@ -159,6 +159,14 @@ static INSPECT_CONSTINIT uint64_t inspect_table_room
 #endif
 
 __asm__(INSPECT_ASM_TABLES
+	/* What remains when the symbols are stripped; first, since Clang 14 knows no distance to what it has seen. */
+	"\t.pushsection .note.inspect, \"a\", %note\n"
+	"\t.balign 4\n"
+	"\t.4byte 8, 8, 1\n"
+	"\t.asciz \"INSPECT\"\n"
+	".Linspect_note:\n"
+	INSPECT_ASM_WORD("inspect_root_here - .Linspect_note")
+	"\t.popsection\n"
 	"\t.pushsection .data.inspect_root, \"aw\", %progbits\n"
 	"\t.balign 8\n"
 	"\t.weak inspect_root\n"
@@ -181,14 +189,6 @@ __asm__(INSPECT_ASM_TABLES
 	INSPECT_ASM_WORD("0")
 	INSPECT_ASM_WORD(".Linspect_root")
 	INSPECT_ASM_WORD("0")
-	"\t.popsection\n"
-	/* What remains when the symbols are stripped. */
-	"\t.pushsection .note.inspect, \"a\", %note\n"
-	"\t.balign 4\n"
-	"\t.4byte 8, 8, 1\n"
-	"\t.asciz \"INSPECT\"\n"
-	".Linspect_note:\n"
-	INSPECT_ASM_WORD("inspect_root_here - .Linspect_note")
 	"\t.popsection\n");
 
 extern struct inspect_root inspect_root_here __attribute__((visibility("hidden")));
@@ -246,10 +246,13 @@ static uint64_t inspect_mix(uint64_t value)
 static uint64_t inspect_settle(uint64_t *number, uint64_t own)
 {
 #if __SIZEOF_POINTER__ == 8 || defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_8)
+	/* Where the type alone has a smaller alignment, Clang would call a library. */
+	typedef uint64_t __attribute__((aligned(8))) aligned_number;
+	aligned_number *place = (aligned_number *)(void *)number;
 	uint64_t seen = 0;
 
 	own += own == 0;
-	if (__atomic_compare_exchange_n(number, &seen, own, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if (__atomic_compare_exchange_n(place, &seen, own, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return own;
 	return seen;
 #else

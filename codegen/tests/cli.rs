@@ -188,7 +188,9 @@ fn usage_and_outputs_that_cannot_be_written_end_with_2() {
     for arguments in [["--help"], ["--version"]] {
         assert!(expect(0, &arguments, root.path()).stderr.is_empty());
     }
-    for command in ["generate", "check", "fmt", "layout", "explain", "completions", "man"] {
+    for command in
+        ["init", "generate", "check", "fmt", "layout", "link", "explain", "completions", "man"]
+    {
         let output = expect(0, &[command, "--help"], root.path());
         assert!(text(&output.stdout).contains("Example"), "{command} shows an example");
     }
@@ -233,7 +235,7 @@ fn explain_completions_and_man_print() {
     }
     assert!(text(&expect(0, &["man"], root.path()).stdout).contains(".TH"));
     expect(0, &["man", "-o", "pages"], root.path());
-    assert_eq!(tree(&root.path().join("pages")).len(), 10);
+    assert_eq!(tree(&root.path().join("pages")).len(), 12);
 }
 
 #[test]

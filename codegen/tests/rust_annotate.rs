@@ -57,6 +57,24 @@ fn a_program_that_nobody_packed_adopts_its_annotations() {
     insta::assert_snapshot!("rust_annotate_adopted", rows);
 }
 
+/// The packer and the run-time read an annotation alike, to the last default.
+#[test]
+fn a_packed_program_has_the_same_entries() {
+    let folder = generate();
+    let program = build(folder.path(), &format!("{PRELUDE}{EVERYTHING}{MAIN}"));
+    let image = std::fs::read(&program).expect("the program");
+    let packed = inspect_gen::pack::pack(&image, &inspect_gen::pack::Options::default());
+    let packed = packed.expect("nothing is wrong with it");
+    assert_eq!((packed.annotations, packed.tables.len()), (13, 1));
+    std::fs::write(&program, packed.image.expect("it changes")).expect("the packed program");
+    let output = std::process::Command::new(&program).output().expect("the program runs");
+    succeed(&output, "the packed program");
+    let said = String::from_utf8(output.stdout).expect("text");
+    let (adopted, rows) = said.split_once('\n').expect("a line");
+    assert_eq!(adopted, "Adopted { registered: 0, known: 0, foreign: 0 }");
+    insta::assert_snapshot!("rust_annotate_adopted", rows);
+}
+
 #[test]
 fn the_pairs_lie_in_the_section() {
     let folder = generate();

@@ -47,10 +47,20 @@ struct Rust {
 
 impl Rust {
     fn new(name: &'static str, rustc: PathBuf, libraries: Option<PathBuf>) -> Self {
+        Self::with_features(name, rustc, libraries, "")
+    }
+
+    fn with_features(
+        name: &'static str,
+        rustc: PathBuf,
+        libraries: Option<PathBuf>,
+        features: &str,
+    ) -> Self {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("survives-{name}"));
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--offline", "-p", "inspect-runtime", "--target-dir"]);
-        cargo.arg(&target).current_dir(root()).env("RUSTC", &rustc);
+        cargo.arg(&target).args(["--features", features]);
+        cargo.current_dir(root()).env("RUSTC", &rustc);
         // Cargo leaves out what link-time optimisation needs where its profile asks for none.
         cargo.env("RUSTFLAGS", "-Cembed-bitcode=yes -Cpanic=abort");
         if let Some(libraries) = &libraries {
@@ -91,6 +101,16 @@ impl Cell {
         let mut flags = vec![format!("-Copt-level={}", self.level)];
         flags.push(format!("-Ccodegen-units={}", self.units));
         flags
+    }
+
+    /// The library that is annotated.
+    fn library(&self, rust: &Rust, folder: &Path, source: &Path) -> PathBuf {
+        let out = folder.join(format!("libannotated-{}.rlib", self.common().join("")));
+        let mut command = rust.compiler();
+        command.args(["--crate-type", "rlib", "--crate-name", "annotated"]);
+        let output = command.args(self.common()).arg("-o").arg(&out).arg(source).output();
+        succeed(&output.expect("rustc runs"), "the library");
+        out
     }
 
     fn build(&self, rust: &Rust, folder: &Path, library: &Path) -> PathBuf {
@@ -162,15 +182,9 @@ fn annotations_of_a_library_that_nobody_calls_survive() {
         std::fs::write(&source, LIBRARY).expect("a library");
         let mut libraries = std::collections::BTreeMap::new();
         for cell in cells() {
-            let library = libraries.entry(cell.common()).or_insert_with(|| {
-                let name = format!("libannotated-{}.rlib", cell.common().join(""));
-                let out = folder.path().join(name);
-                let mut command = rust.compiler();
-                command.args(["--crate-type", "rlib", "--crate-name", "annotated"]);
-                let output = command.args(cell.common()).arg("-o").arg(&out).arg(&source).output();
-                succeed(&output.expect("rustc runs"), "the library");
-                out
-            });
+            let library = libraries
+                .entry(cell.common())
+                .or_insert_with(|| cell.library(rust, folder.path(), &source));
             let (count, has_note) = found(&cell.build(rust, folder.path(), library));
             let mark = if (count, has_note) == (3, true) { "kept" } else { "LOST" };
             let line =
@@ -183,6 +197,33 @@ fn annotations_of_a_library_that_nobody_calls_survive() {
         nothing_without_a_mention(rust, folder.path());
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// With the feature `off` nothing is left of them, nobody is warned, and what they say is still checked.
+#[test]
+fn switched_off_annotations_leave_nothing() {
+    let rust = Rust::with_features("off", "rustc".into(), None, "off");
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &inspect_gen::emit::rust::emit(&model(&[SCHEMA])));
+    let source = folder.path().join("library.rs");
+    for level in ["0", "3"] {
+        let cell =
+            Cell { level, lto: "off", units: "1", linker: "default", flags: "", kind: "exe" };
+        std::fs::write(&source, LIBRARY).expect("a library");
+        let library = cell.library(&rust, folder.path(), &source);
+        let program = cell.build(&rust, folder.path(), &library);
+        assert_eq!(found(&program).0, 0, "opt-level {level}");
+        let bytes = std::fs::read(&program).expect("the program");
+        let begin = inspect_format::abi::KEY_BEGIN;
+        let pairs = bytes.windows(begin.len()).filter(|it| *it == begin).count();
+        assert_eq!(pairs, 0, "opt-level {level}: a pair was left");
+    }
+    std::fs::write(&source, LIBRARY.replace("Line: LINE", "Nothing: LINE")).expect("a library");
+    let mut command = rust.compiler();
+    command.args(["--crate-type", "rlib", "--emit", "metadata", "--out-dir"]).arg(folder.path());
+    let output = command.arg(&source).output().expect("rustc runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("Nothing"), "{said}");
 }
 
 /// A dependency that the program does not mention is never given to the linker: this is what documents say.

@@ -8,9 +8,14 @@ use std::path::Path;
 use super::WriteError;
 
 /// Replaces the contents of the file at `path`, or makes it with the permissions of `like`. Mode, owner where
-/// that is allowed, and extended attributes stay as they are; a link keeps being one.
+/// that is allowed, and extended attributes stay as they are; a link keeps being one. What is no file, such as
+/// a pipe, takes the contents and stays what it is.
 pub(crate) fn replace_file(path: &Path, like: &Path, content: &[u8]) -> Result<(), WriteError> {
     let failed = |error| WriteError { path: path.to_owned(), error };
+    if fs::metadata(path).is_ok_and(|it| !it.is_file()) {
+        let mut other = fs::File::options().write(true).open(path).map_err(failed)?;
+        return other.write_all(content).map_err(failed);
+    }
     let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let directory = match place.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -53,18 +58,22 @@ fn write_without_zeros(file: &mut fs::File, content: &[u8]) -> io::Result<()> {
 /// Gives a file the owner, the extended attributes and the mode of another.
 fn keep_facts(like: &Path, file: &fs::File) -> io::Result<()> {
     let metadata = fs::metadata(like)?;
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix lends rights by the mode"))]
+    let mut permissions = metadata.permissions();
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{MetadataExt as _, fchown};
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
         let own = file.metadata()?;
-        if (own.uid(), own.gid()) != (metadata.uid(), metadata.gid()) {
-            // Only root may give files away; the mode below then holds for whoever packs.
-            let _ = fchown(file, Some(metadata.uid()), Some(metadata.gid()));
+        let is_given = (own.uid(), own.gid()) == (metadata.uid(), metadata.gid())
+            || fchown(file, Some(metadata.uid()), Some(metadata.gid())).is_ok();
+        if !is_given {
+            // Only root may give files away. A program must not lend the rights of whoever packs it.
+            permissions.set_mode(permissions.mode() & !0o6000);
         }
     }
     #[cfg(target_os = "linux")]
     keep_attributes(like, file)?;
-    file.set_permissions(metadata.permissions())
+    file.set_permissions(permissions)
 }
 
 #[cfg(target_os = "linux")]

@@ -1,9 +1,10 @@
 //! The command line as data: help texts, completions and man pages are made from the same
 //! definitions.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::diag::{Code, Severity};
 use crate::emit::Output;
@@ -39,6 +40,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write the first files of a build with annotations.
+    Init(Init),
     /// Generate code and data from schemas [the default command].
     Generate(Generate),
     /// Report everything that is wrong with schemas; write nothing.
@@ -49,6 +52,8 @@ pub(super) enum Command {
     Layout(Layout),
     /// Turn the annotations of images into tables.
     Pack(Pack),
+    /// Run a linker and pack what it has linked.
+    Link(Link),
     /// Tell what images hold, whether anybody finds it, and what would be lost.
     Doctor(Doctor),
     /// Explain a diagnostic; without a code, list all of them.
@@ -61,8 +66,55 @@ pub(super) enum Command {
 
 impl Command {
     /// The words that are commands.
-    pub(super) const NAMES: [&'static str; 9] =
-        ["generate", "check", "fmt", "layout", "pack", "doctor", "explain", "completions", "man"];
+    pub(super) const NAMES: [&'static str; 11] = [
+        "init",
+        "generate",
+        "check",
+        "fmt",
+        "layout",
+        "pack",
+        "link",
+        "doctor",
+        "explain",
+        "completions",
+        "man",
+    ];
+}
+
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("build").multiple(false), after_help = "Examples:\n  \
+    inspect-gen init --make hello             a program that can be built, in an empty directory\n  \
+    inspect-gen init                          for the build in this directory\n\n\
+    A file that is there is not changed: what belongs into one is printed.")]
+pub(super) struct Init {
+    /// Where to write.
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(super) directory: PathBuf,
+    /// For Make.
+    #[arg(long, group = "build")]
+    make: bool,
+    /// For CMake.
+    #[arg(long, group = "build")]
+    cmake: bool,
+    /// For Meson.
+    #[arg(long, group = "build")]
+    meson: bool,
+    /// For Cargo.
+    #[arg(long, group = "build")]
+    cargo: bool,
+    /// For a kernel module outside the kernel's tree.
+    #[arg(long, group = "build")]
+    kbuild: bool,
+}
+
+impl Init {
+    /// The build that is asked for.
+    pub(super) fn kind(&self) -> Option<&'static str> {
+        let Self { make, cmake, meson, cargo, kbuild, .. } = *self;
+        let all = [make, cmake, meson, cargo, kbuild];
+        let words = ["make", "cmake", "meson", "cargo", "kbuild"];
+        words.into_iter().zip(all).find_map(|(word, is_asked)| is_asked.then_some(word))
+    }
 }
 
 /// What every command that compiles takes.
@@ -205,6 +257,44 @@ pub(super) struct Pack {
     /// The form of findings and results: `human`, `json`, `github`.
     #[arg(long, value_name = "FORM", default_value = "human")]
     pub(super) message_format: MessageFormat,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    inspect-gen link -- cc -o daemon main.o log.o\n  \
+    inspect-gen link -- ld.lld @arguments\n\n\
+    For builds that take a program as their linker and have no step behind it. Cargo does: let a script\n\
+    `exec inspect-gen link -- cc \"$@\"` and name it in .cargo/config.toml.\n\n\
+    The linker's messages and exit status are passed on. What has no annotations stays as it is, and so\n\
+    does every output that is neither a program nor a shared object. An image with findings is removed.")]
+pub(super) struct Link {
+    /// The schema of annotations whose image does not define it, as `pack` takes it; may repeat.
+    #[arg(long = "schema", value_name = "FILE")]
+    pub(super) schemas: Vec<PathBuf>,
+    /// Where type information goes: into the tables, or nowhere.
+    #[arg(long, value_name = "WHERE", default_value = "embedded")]
+    pub(super) types: Types,
+    /// The linker, or the compiler that calls it, with its arguments.
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+}
+
+impl Link {
+    /// How the output is packed: in place, without a word if all is well.
+    pub(super) fn packing(&self, image: PathBuf) -> Pack {
+        Pack {
+            images: vec![image],
+            output: None,
+            schemas: self.schemas.clone(),
+            types: self.types,
+            detached: None,
+            remove_annotations: false,
+            drop_signature: false,
+            check: false,
+            quiet: true,
+            message_format: MessageFormat::Human,
+        }
+    }
 }
 
 #[derive(Args, Debug)]

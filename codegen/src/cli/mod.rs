@@ -8,7 +8,9 @@ mod explain;
 mod findings;
 mod fmt;
 mod generate;
+mod init;
 mod layout;
+mod link;
 mod output;
 mod pack;
 mod progress;
@@ -71,11 +73,13 @@ fn run_with(arguments: Vec<OsString>) -> Status {
     };
     let terminal = Terminal::new(arguments.color);
     match arguments.command {
+        Command::Init(arguments) => init::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments, terminal),
         Command::Check(arguments) => check(&arguments, terminal),
         Command::Fmt(arguments) => fmt::run(&arguments, terminal),
         Command::Layout(arguments) => layout::run(&arguments, terminal),
         Command::Pack(arguments) => pack::run(&arguments, terminal),
+        Command::Link(arguments) => link::run(&arguments, terminal),
         Command::Doctor(arguments) => doctor::run(&arguments, terminal),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),

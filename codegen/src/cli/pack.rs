@@ -20,6 +20,15 @@ pub(super) fn run(arguments: &Pack, terminal: Terminal) -> Status {
         output::complain("`-o` and `--detached` name one file: pack one image at a time");
         return Status::Failed;
     }
+    if let (Some(table), Some(image)) = (&arguments.detached, arguments.images.first()) {
+        let place = arguments.output.as_ref().unwrap_or(image);
+        if [image, place].into_iter().any(|it| is_one_file(it, table)) {
+            output::complain(
+                "`--detached` names the image itself: give the tables a file of their own",
+            );
+            return Status::Failed;
+        }
+    }
     let brought = match read_all(&arguments.schemas) {
         Ok(brought) => brought,
         Err((path, finding)) => {
@@ -67,12 +76,15 @@ fn pack_one(
     };
     let place = arguments.output.as_deref().unwrap_or(path);
     let content = packed.image.as_deref().or(copy.as_deref());
-    let differs = |path: &Path, content: &[u8]| fs::read(path).map_or(true, |old| old != content);
     let mut writes = Vec::new();
-    writes.extend(content.filter(|content| differs(place, content)).map(|it| (place, it)));
-    if let (Some(file), Some(table)) = (&arguments.detached, &packed.detached) {
+    // The tables come first, so that they are somewhere when the annotations go. An image without any has
+    // perhaps lost them to the file that is there.
+    if let (Some(file), Some(table)) = (&arguments.detached, &packed.detached)
+        && !packed.tables.is_empty()
+    {
         writes.extend(differs(file, table).then_some((file.as_path(), table.as_slice())));
     }
+    writes.extend(content.filter(|content| differs(place, content)).map(|it| (place, it)));
     let would_change = !writes.is_empty();
     if !arguments.check {
         for (place, content) in writes {
@@ -85,6 +97,24 @@ fn pack_one(
         Status::Done if arguments.check && would_change => Status::Findings,
         status => status,
     }
+}
+
+/// Whether a file has to be written. What is no file, such as a pipe, cannot be asked what it holds.
+fn differs(path: &Path, content: &[u8]) -> bool {
+    let is_file = fs::metadata(path).is_ok_and(|it| it.is_file());
+    !is_file || fs::read(path).map_or(true, |old| old != content)
+}
+
+/// Whether two paths lead to one file, which need not be there yet.
+fn is_one_file(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| {
+        fs::canonicalize(path).ok().or_else(|| {
+            let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+            let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
+            Some(folder.join(path.file_name()?))
+        })
+    };
+    real(a).is_some_and(|a| Some(a) == real(b))
 }
 
 /// Files with their names, or the first that cannot be read.

@@ -175,6 +175,9 @@ impl Checkup<'_, '_> {
         let mut found = Few::default();
         for (_, entry) in self.collected.entries.iter().filter(|(_, it)| is_memory(it)) {
             let Some((section, start)) = self.image.place(entry.address) else { continue };
+            if section == File::NOWHERE {
+                continue;
+            }
             let length = match entry.extent {
                 extent::INDIRECT | extent::COUNTED => u64::from(self.image.image().elf().word_size),
                 _ => self.image.length(entry).unwrap_or(0),

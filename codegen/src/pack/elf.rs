@@ -162,6 +162,19 @@ impl<'a> Elf<'a> {
         }
     }
 
+    /// Where a pointer stands in 8 bytes that hold a number: in 32-bit big-endian files in the second half.
+    pub(super) fn pointer_in_number(&self) -> u64 {
+        if self.word_size == 4 && self.order == Order::Big { 4 } else { 0 }
+    }
+
+    /// The bytes of an 8-byte number.
+    pub(super) fn number_bytes(&self, value: u64) -> [u8; 8] {
+        match self.order {
+            Order::Little => value.to_le_bytes(),
+            Order::Big => value.to_be_bytes(),
+        }
+    }
+
     /// The symbols of the section `index`, which is a table of them.
     pub(super) fn symbols(&self, index: usize) -> Result<Vec<Symbol<'a>>> {
         by_word!(self, symbols(self.bytes, index))

@@ -343,11 +343,9 @@ impl<'a> Packed<'_, '_, 'a> {
 
     /// What a field of the row points at, through a slot or by its distance from the table.
     fn target(&self, field: usize, value: u64, slot: u8) -> Option<Target> {
-        let is_wide = self.image.elf().word_size == 8;
         if slot != 0 {
-            // In 32-bit big-endian files the pointer is the second half of the slot.
-            let half = if !is_wide && self.image.elf().order == Order::Big { 4 } else { 0 };
-            return Some(self.chunk.pointer(self.table.checked_add(value)?.checked_add(half)?));
+            let at = self.table.checked_add(value).filter(|at| *at < u64::MAX - 8)?;
+            return Some(self.chunk.slot(at, self.image.elf()));
         }
         Some(self.image.relative(self.chunk, self.table, self.at + field as u64, value))
     }
@@ -400,6 +398,8 @@ fn entry_of<'a>(schema: &Schema<'a>, chunk: &Chunk<'a>, record: &Record<'a>) -> 
     let mut seen = 0_u16;
     let mut class = None;
     let mut type_id = None;
+    // What the other keys imply, and what the annotation says itself.
+    let (mut implied, mut said) = (extent::DIRECT, None);
     for pair in record.pairs() {
         let pair = pair.map_err(|error| {
             Finding::new(Code::E0903, error.to_string())
@@ -437,16 +437,19 @@ fn entry_of<'a>(schema: &Schema<'a>, chunk: &Chunk<'a>, record: &Record<'a>) -> 
             ("properties", Value::Integer(number)) => entry.properties = number,
             ("length", Value::Integer(number)) => entry.length = number,
             ("address", Value::Address(..)) => entry.address = target(),
-            ("end", Value::Address(..)) => (entry.bound, entry.extent) = (target(), extent::RANGE),
+            ("address", Value::Integer(number)) => entry.address = Target::Number(number),
+            ("end", Value::Integer(number)) => {
+                (entry.bound, implied) = (Target::Number(number), extent::RANGE);
+            }
+            ("end", Value::Address(..)) => (entry.bound, implied) = (target(), extent::RANGE),
             ("count", Value::Address(_, width)) => {
                 let width = u8::try_from(width).ok().filter(|it| matches!(it, 1 | 2 | 4 | 8));
                 entry.bound_size = width.ok_or_else(|| wrong("a counter of 1, 2, 4 or 8 bytes"))?;
-                (entry.bound, entry.extent) = (target(), extent::COUNTED);
+                (entry.bound, implied) = (target(), extent::COUNTED);
             }
             ("extent", Value::Integer(number)) => {
-                let known = [extent::DIRECT, extent::INDIRECT, extent::ADDRESS_ONLY];
-                let it = u8::try_from(number).ok().filter(|it| known.contains(it));
-                entry.extent = it.ok_or_else(|| wrong("0, 1 or 3"))?;
+                let it = u8::try_from(number).ok().filter(|it| *it <= extent::RANGE);
+                said = Some(it.ok_or_else(|| wrong("an extent, from 0 to 4"))?);
             }
             ("space", Value::Integer(number)) => {
                 let space = u16::try_from(number);
@@ -467,6 +470,7 @@ fn entry_of<'a>(schema: &Schema<'a>, chunk: &Chunk<'a>, record: &Record<'a>) -> 
         Finding::new(Code::E0904, "the annotation names no class").help(classes_of(schema))
     })?;
     entry.class = name;
+    entry.extent = said.unwrap_or(implied);
     entry.number = class.number;
     entry.type_id = type_id.unwrap_or(class.type_id);
     entry.properties |= class.properties;

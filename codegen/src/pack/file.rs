@@ -38,10 +38,14 @@ impl<'a> File<'a> {
         }
     }
 
+    /// In place of a section's number: a number that is no place in any file.
+    pub(super) const NOWHERE: u32 = u32::MAX;
+
     /// Where a target is, as far as this file decides: the section's number, 0 in linked files, and the
     /// place in it, which is an address there.
     pub(super) fn place(&self, target: Target) -> Option<(u32, u64)> {
         match (self, target) {
+            (_, Target::Number(number)) => Some((Self::NOWHERE, number)),
             (Self::Linked(image), _) => match image.defined_here(target) {
                 Some(Target::Address(address)) => Some((0, address)),
                 _ => None,
@@ -59,7 +63,7 @@ impl<'a> File<'a> {
     pub(super) fn location(&self, target: Target) -> Location<'a> {
         match target {
             Target::Null => Location::None,
-            Target::Address(address) => Location::Address(address),
+            Target::Address(address) | Target::Number(address) => Location::Address(address),
             Target::Here { section, offset, .. } => {
                 let section = self.image().elf().sections.get(section as usize);
                 let name = section.map(|it| it.name).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::ops::Range;
 use inspect_format::abi::Order;
 use inspect_format::bits;
 
-use super::elf::{Elf, broken};
+use super::elf::{Elf, Kind, broken};
 use super::finding::Result;
 
 /// The section that annotations and tables stand in.
@@ -31,14 +31,21 @@ pub(super) enum Target {
         symbol: u32,
         addend: i64,
     },
+    /// An address that nothing moves: of a device, in another address space.
+    Number(u64),
 }
 
 impl Target {
+    /// Whether a table that counts from its header cannot express it: it gets a slot.
+    pub(super) fn needs_slot(&self) -> bool {
+        matches!(self, Self::Symbol { .. } | Self::Number(_))
+    }
+
     /// Whether both are one place, however they are named.
     pub(super) fn is(&self, other: &Self) -> bool {
         match (*self, *other) {
             (Self::Null, Self::Null) => true,
-            (Self::Address(a), Self::Address(b)) => a == b,
+            (Self::Address(a), Self::Address(b)) | (Self::Number(a), Self::Number(b)) => a == b,
             (
                 Self::Here { section: a, offset: at, .. },
                 Self::Here { section: b, offset: other, .. },
@@ -56,6 +63,7 @@ impl Target {
         match self {
             Self::Null => Self::Null,
             Self::Address(address) => Self::Address(address.wrapping_add(distance)),
+            Self::Number(address) => Self::Number(address.wrapping_add(distance)),
             Self::Here { section, offset, symbol, addend } => Self::Here {
                 section,
                 offset: offset.wrapping_add(distance),
@@ -102,6 +110,20 @@ pub(super) struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
+    /// What the slot at an offset holds: a pointer, or a number that no loader changes.
+    pub(super) fn slot(&self, offset: u64, elf: &Elf<'_>) -> Target {
+        let half = elf.pointer_in_number();
+        let is_known = |at: u64| self.pointers.binary_search_by_key(&at, |(it, _)| *it).is_ok();
+        // A program that stays where it was linked has addresses without relocations.
+        let pointer = offset.wrapping_add(half);
+        if is_known(pointer) || elf.kind == Kind::Executable {
+            return self.pointer(pointer);
+        }
+        let bytes = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..));
+        let number = bits::read(bytes.unwrap_or_default(), 0, 64, elf.order);
+        number.map_or(Target::Null, Target::Number)
+    }
+
     /// What the pointer at an offset points at.
     pub(super) fn pointer(&self, offset: u64) -> Target {
         if let Ok(index) = self.pointers.binary_search_by_key(&offset, |(at, _)| *at) {

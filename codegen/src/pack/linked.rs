@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
 
-use inspect_format::abi::{self, Order, Root, note_kind};
+use inspect_format::abi::{self, Root, note_kind};
 use inspect_format::root::offset_address;
 use object::elf;
 
@@ -116,18 +116,23 @@ impl<'a> Linked<'a> {
             return Err(Finding::new(Code::E0910, what)
                 .help("pack the objects before linking, where tables may grow"));
         }
-        // In 32-bit big-endian files the pointer is the second half of a slot.
-        let is_narrow_big = self.elf.word_size == 4 && self.elf.order == Order::Big;
-        let half = if is_narrow_big { 4 } else { 0 };
+        let half = self.elf.pointer_in_number();
         let mut bytes = tables.bytes.clone();
         let mut moved = Vec::new();
+        let mut put = |at: u64, new: &[u8]| {
+            let at = at as usize;
+            bytes[at..at + new.len()].copy_from_slice(new);
+        };
         for (at, target) in &tables.pointers {
-            let Target::Symbol { symbol, addend } = *target else { continue };
-            let at = at + half;
-            moved.push(Moved { address: addresses.start + at, symbol, addend });
-            if !self.elf.machine.has_addends {
-                let place = self.elf.word_bytes(addend as u64);
-                bytes[at as usize..at as usize + place.len()].copy_from_slice(&place);
+            match *target {
+                Target::Number(number) => put(*at, &self.elf.number_bytes(number)),
+                Target::Symbol { symbol, addend } => {
+                    moved.push(Moved { address: addresses.start + at + half, symbol, addend });
+                    if !self.elf.machine.has_addends {
+                        put(at + half, &self.elf.word_bytes(addend as u64));
+                    }
+                }
+                _ => {}
             }
         }
         self.dynamic.replace(&self.elf, &addresses, &moved, &mut edits)?;
@@ -149,11 +154,8 @@ impl<'a> Linked<'a> {
         let range = range.ok_or_else(|| broken("its root lies outside it"))?;
         for (field, address) in [(Root::COMPILE_TABLE_AT, start), (Root::COMPILE_END_AT, end)] {
             let distance = offset_address(address, root.wrapping_neg(), self.elf.word_size);
-            let bytes = match self.elf.order {
-                Order::Little => distance.to_le_bytes(),
-                Order::Big => distance.to_be_bytes(),
-            };
-            edits.writes.push((range.start + field, bytes.to_vec()));
+            let bytes = self.elf.number_bytes(distance).to_vec();
+            edits.writes.push((range.start + field, bytes));
         }
         Ok(())
     }

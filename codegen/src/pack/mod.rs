@@ -115,9 +115,7 @@ fn pack_linked<'a>(
     let identity = identity::of(image.elf());
     let with_types = !options.without_types;
     if !options.detached {
-        let address = image.addresses().map_or(0, |it| it.start);
-        let form = Form::Linked { address, identity: &identity };
-        let tables = tables::build(image.elf(), &collected, form, with_types)?;
+        let tables = linked_tables(image, &collected, &identity, with_types)?;
         let bytes = apply(image, image.write(&tables));
         return Ok(Packed::new(bytes.map_err(|it| vec![it])?, None, tables, &collected));
     }
@@ -130,6 +128,24 @@ fn pack_linked<'a>(
     };
     let detached = tables.bytes.clone();
     Ok(Packed::new(bytes, Some(detached), tables, &collected))
+}
+
+/// The tables that take the place of the annotations.
+fn linked_tables(
+    image: &Linked<'_>,
+    collected: &Collected<'_>,
+    identity: &[u8],
+    with_types: bool,
+) -> std::result::Result<Tables, Vec<Finding>> {
+    let addresses = image.addresses().unwrap_or_default();
+    let build = |identity| {
+        let form = Form::Linked { address: addresses.start, identity };
+        tables::build(image.elf(), collected, form, with_types)
+    };
+    let tables = build(identity)?;
+    // What was linked from packed objects has no room to spare; its build-id stands in a note too.
+    let fits = tables.bytes.len() as u64 <= addresses.end - addresses.start;
+    if fits { Ok(tables) } else { build(&[]) }
 }
 
 /// Reads the annotations and stops if anything is wrong with them.

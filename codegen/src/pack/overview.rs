@@ -13,13 +13,13 @@ use super::elf::{Elf, Kind, Section};
 use super::entries::Collected;
 use super::file::{File, Location};
 use super::finding::{Finding, put_in_order};
-use super::identity;
 use super::ids::ids;
 use super::image::RootOverview;
 use super::linked::Linked;
 use super::relocatable::Relocatable;
 use super::schemas::SchemaFile;
 use super::tables::{self, Form};
+use super::{identity, linked_tables};
 use crate::diag::Code;
 
 /// Everything that is known of an image.
@@ -244,15 +244,11 @@ fn tables<'a>(
         });
     }
     let elf = image.image().elf();
-    let identity = identity::of(elf);
-    let form = match image {
-        File::Object(_) => Form::Relocatable,
-        File::Linked(image) => {
-            let address = image.addresses().map_or(0, |it| it.start);
-            Form::Linked { address, identity: &identity }
-        }
+    let built = match image {
+        File::Object(_) => tables::build(elf, collected, Form::Relocatable, true),
+        File::Linked(image) => linked_tables(image, collected, &identity::of(elf), true),
     };
-    match tables::build(elf, collected, form, true) {
+    match built {
         Ok(built) => {
             for (table, summary) in tables.iter_mut().zip(built.summaries) {
                 table.size = Some(summary.size);

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use inspect_format::abi::{Order, Root};
+use inspect_format::abi::Root;
 use object::elf;
 
 use super::elf::{Elf, HeaderField, Place, Relocation, Section, Symbol, broken};
@@ -121,9 +121,14 @@ impl<'a> Relocatable<'a> {
     /// The relocations that fill the tables in. Where addends stand in their places, they are put there.
     fn relocations_of(&self, tables: &Tables, section: u32, bytes: &mut [u8]) -> Vec<Relocation> {
         let machine = &self.elf.machine;
-        let is_narrow_big = self.elf.word_size == 4 && self.elf.order == Order::Big;
-        let half = if is_narrow_big { 4 } else { 0 };
+        let half = self.elf.pointer_in_number();
         let mut relocations = Vec::with_capacity(tables.distances.len() + tables.pointers.len());
+        for (at, target) in &tables.pointers {
+            if let Target::Number(number) = *target {
+                let at = *at as usize;
+                bytes[at..at + 8].copy_from_slice(&self.elf.number_bytes(number));
+            }
+        }
         let mut add = |offset: u64, symbol: u32, kind: u32, addend: i64| {
             if !machine.has_addends {
                 let place = self.elf.word_bytes(addend as u64);
@@ -215,8 +220,7 @@ impl<'a> Relocatable<'a> {
         let is_root = |it: &&Symbol<'_>| it.name == b"inspect_root_here";
         let Some(root) = self.symbols.iter().find(is_root) else { return Ok(()) };
         let Place::Section(section) = root.place else { return Ok(()) };
-        let is_narrow_big = self.elf.word_size == 4 && self.elf.order == Order::Big;
-        let half = if is_narrow_big { 4 } else { 0 };
+        let half = self.elf.pointer_in_number();
         let ends = [(Root::COMPILE_TABLE_AT, 0), (Root::COMPILE_END_AT, size)];
         for holder in self.holders(section) {
             let mut all = self.elf.relocations(holder)?;
@@ -355,8 +359,7 @@ impl<'a> Image<'a> for Relocatable<'a> {
     }
 
     fn relative(&self, chunk: &Chunk<'a>, table: u64, field: u64, _: u64) -> Target {
-        let is_narrow_big = self.elf.word_size == 4 && self.elf.order == Order::Big;
-        let half = if is_narrow_big { 4 } else { 0 };
+        let half = self.elf.pointer_in_number();
         let place = field + half;
         let target = chunk.pointer(table.wrapping_add(place));
         match self.elf.machine.distance {

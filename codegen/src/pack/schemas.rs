@@ -286,6 +286,9 @@ fn brought_for<'a>(
     Err(missing(symbol, &names))
 }
 
+/// The tag of a struct that a file made without a compiler can only name.
+const CAPTURED: &[u8] = b"inspect:captured";
+
 /// The name of the symbol that a schema's descriptor has.
 fn symbol_of(schema: &str, version: u32) -> String {
     format!("{}_inspect_v{version}", schema.replace('.', "_"))
@@ -307,6 +310,14 @@ fn from_table<'a>(elf: &Elf<'_>, file: &SchemaFile<'a>) -> Result<(String, Schem
         )));
     }
     let (header, sections) = (table.header(), table.sections());
+    if sections.types.windows(CAPTURED.len()).any(|it| it == CAPTURED) {
+        let what = format!(
+            "`{}` has types that only the program's compiler knows",
+            file.name.escape_debug()
+        );
+        return Err(Finding::new(Code::E0909, what)
+            .help("bring the object file that was compiled from `<schema>.inspect.c` instead"));
+    }
     let blobs = [sections.history, sections.types, sections.schema];
     let parts = blobs.map(|bytes| Carried {
         target: Target::Null,

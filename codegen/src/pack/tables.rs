@@ -117,7 +117,7 @@ impl Writer<'_> {
         let mut writer = self.writer(table, tables)?;
         let is_detached = matches!(self.form, Form::Detached { .. });
         let targets = |entry: &Entry<'_>| [entry.address, entry.bound];
-        let in_slot = |target: &Target| matches!(target, Target::Symbol { .. }) && !is_detached;
+        let in_slot = |target: &Target| target.needs_slot() && !is_detached;
         let all = entries.iter().flat_map(|entry| targets(entry));
         writer.slots(all.filter(in_slot).count());
         // All sections are known: nothing moves any more.
@@ -245,7 +245,7 @@ impl Writer<'_> {
                 tables.distances.push(Distance { at, table, target });
                 0
             }
-            (Form::Detached { .. }, Target::Address(place)) => place,
+            (Form::Detached { .. }, Target::Address(place) | Target::Number(place)) => place,
             _ => 0,
         }
     }

@@ -4,9 +4,21 @@ fn main() {
     let adopted = registry::adopt_unpacked(&TABLE).expect("every annotation is an entry");
     println!("{adopted:?}");
     assert_eq!(registry::adopt_unpacked(&TABLE).unwrap().known, adopted.registered);
-    let mut bytes = vec![0; TABLE.image_size()];
-    let size = TABLE.copy_to(&mut bytes).unwrap();
-    let table = s::Table::parse(&bytes[..size]).unwrap();
+    let bytes = if adopted.registered > 0 {
+        let mut bytes = vec![0; TABLE.image_size()];
+        let size = TABLE.copy_to(&mut bytes).unwrap();
+        bytes.truncate(size);
+        bytes
+    } else {
+        // What a packer made of the annotations stands in the program.
+        let table = registry::tables().map(|table| table.unwrap()).find(|it| !it.is_run_time());
+        let table = table.expect("the packed table");
+        let mut bytes = vec![0; table.frozen_size()];
+        let size = table.freeze(&mut bytes).unwrap();
+        bytes.truncate(size);
+        bytes
+    };
+    let table = s::Table::parse(&bytes).unwrap();
     let place = |row: &s::Row<'_>| {
         let at = |address: *const u8| row.address() == address as u64;
         [("LINES[0]", deep::LINES.as_ptr() as *const u8), ("LINES[3]", &deep::LINES[3] as *const _ as _),

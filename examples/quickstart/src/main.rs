@@ -1,4 +1,5 @@
-//! Announces two regions in a run-time table, writes the table to a file, and decodes the file.
+//! Announces two regions in a run-time table, one by a call and one by an annotation, writes the table to a
+//! file, and decodes the file.
 //!
 //! A crash handler would do the first half; the second half is what a reader of the file does, on any
 //! machine, with the generated decoder alone.
@@ -9,7 +10,7 @@ mod schemas {
 
 use std::error::Error;
 
-use inspect_runtime::RuntimeTable;
+use inspect_runtime::{RuntimeTable, registry};
 use schemas::greenhouse as s;
 
 /// The readings of two beds. What a struct does not mention is zero.
@@ -26,6 +27,8 @@ static TOMATOES: [s::Reading; 2] = [
     .with_pump(1),
 ];
 static BASIL: [s::Reading; 1] = [s::Reading { temperature: 24.0, ..s::Reading::ZERO }];
+// One line beside a variable announces it: a packer makes a table of it, or the program adopts it.
+inspect_runtime::annotate!(s::class::Readings: BASIL, name = "basil", instance = 2);
 
 static TABLE: RuntimeTable<s::Region, 16> = RuntimeTable::new();
 
@@ -39,9 +42,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Says which memory matters. A wrong type behind a class does not compile.
 fn announce() -> Result<(), Box<dyn Error>> {
     let tomatoes = s::Region::of::<s::class::Readings>(&TOMATOES).name("tomatoes").instance(1);
-    let basil = s::Region::of::<s::class::Readings>(&BASIL).name("basil").instance(2);
     TABLE.register(tomatoes.owner(7)).map_err(|error| format!("{error:?}"))?;
-    TABLE.register(basil).map_err(|error| format!("{error:?}"))?;
+    registry::adopt_unpacked(&TABLE)?;
     Ok(())
 }
 

@@ -114,9 +114,9 @@ impl<F: EntryFormat> Parsed<F> {
                 }
                 ("instance", Value::Integer(it)) => region.instance = it,
                 ("properties", Value::Integer(it)) => region.properties |= it,
-                ("address", Value::Address(it, _)) => region.address = it,
+                ("address", Value::Address(it, _) | Value::Integer(it)) => region.address = it,
                 ("length", Value::Integer(it)) => region.length = it,
-                ("end", Value::Address(it, _)) => {
+                ("end", Value::Address(it, _) | Value::Integer(it)) => {
                     (region.bound, region.extent) = (it, extent::RANGE);
                 }
                 ("count", Value::Address(it, width)) => {

@@ -108,11 +108,23 @@ pub(super) struct FieldView {
 }
 
 /// The sizes of the blobs that the object of the descriptor holds.
-struct CarriedView {
+pub(super) struct CarriedView {
     history: usize,
     words: usize,
     text: usize,
     cbor: usize,
+}
+
+impl CarriedView {
+    /// Of what a source file carries.
+    pub(super) fn of(carried: &Carried) -> Self {
+        Self {
+            history: carried.history.len(),
+            words: carried.types.blob.words.len(),
+            text: carried.types.blob.strings.len(),
+            cbor: carried.cbor.len(),
+        }
+    }
 }
 
 struct SpaceView {
@@ -212,7 +224,7 @@ fn schema_of_target(model: &Model, ty: &Type, out: &mut BTreeSet<SchemaId>) {
 }
 
 /// Decides everything that the header says.
-pub(super) fn view(model: &Model, id: SchemaId, carried: &Carried) -> HeaderView {
+pub(super) fn view(model: &Model, id: SchemaId, carried: CarriedView) -> HeaderView {
     let schema = &model[id];
     let mut names = annotations::Names::new(model, id);
     let word = schema_word(&schema.name);
@@ -235,12 +247,7 @@ pub(super) fn view(model: &Model, id: SchemaId, carried: &Carried) -> HeaderView
             .collect(),
         items: items(model, id),
         entry: entry(model, &schema.entry),
-        carried: CarriedView {
-            history: carried.history.len(),
-            words: carried.types.blob.words.len(),
-            text: carried.types.blob.strings.len(),
-            cbor: carried.cbor.len(),
-        },
+        carried,
         classes: annotations::classes(model, id, &mut names),
         fields: annotations::fields(model, schema, &mut names),
         spaces: schema

@@ -47,8 +47,11 @@ pub fn emit(model: &Model) -> Files {
         let (decoder, header, source) = std::thread::scope(|scope| {
             let decoder = scope.spawn(|| print(&decode::view(model, &links, schema), 1 << 20));
             let carried = source::Carried::of(model, schema);
-            let header = print(&header::view(model, schema, &carried), 1 << 20);
+            let sizes = header::CarriedView::of(&carried);
             let source = print(&source::view(model, schema, &carried), 1 << 16);
+            // The blobs are large, and the header needs no more than their sizes.
+            drop(carried);
+            let header = print(&header::view(model, schema, sizes), 1 << 20);
             let decoder = decoder.join().expect("the views of a valid model do not panic");
             (decoder, header, source)
         });
