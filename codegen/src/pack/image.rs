@@ -286,8 +286,9 @@ mod tests {
         assert!(write(2).apply(b"0123").is_ok());
         assert!(write(3).apply(b"0123").is_err());
         assert!(write(usize::MAX).apply(b"0123").is_err());
-        let zero = Edits { zeroed: vec![3..5], ..Edits::default() };
-        assert!(zero.apply(b"0123").is_err());
+        let zero = |end| Edits { zeroed: std::iter::once(3..end).collect(), ..Edits::default() };
+        assert!(zero(4).apply(b"0123").is_ok());
+        assert!(zero(5).apply(b"0123").is_err());
     }
 
     #[test]

@@ -309,8 +309,9 @@ fn linked_kind(elf: &Elf<'_>) -> super::finding::Result<ImageKind> {
         return Ok(ImageKind::Executable);
     }
     let is_program = elf.segments.iter().any(|it| it.kind == elf::PT_INTERP)
-        || elf.dynamic()?.iter().any(|(tag, value, _)| {
-            *tag == elf::DT_FLAGS_1.0 && value & u64::from(elf::DF_1_PIE.0) != 0
-        });
+        || elf
+            .dynamic()?
+            .iter()
+            .any(|(tag, value, _)| *tag == elf::DT_FLAGS_1.0 && value & elf::DF_1_PIE.0 != 0);
     Ok(if is_program { ImageKind::PositionIndependent } else { ImageKind::SharedObject })
 }
