@@ -135,7 +135,8 @@ impl<'a> Schema<'a> {
     ) -> Result<Self> {
         let unreadable = |error: description::Error| broken(format_args!("{error}"));
         let entry_size = descriptor.entry_size;
-        if !(CoreEntry::SIZE as u32..=LARGEST_ROW).contains(&entry_size) || entry_size % 8 != 0 {
+        let sizes = CoreEntry::SIZE as u32..=LARGEST_ROW;
+        if !sizes.contains(&entry_size) || !entry_size.is_multiple_of(8) {
             return Err(broken(format_args!("rows of {entry_size} bytes are impossible")));
         }
         let it = description::Schema::parse(bytes).map_err(unreadable)?;

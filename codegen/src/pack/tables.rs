@@ -9,8 +9,9 @@ use inspect_format::table::TableWriter;
 use inspect_format::{abi, root};
 
 use super::elf::Elf;
-use super::entries::{Collected, Entry, FieldValue, ids};
+use super::entries::{Collected, Entry, FieldValue};
 use super::finding::{Finding, Result};
+use super::ids::ids;
 use super::image::Target;
 use super::schemas::{Field, FieldKind, Schema};
 use crate::diag::Code;
