@@ -290,6 +290,36 @@ fn cmake_with_make_and_a_package() {
     assert!(!copy.file("build/brewery").exists());
 }
 
+/// The runtime and the schema in a static library, and a program that calls neither.
+#[test]
+fn cmake_with_a_library() {
+    if !has("cmake") || !has("make") || !has("cc") {
+        return;
+    }
+    let copy = Copy::of("cmake");
+    let lists = "cmake_minimum_required(VERSION 3.20)\nproject(brewery C)\ninclude(Inspect.cmake)\n\
+        add_library(core STATIC pump.c)\ninspect_schema(core brewery.inspect)\n\
+        add_executable(brewery quiet.c)\ntarget_link_libraries(brewery core)\n\
+        inspect_pack(brewery)\n";
+    let quiet = "#include \"brewery.inspect.h\"\n\nstatic struct brewery_tank mash;\n\
+        BREWERY_ANNOTATE_TANK(mash, \"mash\");\n\nint main(void)\n{\n\treturn 0;\n}\n";
+    fs::write(copy.file("quiet.c"), quiet).expect("a source");
+    let doctor =
+        |count: &str| copy.run(&["inspect-gen", "doctor", "--expect", count, "build/brewery"]);
+    copy.edit("CMakeLists.txt", |_| lists.to_owned());
+    for generator in ["Ninja", "Unix Makefiles"] {
+        let _ = fs::remove_dir_all(copy.file("build"));
+        copy.succeed(&["cmake", "-G", generator, "-S", ".", "-B", "build"]);
+        copy.succeed(CMAKE.build);
+        let said = doctor("1").unwrap_or_else(|error| panic!("{error}"));
+        assert!(said.contains("found by its note"), "{said}");
+    }
+    // A member that nobody refers to is not linked, unless its objects are.
+    copy.edit("CMakeLists.txt", |text| text.replace("STATIC", "OBJECT"));
+    copy.succeed(CMAKE.build);
+    doctor("2").unwrap_or_else(|error| panic!("{error}"));
+}
+
 #[test]
 fn meson() {
     if !has("meson") || !has("ninja") || !has("cc") {
