@@ -53,6 +53,9 @@ fn every_kind_of_image_is_packed_for_every_machine() {
     });
     let results = results.into_inner().expect("no cell panics");
     let failures = report(&results);
+    if std::env::var_os("MATRIX_KEEP").is_some() {
+        workshop.keep();
+    }
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     assert!(results.values().any(|it| matches!(it, Outcome::Done)), "nothing was packed");
 }

@@ -354,7 +354,7 @@ fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8], word_size: u8) -> Res
         elf::ET_DYN => Kind::Shared,
         elf::ET_CORE => {
             return Err(Finding::new(Code::E0902, "this is a core, which is read and not packed")
-                .help("`inspect list` reads it"));
+                .help("pack the program that left it"));
         }
         other => return Err(broken(format_args!("its type {} is not known", other.0))),
     };

@@ -149,9 +149,9 @@ impl<'a> Relocatable<'a> {
             match machine.distance {
                 Distance::OfPlace(kind) => add(at, symbol, kind, addend.wrapping_add(from_table)),
                 Distance::AddAndSubtract(plus, minus) => {
-                    add(at, symbol, plus, addend);
-                    let base = self.base_symbol(section);
-                    add(at, base, minus, distance.table as i64);
+                    // What is subtracted has no addend: GNU ld would add it.
+                    add(at, symbol, plus, addend.wrapping_sub_unsigned(distance.table));
+                    add(at, self.base_symbol(section), minus, 0);
                 }
             }
         }
@@ -166,16 +166,16 @@ impl<'a> Relocatable<'a> {
         relocations
     }
 
-    /// A symbol at the beginning of the section of tables: its own, or one of the annotations, which all move
-    /// there.
+    /// A symbol at the beginning of the section of tables. One of the annotations, which all move there, stays
+    /// there when objects are linked into one: a section's own gets an addend then.
     fn base_symbol(&self, section: u32) -> u32 {
-        match self.section_symbols[section as usize] {
-            0 => {
-                let here = |it: &Symbol<'_>| it.place == Place::Section(section);
-                self.symbols.iter().position(here).unwrap_or_default() as u32
-            }
-            symbol => symbol,
-        }
+        let here = |it: &Symbol<'_>| {
+            it.place == Place::Section(section)
+                && it.kind != elf::STT_SECTION
+                && it.binding == elf::STB_LOCAL
+        };
+        let named = self.symbols.iter().position(here);
+        named.map_or(self.section_symbols[section as usize], |index| index as u32)
     }
 
     fn write_relocations(
@@ -264,10 +264,18 @@ impl<'a> Relocatable<'a> {
     /// The annotations of a section with the pointers in them.
     fn chunk(&self, index: u32) -> Result<Chunk<'a>> {
         let section = &self.elf.sections[index as usize];
-        let mut pointers = Vec::new();
+        let (mut pointers, mut subtracted) = (Vec::new(), Vec::new());
         for holder in self.holders(index) {
             for relocation in self.elf.relocations(holder)? {
                 pointers.extend(self.target(section, &relocation)?);
+                subtracted.extend(self.subtracted(&relocation)?);
+            }
+        }
+        // A distance from elsewhere, as if it were one from its place.
+        subtracted.sort_by_key(|(at, _)| *at);
+        for (at, target) in &mut pointers {
+            if let Ok(found) = subtracted.binary_search_by_key(at, |(at, _)| *at) {
+                *target = target.plus(at.wrapping_sub(subtracted[found].1));
             }
         }
         pointers.sort_by_key(|(at, _)| *at);
@@ -311,6 +319,29 @@ impl<'a> Relocatable<'a> {
         Ok(Some((at, self.named(relocation.symbol, addend)?)))
     }
 
+    /// Whether a linker may take a section apart: it looks up what an address becomes by symbol and addend, and a
+    /// distance has another addend.
+    fn may_move(&self, section: u32) -> bool {
+        let section = &self.elf.sections[section as usize];
+        let is_code = section.flags & elf::SHF_EXECINSTR.0 != 0;
+        let is_merged = section.flags & elf::SHF_MERGE.0 != 0;
+        // Descriptors of functions, on 64-bit PowerPC.
+        let is_descriptors = section.name == b".opd";
+        is_merged || is_descriptors || is_code && self.elf.machine.relaxes_code
+    }
+
+    /// What a relocation subtracts: where it stands, and a place in the section.
+    fn subtracted(&self, relocation: &Relocation) -> Result<Option<(u64, u64)>> {
+        match self.elf.machine.distance {
+            Distance::AddAndSubtract(_, minus) if relocation.kind == minus => {}
+            _ => return Ok(None),
+        }
+        let symbol = self.symbols.get(relocation.symbol as usize);
+        let symbol = symbol.ok_or_else(|| broken("a relocation has no symbol"))?;
+        let base = symbol.value.wrapping_add_signed(relocation.addend.unwrap_or(0));
+        Ok(Some((relocation.offset, base)))
+    }
+
     /// The target of a symbol: a place that is known, where no other definition can take over.
     fn named(&self, index: u32, addend: i64) -> Result<Target> {
         let symbol = self.symbols.get(index as usize);
@@ -318,9 +349,7 @@ impl<'a> Relocatable<'a> {
         let is_bound = symbol.binding == elf::STB_LOCAL || symbol.visibility != elf::STV_DEFAULT;
         let somewhere = Target::Symbol { symbol: index, addend };
         let Place::Section(section) = symbol.place else { return Ok(somewhere) };
-        let is_code = self.elf.sections[section as usize].flags & elf::SHF_EXECINSTR.0 != 0;
-        let may_move = is_code && self.elf.machine.relaxes_code;
-        if !is_bound || self.is_shared[section as usize] || may_move {
+        if !is_bound || self.is_shared[section as usize] || self.may_move(section) {
             return Ok(somewhere);
         }
         let offset = symbol.value.wrapping_add_signed(addend);
@@ -359,13 +388,8 @@ impl<'a> Image<'a> for Relocatable<'a> {
     }
 
     fn relative(&self, chunk: &Chunk<'a>, table: u64, field: u64, _: u64) -> Target {
-        let half = self.elf.pointer_in_number();
-        let place = field + half;
-        let target = chunk.pointer(table.wrapping_add(place));
-        match self.elf.machine.distance {
-            Distance::OfPlace(_) => target.plus(place.wrapping_neg()),
-            Distance::AddAndSubtract(..) => target,
-        }
+        let place = field + self.elf.pointer_in_number();
+        chunk.pointer(table.wrapping_add(place)).plus(place.wrapping_neg())
     }
 
     fn pointer(&self, target: &Target) -> Result<Target> {

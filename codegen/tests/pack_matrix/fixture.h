@@ -5,31 +5,27 @@
 #include "tests_matrix.inspect.h"
 #include "tests_second.inspect.h"
 
-#ifndef TESTS_MATRIX_DESCRIPTOR
-#define TESTS_MATRIX_DESCRIPTOR (&tests_matrix_inspect_v2)
-#define TESTS_SECOND_DESCRIPTOR (&tests_second_inspect_v1)
-#endif
-
-#define NUMBER(variable, name, ...)                                                                        \
-	INSPECT_RECORD(TESTS_MATRIX_DESCRIPTOR, INSPECT_TEXT("class", "number"),                           \
-		       INSPECT_TEXT("name", name), INSPECT_ADDRESS("address", &(variable)),                \
-		       INSPECT_INTEGER("length", sizeof(variable)), ##__VA_ARGS__)
-#define RANGE(start, behind, name)                                                                         \
-	INSPECT_RECORD(TESTS_MATRIX_DESCRIPTOR, INSPECT_TEXT("class", "block"), INSPECT_TEXT("name", name), \
-		       INSPECT_ADDRESS("address", start), INSPECT_ADDRESS("end", behind))
-#define COUNTED(pointer, counter, name)                                                                    \
-	INSPECT_RECORD(TESTS_MATRIX_DESCRIPTOR, INSPECT_TEXT("class", "block"), INSPECT_TEXT("name", name), \
-		       INSPECT_ADDRESS("address", &(pointer)), INSPECT_INTEGER("length", sizeof(*(pointer))), \
-		       INSPECT_COUNT(counter))
-#define PLACE(at, name)                                                                                    \
+#define NUMBER TESTS_MATRIX_ANNOTATE_NUMBER
+#define NUMBERS TESTS_MATRIX_ANNOTATE_NUMBERS
+#define RANGE TESTS_MATRIX_ANNOTATE_BLOCK_RANGE
+#define COUNTED TESTS_MATRIX_ANNOTATE_NUMBER_COUNTED
+#define INDIRECT TESTS_MATRIX_ANNOTATE_NUMBERS_INDIRECT
+#define PLACE TESTS_MATRIX_ANNOTATE_BLOCK_ADDRESS
+#define THING TESTS_SECOND_ANNOTATE_THING
+/* Of what has no class: code, and what no linker places. */
+#define CODE(at, name)                                                                                     \
 	INSPECT_RECORD(TESTS_MATRIX_DESCRIPTOR, INSPECT_TEXT("class", "block"), INSPECT_TEXT("name", name), \
 		       INSPECT_ADDRESS("address", at), INSPECT_INTEGER("extent", INSPECT_ADDRESS_ONLY))
-#define THING(variable, name)                                                                              \
-	INSPECT_RECORD(TESTS_SECOND_DESCRIPTOR, INSPECT_TEXT("class", "thing"), INSPECT_TEXT("name", name), \
-		       INSPECT_ADDRESS("address", &(variable)), INSPECT_INTEGER("length", sizeof(variable)))
+#define DEVICE(at, bytes, name)                                                                            \
+	INSPECT_RECORD(TESTS_MATRIX_DESCRIPTOR, INSPECT_TEXT("class", "block"), INSPECT_TEXT("name", name), \
+		       INSPECT_INTEGER("address", at), INSPECT_INTEGER("length", bytes),                   \
+		       INSPECT_SPACE(INSPECT_SPACE_PHYSICAL))
 
 /* The places that the name of an entry stands for, as code of the object at hand takes them. */
 typedef void say(const char *name, const volatile void *address, const volatile void *bound);
+
+/* Of a device that no linker places: on 32-bit machines too, it may lie above what a pointer reaches. */
+#define DEVICE_AT 0x1234567000ull
 
 /* Addresses that the compiler must not know better. */
 #define HERE(it) ({ const volatile void *here_ = (const volatile void *)(it); __asm__("" : "+r"(here_)); here_; })

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 
 use inspect_format::abi::{self, CoreEntry, Order, extent};
 use inspect_format::table::Prefix;
@@ -197,7 +198,8 @@ impl<'a> Look<'a> {
                         (abi::EXTENT_ADDRESS_SLOT, core.address),
                         (abi::EXTENT_BOUND_SLOT, core.bound),
                     ] {
-                        if core.extent & bit != 0 {
+                        // The number of a device is not the loader's business.
+                        if core.extent & bit != 0 && core.space == abi::space::VIRTUAL {
                             slots.push(at as u64 + value + half);
                         }
                     }
@@ -381,9 +383,27 @@ fn unchanged(before: &Look<'_>, after: &Look<'_>, addresses: &Range<u64>) -> Res
     Ok(())
 }
 
-/// Looks at an object that was packed.
-pub(crate) fn object(after: &[u8]) -> Result<()> {
+/// Whether the annotations' section has a number that a symbol has no room for.
+pub(crate) fn many_sections(object: &Path) -> Result<()> {
+    let bytes = std::fs::read(object).map_err(|error| error.to_string())?;
+    let look = Look::new(&bytes)?;
+    let section = look.file.section_by_name("inspect_table").ok_or("it has no inspect_table")?;
+    let number = section.index().0;
+    if number > 0xff00 { Ok(()) } else { Err(format!("inspect_table is section {number} only")) }
+}
+
+/// Looks at an object, before and after it was packed.
+pub(crate) fn object(before: &[u8], after: &[u8]) -> Result<()> {
     let look = Look::new(after)?;
+    let old = Look::new(before)?;
+    let has_tables = |look: &Look<'_>| {
+        let mut ours = look.file.sections().filter(|it| it.name() == Ok("inspect_table"));
+        ours.any(|it| it.data().is_ok_and(|data| data.starts_with(&abi::TABLE_MAGIC)))
+    };
+    if old.no_pair().is_ok() && !has_tables(&old) {
+        let same = before == after;
+        return if same { Ok(()) } else { Err("an object without annotations has changed".into()) };
+    }
     let kinds = kinds(&look.file);
     look.no_pair()?;
     let ours = || look.file.sections().filter(|it| it.name() == Ok("inspect_table"));

@@ -6,18 +6,18 @@
 
 static struct {
 	const char *name;
-	uintptr_t address;
-	uintptr_t bound;
+	uint64_t address;
+	uint64_t bound;
 } truth[64];
 static unsigned told;
 
-static void tell(const char *name, const volatile void *address, const volatile void *bound)
+static void add(const char *name, uint64_t address, uint64_t bound)
 {
 	unsigned i;
 
 	/* Told by two objects, it has to be the same. */
 	for (i = 0; i < told; i++) {
-		if (strcmp(truth[i].name, name) == 0 && truth[i].address != (uintptr_t)address)
+		if (strcmp(truth[i].name, name) == 0 && truth[i].address != address)
 			printf("%s: two objects differ\n", name);
 	}
 	if (told == sizeof(truth) / sizeof(truth[0])) {
@@ -25,9 +25,14 @@ static void tell(const char *name, const volatile void *address, const volatile 
 		return;
 	}
 	truth[told].name = name;
-	truth[told].address = (uintptr_t)address;
-	truth[told].bound = (uintptr_t)bound;
+	truth[told].address = address;
+	truth[told].bound = bound;
 	told++;
+}
+
+static void tell(const char *name, const volatile void *address, const volatile void *bound)
+{
+	add(name, (uintptr_t)address, (uintptr_t)bound);
 }
 
 #ifdef WITH_LIBRARY
@@ -64,7 +69,7 @@ static const char *verdict(const struct inspect_entry *entry, const char *name)
 			continue;
 		if (entry->address == truth[i].address && entry->bound == truth[i].bound)
 			return "right";
-		printf("%s: %" PRIx64 " and %" PRIx64 ", not %" PRIxPTR " and %" PRIxPTR "\n", name,
+		printf("%s: %" PRIx64 " and %" PRIx64 ", not %" PRIx64 " and %" PRIx64 "\n", name,
 		       entry->address, entry->bound, truth[i].address, truth[i].bound);
 		return "wrong";
 	}
@@ -76,9 +81,10 @@ static int print_entry(const struct inspect_entry *entry, const char *name, void
 	struct visit *visit = context;
 	const char *judged = verdict(entry, name);
 
-	printf("%s: %s extent=%u length=%" PRIu64 " instance=%" PRIx64 " properties=%" PRIx64 " explicit=%d", name,
+	printf("%s: %s extent=%u length=%" PRIu64 " instance=%" PRIx64 " properties=%" PRIx64 " explicit=%d space=%u", name,
 	       judged, entry->extent, entry->length, entry->instance, entry->properties,
-	       (entry->id & INSPECT_ID_EXPLICIT) != 0 ? (int)(entry->id & ~INSPECT_ID_EXPLICIT) : -1);
+	       (entry->id & INSPECT_ID_EXPLICIT) != 0 ? (int)(entry->id & ~INSPECT_ID_EXPLICIT) : -1,
+	       entry->space);
 	print_fields(visit);
 	printf("\n");
 	visit->row++;
@@ -100,6 +106,7 @@ int main(void)
 	one_truth(tell);
 	two_truth(tell);
 	three_truth(tell);
+	add("device", DEVICE_AT, 0);
 #ifdef WITH_LIBRARY
 	library_truth(tell);
 	tell("library exported", HERE(&library_exported), NULL);

@@ -1,5 +1,8 @@
 /* Variables that are annotated beside their definitions. */
 #include "fixture.h"
+#ifdef MATRIX_MANY
+#include "many.h"
+#endif
 
 static uint64_t local = 1;
 static uint64_t zero;
@@ -26,16 +29,18 @@ NUMBER(zero, "zero", INSPECT_INTEGER("owner", 0xfffffffful), INSPECT_TEXT("label
        INSPECT_TEXT("tag", "eight..8"), INSPECT_INTEGER("mood", 200));
 NUMBER(constant, "constant");
 NUMBER(matrix_global, "global");
-NUMBER(matrix_hidden, "hidden", INSPECT_INTEGER("id", 12));
+NUMBER(matrix_hidden, "hidden", INSPECT_ID(12));
 NUMBER(matrix_weak, "weak", INSPECT_TEXT("label", "another label"));
 NUMBER(matrix_group, "group");
-NUMBER(per_node[0], "node 0", INSPECT_INTEGER("instance", 0));
-NUMBER(per_node[1], "node 1", INSPECT_INTEGER("instance", 0x100000001ull));
+NUMBER(per_node[0], "node 0", INSPECT_INSTANCE(0));
+NUMBER(per_node[1], "node 1", INSPECT_INSTANCE(0x100000001ull));
 RANGE(&room[8], &room[40], "range");
 COUNTED(elements, counter, "counted");
 PLACE(&room[47], "place");
-PLACE(twice, "static function");
-PLACE(matrix_step, "function");
+CODE(twice, "static function");
+CODE(matrix_step, "function");
+INDIRECT(elements, 24, "indirect");
+DEVICE(DEVICE_AT, 4096, "device");
 
 int matrix_step(int by)
 {
@@ -60,6 +65,7 @@ void one_truth(say *tell)
 	tell("node 1", HERE(&per_node[1]), NULL);
 	tell("range", HERE(&room[8]), HERE(&room[40]));
 	tell("counted", HERE(&elements), HERE(&counter));
+	tell("indirect", HERE(&elements), NULL);
 	tell("place", HERE(&room[47]), NULL);
 	tell("static function", HERE((uintptr_t)twice), NULL);
 	tell("function", HERE((uintptr_t)matrix_step), NULL);

@@ -51,6 +51,15 @@ impl Workshop {
         sources.add("matrix.inspect", include_str!("matrix.inspect"), false);
         sources.add("second.inspect", include_str!("second.inspect"), false);
         let workshop = Self { folder: support::written(&generate(&sources)) };
+        let here = support::root().join("tests/pack_matrix");
+        let mut command = vec![env!("CARGO_BIN_EXE_inspect-gen").to_owned()];
+        command.extend(["matrix.inspect", "second.inspect"].map(str::to_owned));
+        command.extend(["--emit", "table", "-o"].map(str::to_owned));
+        command.push(workshop.folder.path().display().to_string());
+        for machine in MACHINES {
+            command.extend(["--target".to_owned(), machine.name.to_owned()]);
+        }
+        call(&here, &command).expect("tables of the schemas");
         // A cross GCC looks for linkers beside its own tools alone, but for where it is told to.
         let linkers = workshop.folder.path().join("linkers");
         std::fs::create_dir(&linkers).expect("a folder");
@@ -65,6 +74,17 @@ impl Workshop {
     /// Where the generated code is.
     pub(crate) fn generated(&self) -> PathBuf {
         self.folder.path().join("c")
+    }
+
+    /// A schema in a file of its own.
+    pub(crate) fn table(&self, schema: &str, machine: &Machine) -> PathBuf {
+        self.folder.path().join("table").join(format!("{schema}.{}.table", machine.name))
+    }
+
+    /// Leaves everything where it is.
+    pub(crate) fn keep(mut self) {
+        self.folder.disable_cleanup(true);
+        eprintln!("kept in {}", self.folder.path().display());
     }
 
     /// Where the fixture is.

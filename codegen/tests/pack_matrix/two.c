@@ -10,7 +10,7 @@ GROUP;
 
 NUMBER(local, "local of two");
 NUMBER(matrix_global, "global elsewhere", INSPECT_TEXT("label", "a label"));
-NUMBER(matrix_array, "array");
+NUMBERS(matrix_array, "array");
 NUMBER(matrix_array[2], "element");
 NUMBER(matrix_weak, "weak elsewhere");
 NUMBER(matrix_group, "group elsewhere");
@@ -18,7 +18,7 @@ NUMBER(matrix_group, "group elsewhere");
 NUMBER(matrix_global, "global");
 RANGE(matrix_start, matrix_stop, "range elsewhere");
 COUNTED(matrix_elements, matrix_counter, "counted elsewhere");
-PLACE(matrix_step, "function elsewhere");
+CODE(matrix_step, "function elsewhere");
 THING(local, "second local");
 THING(matrix_global, "second global");
 

@@ -157,6 +157,7 @@ fn file_and_process_show_the_same_stripped_or_not() {
                         assert!(said.contains(&wanted), "{line}: {said}");
                         let said = workshop.pack(&format!("--check {images}"));
                         assert!(said.contains(&wanted), "{line}: {said}");
+                        workshop.doctor(&format!("--expect {count} program"));
                     }
                     _ => drop(workshop.run(&format!("strip -s {images}"))),
                 }

@@ -21,6 +21,7 @@ const FORMS: &[(&str, bool, bool)] = &[
     ("musl-gcc -pie -fPIE", false, true),
     ("musl-gcc -no-pie -fno-pie", false, true),
     ("musl-gcc -static -no-pie -fno-pie", true, false),
+    ("musl-gcc -static-pie -fPIE", true, false),
 ];
 
 #[test]
