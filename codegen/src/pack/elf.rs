@@ -331,7 +331,7 @@ fn not_elf(bytes: &[u8]) -> Finding {
     let (what, help) = match bytes {
         [b'!', b'<', b'a', b'r' | b't', ..] => (
             "this is an archive",
-            "pack its members before `ar`, or the program after it was linked with the archive",
+            "name its members, before `ar`, or the program that was linked with the archive",
         ),
         [b'B', b'C', 0xc0, 0xde, ..] => (
             "this is an object for link-time optimisation, which holds no machine code yet",

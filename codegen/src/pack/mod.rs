@@ -138,13 +138,21 @@ fn linked_tables(
     with_types: bool,
 ) -> std::result::Result<Tables, Vec<Finding>> {
     let addresses = image.addresses().unwrap_or_default();
+    let room = addresses.end - addresses.start;
+    let row = |(schema, _): &(usize, entries::Entry<'_>)| {
+        u64::from(collected.schemas[*schema].entry_size)
+    };
+    let rows: u64 = collected.entries.iter().map(row).sum();
+    if rows > room {
+        return Err(vec![linked::no_room(rows, room)]);
+    }
     let build = |identity| {
         let form = Form::Linked { address: addresses.start, identity };
         tables::build(image.elf(), collected, form, with_types)
     };
     let tables = build(identity)?;
     // What was linked from packed objects has no room to spare; its build-id stands in a note too.
-    let fits = tables.bytes.len() as u64 <= addresses.end - addresses.start;
+    let fits = tables.bytes.len() as u64 <= room;
     if fits { Ok(tables) } else { build(&[]) }
 }
 
