@@ -102,6 +102,10 @@ fn pack_relocatable(
         return Err(vec![in_group()]);
     }
     let collected = collect(image, options)?;
+    if collected.annotations == 0 && collected.tables == 0 {
+        // What a runtime keeps in the section, so that it exists, stays.
+        return Ok(Packed::new(None, None, Tables::default(), &collected));
+    }
     let tables = tables::build(image.elf(), &collected, Form::Relocatable, !options.without_types)?;
     let bytes = apply(image, image.write(&tables));
     Ok(Packed::new(bytes.map_err(|finding| vec![finding])?, None, tables, &collected))
