@@ -172,7 +172,12 @@ impl<'a> Collector<'_, 'a> {
             return Ok(());
         };
         let entry = entry_of(&self.found.schemas[schema], chunk, record);
-        let entry = entry.map_err(|finding| finding.at(place()))?;
+        let mut entry = entry.map_err(|finding| finding.at(place()))?;
+        for target in [&mut entry.address, &mut entry.bound] {
+            if let Target::Number(number) = *target {
+                *target = Target::of_number(number, self.image.elf(), entry.space);
+            }
+        }
         self.found.entries.push((schema, entry));
         Ok(())
     }
@@ -318,9 +323,10 @@ impl<'a> Packed<'_, '_, 'a> {
             fields.push((position, value));
         }
         let has_bound = matches!(core.extent & abi::EXTENT_MASK, extent::COUNTED | extent::RANGE);
-        let bound =
-            self.target(CoreEntry::BOUND_AT, core.bound, core.extent & abi::EXTENT_BOUND_SLOT);
-        let slot = core.extent & abi::EXTENT_ADDRESS_SLOT;
+        let (at, slot) = (CoreEntry::ADDRESS_AT, abi::EXTENT_ADDRESS_SLOT);
+        let address = self.target(at, core.address, &core, slot)?;
+        let (at, slot) = (CoreEntry::BOUND_AT, abi::EXTENT_BOUND_SLOT);
+        let bound = self.target(at, core.bound, &core, slot);
         Some(Entry {
             class,
             number: found.number,
@@ -333,7 +339,7 @@ impl<'a> Packed<'_, '_, 'a> {
             extent: core.extent & abi::EXTENT_MASK,
             bound_size: core.bound_size,
             length: core.length,
-            address: self.target(CoreEntry::ADDRESS_AT, core.address, slot)?,
+            address,
             bound: if has_bound { bound? } else { Target::Null },
             fields,
             file: "",
@@ -342,10 +348,10 @@ impl<'a> Packed<'_, '_, 'a> {
     }
 
     /// What a field of the row points at, through a slot or by its distance from the table.
-    fn target(&self, field: usize, value: u64, slot: u8) -> Option<Target> {
-        if slot != 0 {
+    fn target(&self, field: usize, value: u64, core: &CoreEntry, slot: u8) -> Option<Target> {
+        if core.extent & slot != 0 {
             let at = self.table.checked_add(value).filter(|at| *at < u64::MAX - 8)?;
-            return Some(self.chunk.slot(at, self.image.elf()));
+            return Some(self.chunk.slot(at, self.image.elf(), core.space));
         }
         Some(self.image.relative(self.chunk, self.table, self.at + field as u64, value))
     }

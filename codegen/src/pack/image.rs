@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use inspect_format::abi::Order;
+use inspect_format::abi::{self, Order};
 use inspect_format::bits;
 
 use super::elf::{Elf, Kind, broken};
@@ -36,6 +36,14 @@ pub(super) enum Target {
 }
 
 impl Target {
+    /// What a number means that needs no relocation: a program that stays where it was linked has addresses
+    /// without any.
+    pub(super) fn of_number(number: u64, elf: &Elf<'_>, space: u16) -> Self {
+        let is_here = space == abi::space::VIRTUAL && elf.kind == Kind::Executable;
+        let is_address = number != 0 && (elf.word_size == 8 || number >> 32 == 0);
+        if is_here && is_address { Self::Address(number) } else { Self::Number(number) }
+    }
+
     /// Whether a table that counts from its header cannot express it: it gets a slot.
     pub(super) fn needs_slot(&self) -> bool {
         matches!(self, Self::Symbol { .. } | Self::Number(_))
@@ -111,17 +119,14 @@ pub(super) struct Chunk<'a> {
 
 impl Chunk<'_> {
     /// What the slot at an offset holds: a pointer, or a number that no loader changes.
-    pub(super) fn slot(&self, offset: u64, elf: &Elf<'_>) -> Target {
-        let half = elf.pointer_in_number();
-        let is_known = |at: u64| self.pointers.binary_search_by_key(&at, |(it, _)| *it).is_ok();
-        // A program that stays where it was linked has addresses without relocations.
-        let pointer = offset.wrapping_add(half);
-        if is_known(pointer) || elf.kind == Kind::Executable {
+    pub(super) fn slot(&self, offset: u64, elf: &Elf<'_>, space: u16) -> Target {
+        let pointer = offset.wrapping_add(elf.pointer_in_number());
+        if self.pointers.binary_search_by_key(&pointer, |(at, _)| *at).is_ok() {
             return self.pointer(pointer);
         }
         let bytes = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..));
         let number = bits::read(bytes.unwrap_or_default(), 0, 64, elf.order);
-        number.map_or(Target::Null, Target::Number)
+        number.map_or(Target::Null, |number| Target::of_number(number, elf, space))
     }
 
     /// What the pointer at an offset points at.

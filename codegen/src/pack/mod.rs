@@ -102,6 +102,10 @@ fn pack_relocatable(
         return Err(vec![in_group()]);
     }
     let collected = collect(image, options)?;
+    if collected.annotations == 0 && collected.tables == 0 {
+        // What a runtime keeps in the section, so that it exists, stays.
+        return Ok(Packed::new(None, None, Tables::default(), &collected));
+    }
     let tables = tables::build(image.elf(), &collected, Form::Relocatable, !options.without_types)?;
     let bytes = apply(image, image.write(&tables));
     Ok(Packed::new(bytes.map_err(|finding| vec![finding])?, None, tables, &collected))
@@ -138,13 +142,21 @@ fn linked_tables(
     with_types: bool,
 ) -> std::result::Result<Tables, Vec<Finding>> {
     let addresses = image.addresses().unwrap_or_default();
+    let room = addresses.end - addresses.start;
+    let row = |(schema, _): &(usize, entries::Entry<'_>)| {
+        u64::from(collected.schemas[*schema].entry_size)
+    };
+    let rows: u64 = collected.entries.iter().map(row).sum();
+    if rows > room {
+        return Err(vec![linked::no_room(rows, room)]);
+    }
     let build = |identity| {
         let form = Form::Linked { address: addresses.start, identity };
         tables::build(image.elf(), collected, form, with_types)
     };
     let tables = build(identity)?;
     // What was linked from packed objects has no room to spare; its build-id stands in a note too.
-    let fits = tables.bytes.len() as u64 <= addresses.end - addresses.start;
+    let fits = tables.bytes.len() as u64 <= room;
     if fits { Ok(tables) } else { build(&[]) }
 }
 

@@ -20,7 +20,7 @@ use super::relocatable::Relocatable;
 use super::schemas::SchemaFile;
 use super::tables::{self, Form};
 use super::{identity, linked_tables};
-use crate::diag::Code;
+use crate::diag::{Code, Severity};
 
 /// Everything that is known of an image.
 #[derive(Debug)]
@@ -186,6 +186,10 @@ pub fn overview<'a>(
     }
     let tables = tables(&image, &collected, &mut findings);
     findings.extend(checkup(kind, &image, &collected, &tables));
+    // What cannot be read is no sign that nothing is there.
+    if findings.iter().any(|it| it.severity() == Severity::Error) {
+        findings.retain(|it| it.code != Code::W0908);
+    }
     put_in_order(&mut findings);
     Ok(Overview {
         kind,

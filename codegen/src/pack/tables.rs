@@ -63,6 +63,9 @@ pub(super) enum Form<'a> {
     Detached { identity: &'a [u8] },
 }
 
+/// How many times the bytes of a file its rows may take.
+const MOST_GROWTH: u64 = 32;
+
 /// Writes a table for each schema, by name and version.
 pub(super) fn build(
     elf: &Elf<'_>,
@@ -70,6 +73,13 @@ pub(super) fn build(
     form: Form<'_>,
     with_types: bool,
 ) -> std::result::Result<Tables, Vec<Finding>> {
+    // Rows may be longer than annotations, but not without end.
+    let row = |(schema, _): &(usize, Entry<'_>)| u64::from(collected.schemas[*schema].entry_size);
+    let rows: u64 = collected.entries.iter().map(row).sum();
+    if rows > elf.bytes.len() as u64 * MOST_GROWTH {
+        let what = format!("the tables would be more than {MOST_GROWTH} times as long as the file");
+        return Err(vec![Finding::new(Code::E0910, what).help("shorten the fields of the entry")]);
+    }
     let mut tables = Tables::default();
     let mut findings = Vec::new();
     for (index, entries) in by_schema(collected) {

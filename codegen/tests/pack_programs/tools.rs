@@ -73,8 +73,10 @@ struct Opinions {
 impl Opinions {
     fn of(workshop: &Workshop, image: &str) -> Self {
         let mut complaints = BTreeMap::new();
-        let looks: [(&str, String, fn(&str) -> bool); 3] = [
+        let looks: [(&str, String, fn(&str) -> bool); 4] = [
             ("readelf", format!("readelf -aW {image}"), is_complaint),
+            // What the loader sees, which does not know sections.
+            ("readelf ", format!("readelf -rDW {image}"), |line| line.contains("_NONE")),
             ("eu-elflint", format!("eu-elflint --gnu-ld {image}"), |line| line != "No errors"),
             (
                 "gdb",
@@ -86,7 +88,7 @@ impl Opinions {
             ),
         ];
         for (tool, line, is_wanted) in looks {
-            if has(tool) {
+            if has(tool.trim()) {
                 complaints.insert(tool, said(workshop, &line, is_wanted));
             }
         }
