@@ -318,6 +318,20 @@ fn cmake_with_a_library() {
     copy.edit("CMakeLists.txt", |text| text.replace("STATIC", "OBJECT"));
     copy.succeed(CMAKE.build);
     doctor("2").unwrap_or_else(|error| panic!("{error}"));
+    // A schema of the program's own that imports the library's.
+    let own = "schema cellar version 1;\nuse brewery::tank;\nstruct row { tanks: [tank; 2] }\n\
+        class rows: row;\nentry place {}\n";
+    fs::create_dir(copy.file("own")).expect("a folder");
+    fs::write(copy.file("own/cellar.inspect"), own).expect("a schema");
+    copy.edit("CMakeLists.txt", |text| {
+        text.replace("OBJECT", "STATIC")
+            + "inspect_schema(brewery own/cellar.inspect IMPORT brewery.inspect)\n"
+    });
+    let rows = "#include \"cellar.inspect.h\"\nstatic struct cellar_row rows;\n\
+        CELLAR_ANNOTATE_ROWS(rows, \"rows\");\n";
+    copy.edit("quiet.c", |text| format!("{rows}{text}"));
+    copy.succeed(CMAKE.build);
+    doctor("2").unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]

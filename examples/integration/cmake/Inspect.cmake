@@ -1,7 +1,8 @@
 # Schemas and annotations in CMake builds. Copy this file, or install it as InspectConfig.cmake and find_package(Inspect).
 #
 #   inspect_schema(TARGET SCHEMA... [IMPORT DIR...])
-#       generates C from the schemas, compiles it into the target, and lets the target include it.
+#       generates C from the schemas, compiles it into the target, and lets the target include it. What is imported is
+#       used and not generated: its headers are those of another target that has the schema, and that is linked.
 #   inspect_pack(TARGET)
 #       packs the annotations of a program or a shared library after each linking.
 #
