@@ -599,8 +599,8 @@ pub(super) fn without_repetitions(collected: &mut Collected<'_>) {
     let entries = std::mem::take(&mut collected.entries);
     let mut sorted = entries;
     sorted.sort_by(|(a, one), (b, other)| {
-        let key = |it: &Entry<'_>| (it.number, it.instance);
-        (a, key(one), one.name).cmp(&(b, key(other), other.name))
+        let key = (a, one.number, one.name, one.instance);
+        key.cmp(&(b, other.number, other.name, other.instance))
     });
     let mut kept: Vec<(usize, Entry<'_>)> = Vec::with_capacity(sorted.len());
     for (schema, entry) in sorted {
