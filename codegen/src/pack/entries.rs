@@ -206,7 +206,9 @@ impl<'a> Collector<'_, 'a> {
             return Ok(known);
         }
         // A description is as long as the file at most; many of that length lie one over another.
-        let described = |schema: &Schema<'_>| schema.parts.iter().map(|it| it.size).sum::<u64>();
+        let described = |schema: &Schema<'_>| {
+            schema.parts.iter().fold(0_u64, |sum, it| sum.saturating_add(it.size))
+        };
         let brought = self.brought.iter().map(|it| it.bytes.len() as u64).sum::<u64>();
         let room = 2 * (self.image.elf().bytes.len() as u64 + brought);
         let taken: u64 = self.found.schemas.iter().map(described).sum();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::look;
 use crate::support::has;
-use crate::toolchain::{LINKERS, MACHINES, Machine, Workshop, call, is_there};
+use crate::toolchain::{LINKERS, MACHINES, Machine, Workshop, call, has_plugin, is_there};
 
 /// What a program prints once it is packed; the number of its tables stands apart.
 const PROGRAM: &str = include_str!("program.txt");
@@ -263,6 +263,9 @@ impl Cell {
         }
         if !machine.emulator.is_empty() && !has(machine.emulator) {
             return Some("its emulator is not installed");
+        }
+        if is_lto && compiler == "clang" && !is_lld && !has_plugin() {
+            return Some("the plugin for the intermediate code of Clang is not installed");
         }
         if is_lld && !is_there("ld.lld") {
             return Some("lld is not installed");

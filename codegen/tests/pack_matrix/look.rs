@@ -188,27 +188,19 @@ impl<'a> Look<'a> {
             let prefix = Prefix::parse(&data[at..]).map_err(|error| error.to_string())?;
             let header = *prefix.header();
             let size = header.total_size as usize;
-            let before = slots.len();
+            let mut has_slots = false;
             for section in prefix.sections().filter(|it| it.kind == abi::section_kind::ENTRIES) {
                 let rows = &data[at + section.offset as usize..][..section.size as usize];
                 for row in rows.chunks_exact(header.entry_size as usize) {
                     let core = CoreEntry::read(row.first_chunk().ok_or("a short row")?, self.order);
-                    let half = if !self.is_wide && self.order == Order::Big { 4 } else { 0 };
-                    for (bit, value) in [
-                        (abi::EXTENT_ADDRESS_SLOT, core.address),
-                        (abi::EXTENT_BOUND_SLOT, core.bound),
-                    ] {
-                        // The number of a device is not the loader's business.
-                        if core.extent & bit != 0 && core.space == abi::space::VIRTUAL {
-                            slots.push(at as u64 + value + half);
-                        }
-                    }
+                    has_slots |= core.extent & !abi::EXTENT_MASK != 0;
+                    slots.extend(self.pointers(&core).map(|it| at as u64 + it));
                     if core.extent & abi::EXTENT_MASK > extent::RANGE {
                         return Err(format!("an extent of {}", core.extent));
                     }
                 }
             }
-            self.checksum(&data[at..at + size], header.checksum, slots.len() > before)?;
+            self.checksum(&data[at..at + size], header.checksum, has_slots)?;
             at += size.next_multiple_of(8);
             if at >= data.len() {
                 break;
@@ -221,7 +213,18 @@ impl<'a> Look<'a> {
         Ok(slots)
     }
 
-    /// A table that a linker or a loader changes has no checksum.
+    /// Where the pointers in the slots of a row stand, from its table. The number of a device is not the
+    /// loader's business.
+    fn pointers(&self, core: &CoreEntry) -> impl Iterator<Item = u64> + use<> {
+        let half = if !self.is_wide && self.order == Order::Big { 4 } else { 0 };
+        let places =
+            [(abi::EXTENT_ADDRESS_SLOT, core.address), (abi::EXTENT_BOUND_SLOT, core.bound)];
+        let (extent, is_here) = (core.extent, core.space == abi::space::VIRTUAL);
+        let places = places.into_iter().filter(move |(bit, _)| extent & bit != 0 && is_here);
+        places.map(move |(_, value)| value + half)
+    }
+
+    /// A table with slots, and one that a linker will change, has no checksum.
     fn checksum(&self, table: &[u8], expected: u32, has_slots: bool) -> Result<()> {
         let changes = has_slots || self.file.kind() == object::ObjectKind::Relocatable;
         let mut copy = table.to_vec();

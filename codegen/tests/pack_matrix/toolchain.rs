@@ -172,10 +172,20 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&paths).map(|it| it.join(program)).find(|it| it.exists())
 }
 
+/// Whether GNU ld can read the intermediate code of Clang; in CI it has to.
+pub(crate) fn has_plugin() -> bool {
+    let resources = run(Path::new("."), "clang", &["-print-resource-dir"]).unwrap_or_default();
+    let plugin = Path::new(resources.trim()).join("../../LLVMgold.so");
+    is_required(plugin.exists(), "LLVMgold.so")
+}
+
 /// Whether a program is there; in CI it has to be.
 pub(crate) fn is_there(program: &str) -> bool {
-    let there = find(program).is_some();
+    is_required(find(program).is_some(), program)
+}
+
+fn is_required(there: bool, what: &str) -> bool {
     let required = std::env::var("INSPECT_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
-    assert!(there || !required, "{program} is not installed");
+    assert!(there || !required, "{what} is not installed");
     there
 }

@@ -60,6 +60,9 @@ fn packed_programs_run_and_no_tool_complains() {
     }
 }
 
+/// Which lines of a tool are complaints.
+type Wanted = fn(&str) -> bool;
+
 /// What tools say about an image.
 struct Opinions {
     /// The machine code as text.
@@ -73,7 +76,7 @@ struct Opinions {
 impl Opinions {
     fn of(workshop: &Workshop, image: &str) -> Self {
         let mut complaints = BTreeMap::new();
-        let looks: [(&str, String, fn(&str) -> bool); 4] = [
+        let looks: [(&str, String, Wanted); 4] = [
             ("readelf", format!("readelf -aW {image}"), is_complaint),
             // What the loader sees, which does not know sections.
             ("readelf ", format!("readelf -rDW {image}"), |line| line.contains("_NONE")),
@@ -130,7 +133,7 @@ fn is_complaint(line: &str) -> bool {
 }
 
 /// The complaints of a tool. The exit status of some says that there are any.
-fn said(workshop: &Workshop, line: &str, is_wanted: fn(&str) -> bool) -> BTreeMap<String, usize> {
+fn said(workshop: &Workshop, line: &str, is_wanted: Wanted) -> BTreeMap<String, usize> {
     let output = workshop.command(line).output().expect("the tool runs");
     let mut found = BTreeMap::new();
     let (out, errors) = (&output.stdout, &output.stderr);
