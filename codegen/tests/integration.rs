@@ -381,14 +381,7 @@ fn cargo() {
     let absolute = format!("{}/../", root().display());
     copy.edit("Cargo.toml", |text| text.replace("../../../", &absolute));
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("integration");
-    // A package at another path is another package: it always stands at this one.
-    let place = kept.join("brewery");
-    let _ = fs::remove_dir_all(&place);
-    // The two may lie on different file systems, where nothing can be renamed from one to the
-    // other.
-    self::copy(&copy.file(""), &place);
-    fs::remove_dir_all(copy.file("")).expect("the folder");
-    symlink(&place, copy.folder.path().join("it")).expect("a link");
+    settle(&copy, &kept.join("brewery"));
     let target = format!("--target-dir={}", kept.join("target").display());
     let program = kept.join("target/debug/brewery").display().to_string();
     let build = ["cargo", "build", "--offline", "--quiet", &target];
@@ -418,12 +411,15 @@ fn cargo() {
     let said = copy.run(&build).expect_err("three are not two");
     assert!(said.contains("error[E0308]"), "the compiler's errors are its own: {said}");
 
-    // The linker that GCC takes by itself, and the one that comes with Rust.
-    let linker = copy.folder.path().join("bin/cc-with-bfd");
-    fs::write(&linker, "#!/bin/sh\nexec cc \"$@\" -fuse-ld=bfd\n").expect("a script");
+    // The linker that GCC takes by itself, and the one that comes with Rust. A `cc` in the path does
+    // it: the variable `CC` would make Cargo build everything anew that compiles C.
+    let linker = copy.folder.path().join("bin/cc");
+    let path = std::env::var("PATH").expect("a path");
+    let script = format!("#!/bin/sh\nPATH='{path}' exec cc \"$@\" -fuse-ld=bfd\n");
+    fs::write(&linker, script).expect("a script");
     copy.succeed(&["chmod", "+x", &linker.display().to_string()]);
     copy.edit("src/pump.rs", |_| right.clone());
-    copy.succeed(&[&["env", &format!("CC={}", linker.display())][..], &build].concat());
+    copy.succeed(&build);
     is_right();
     crate_of_the_page(&kept, &absolute);
     if std::env::var_os("INSPECT_LONG").is_some() {
@@ -431,6 +427,15 @@ fn cargo() {
         copy.succeed(&[&build[..], &config].concat());
         is_right();
     }
+}
+
+/// Moves a copy to a place of its own. To Cargo a package at another path is another package, which
+/// it would build beside those of all earlier runs.
+fn settle(copy: &Copy, place: &Path) {
+    let _ = fs::remove_dir_all(place);
+    self::copy(&copy.file(""), place);
+    fs::remove_dir_all(copy.file("")).expect("the folder");
+    symlink(place, copy.folder.path().join("it")).expect("a link");
 }
 
 /// A crate as `cargo init` makes it, with what the page adds.
@@ -442,6 +447,7 @@ fn crate_of_the_page(kept: &Path, absolute: &str) {
     copy.edit("src/main.rs", |text| format!("{text}\nfn main() {{}}\n"));
     fs::copy(example("cargo/Cargo.lock"), copy.file("Cargo.lock")).expect("the lock file");
     copy.succeed(&["chmod", "+x", ".cargo/inspect-cc"]);
+    settle(&copy, &kept.join("page"));
     let target = kept.join("target");
     let directory = format!("--target-dir={}", target.display());
     copy.succeed(&["cargo", "build", "--offline", "--quiet", &directory]);
