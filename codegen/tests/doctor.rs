@@ -216,3 +216,75 @@ fn usage_is_two_and_an_unreadable_image_one() {
     let value = json(&workshop, 1, &["nowhere"]);
     assert_eq!(value["findings"][0]["code"], "E0001");
 }
+
+/// A kernel loads its modules whole: nothing is dropped, and what is not packed stays so.
+#[test]
+fn a_kernel_module_is_no_object_that_will_be_linked() {
+    let Some(workshop) = Workshop::new() else { return };
+    let module = "__asm__(\".section .gnu.linkonce.this_module,\\\"aw\\\"\\n.zero 8\\n.text\");";
+    workshop.object("module", module, &["-U__linux__"]);
+    workshop.gcc(&["-r", "-nostdlib", "module.o", "demo_app.inspect.o", "-o", "module.ko"]);
+    warned(&workshop, "W0901-kernel-module", &["module.ko"]);
+    pack(&workshop, "module.ko");
+    let value = json(&workshop, 0, &["module.ko"]);
+    assert_eq!((&value["kind"], &value["state"]), (&"kernel_module".into(), &"packed".into()));
+}
+
+/// The other word size and the other byte order.
+#[test]
+fn entries_are_the_same_on_other_targets() {
+    let Some(workshop) = Workshop::new() else { return };
+    let sources = ["other.c", "c/demo_app.inspect.c", "c/inspect_runtime.c"];
+    workshop.write("other.c", format!("{}int *keep(void);", pack_cases::GOOD));
+    for (compiler, machine) in [("i686-linux-gnu-gcc", "i686"), ("mips-linux-gnu-gcc", "mips")] {
+        if !pack_cases::support::has(compiler) {
+            continue;
+        }
+        let flags = ["-shared", "-fPIC", "-nostdlib", "-Ic", "-O1", "-w", "-o", machine];
+        workshop.run(compiler, &[&flags[..], &sources].concat());
+        let before = json(&workshop, 1, &[machine]);
+        pack(&workshop, machine);
+        let after = json(&workshop, 0, &[machine]);
+        assert_eq!(after["machine"], machine);
+        let entries = after["entries"].as_array().expect("entries");
+        assert_eq!(entries.len(), 1);
+        for key in ["schema", "class", "name", "id", "address", "symbol", "length", "properties"] {
+            assert_eq!(entries[0][key], before["entries"][0][key], "{machine}: {key}");
+        }
+        assert_eq!(entries[0]["length"], 8);
+    }
+}
+
+/// The document names every member, and no other.
+#[test]
+fn the_shape_of_json_is_documented() {
+    let Some(workshop) = Workshop::new() else { return };
+    let program = workshop.program(
+        "shape",
+        "R(CLASS, NAME(\"again\"), AT(good), \
+        INSPECT_ADDRESS(\"end\", &good + 1));",
+        &[],
+    );
+    let mut objects = vec![json(&workshop, 1, &[&program])];
+    let object = workshop.object("shape", "", &[]);
+    objects.push(json(&workshop, 0, &[&object, "--schema", "demo_app.inspect.o"]));
+    let mut members = std::collections::BTreeSet::new();
+    while let Some(value) = objects.pop() {
+        match value {
+            Value::Object(map) => {
+                members.extend(map.keys().cloned());
+                objects.extend(map.into_iter().map(|(_, value)| value));
+            }
+            Value::Array(values) => objects.extend(values),
+            _ => {}
+        }
+    }
+    let path = pack_cases::support::root().join("../docs/doctor.md");
+    let document = std::fs::read_to_string(path).expect("the document");
+    let (_, document) = document.split_once("## `--json`").expect("its part");
+    for member in &members {
+        let named = [format!("`{member}`"), format!("`{member}[]`")];
+        assert!(named.iter().any(|it| document.contains(it)), "`{member}` is not documented");
+    }
+    assert!(members.len() > 30, "{members:?}");
+}

@@ -16,13 +16,25 @@ fn files(target: &str) -> Vec<PathBuf> {
 }
 
 fn replay(target: &str, run: fn(&str)) {
+    replay_bytes(target, |bytes| {
+        // libFuzzer hands a target only what is UTF-8, as the program does.
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            run(text);
+        }
+    });
+}
+
+fn replay_bytes(target: &str, run: impl Fn(&[u8])) {
     for path in files(target) {
         let bytes = std::fs::read(&path).expect("a find");
-        // libFuzzer hands a target only what is UTF-8, as the program does.
-        let Ok(text) = std::str::from_utf8(&bytes) else { continue };
         eprintln!("{}", path.display());
-        run(text);
+        run(&bytes);
     }
+}
+
+#[test]
+fn packing_survives() {
+    replay_bytes("pack", targets::pack);
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! The examples of `examples/integration`, each built in a copy by its own build system: that what is built is
-//! packed, that nothing is built twice, that a change reaches the table, and that a program which cannot be packed
-//! is not left behind.
+//! The examples of `examples/integration`, each built in a copy by its own build system: that what
+//! is built is packed, that nothing is built twice, that a change reaches the table, and that a
+//! program which cannot be packed is not left behind.
 
 #[path = "c/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of the C output")]
@@ -94,6 +94,7 @@ impl Copy {
         assert_eq!(said["changed"], false);
         assert_eq!(said["annotations"], 0, "no pair is left");
         assert_eq!(said["tables"][0]["entries"], PRINTED.len());
+        self.succeed(&["inspect-gen", "doctor", "--expect", "2", program]);
     }
 
     #[track_caller]
@@ -289,6 +290,36 @@ fn cmake_with_make_and_a_package() {
     assert!(!copy.file("build/brewery").exists());
 }
 
+/// The runtime and the schema in a static library, and a program that calls neither.
+#[test]
+fn cmake_with_a_library() {
+    if !has("cmake") || !has("make") || !has("cc") {
+        return;
+    }
+    let copy = Copy::of("cmake");
+    let lists = "cmake_minimum_required(VERSION 3.20)\nproject(brewery C)\ninclude(Inspect.cmake)\n\
+        add_library(core STATIC pump.c)\ninspect_schema(core brewery.inspect)\n\
+        add_executable(brewery quiet.c)\ntarget_link_libraries(brewery core)\n\
+        inspect_pack(brewery)\n";
+    let quiet = "#include \"brewery.inspect.h\"\n\nstatic struct brewery_tank mash;\n\
+        BREWERY_ANNOTATE_TANK(mash, \"mash\");\n\nint main(void)\n{\n\treturn 0;\n}\n";
+    fs::write(copy.file("quiet.c"), quiet).expect("a source");
+    let doctor =
+        |count: &str| copy.run(&["inspect-gen", "doctor", "--expect", count, "build/brewery"]);
+    copy.edit("CMakeLists.txt", |_| lists.to_owned());
+    for generator in ["Ninja", "Unix Makefiles"] {
+        let _ = fs::remove_dir_all(copy.file("build"));
+        copy.succeed(&["cmake", "-G", generator, "-S", ".", "-B", "build"]);
+        copy.succeed(CMAKE.build);
+        let said = doctor("1").unwrap_or_else(|error| panic!("{error}"));
+        assert!(said.contains("found by its note"), "{said}");
+    }
+    // A member that nobody refers to is not linked, unless its objects are.
+    copy.edit("CMakeLists.txt", |text| text.replace("STATIC", "OBJECT"));
+    copy.succeed(CMAKE.build);
+    doctor("2").unwrap_or_else(|error| panic!("{error}"));
+}
+
 #[test]
 fn meson() {
     if !has("meson") || !has("ninja") || !has("cc") {
@@ -325,7 +356,8 @@ fn kbuild() {
     assert_eq!(left, ["Kbuild", "Makefile", "README.md", "brewery.inspect", "main.c", "pump.c"]);
 }
 
-/// A crate with the linker of its `.cargo/config.toml`. What it depends on is built once and kept between runs.
+/// A crate with the linker of its `.cargo/config.toml`. What it depends on is built once and kept
+/// between runs.
 #[test]
 fn cargo() {
     if !has("cc") {
@@ -338,10 +370,10 @@ fn cargo() {
     // A package at another path is another package: it always stands at this one.
     let place = kept.join("brewery");
     let _ = fs::remove_dir_all(&place);
-    fs::create_dir_all(&kept).expect("a folder");
-    fs::rename(copy.file(""), &place)
-        .or_else(|_| Ok::<(), std::io::Error>(self::copy(&copy.file(""), &place)))
-        .expect("a folder");
+    // The two may lie on different file systems, where nothing can be renamed from one to the
+    // other.
+    self::copy(&copy.file(""), &place);
+    fs::remove_dir_all(copy.file("")).expect("the folder");
     symlink(&place, copy.folder.path().join("it")).expect("a link");
     let target = format!("--target-dir={}", kept.join("target").display());
     let program = kept.join("target/debug/brewery").display().to_string();
@@ -379,11 +411,27 @@ fn cargo() {
     copy.edit("src/pump.rs", |_| right.clone());
     copy.succeed(&[&["env", &format!("CC={}", linker.display())][..], &build].concat());
     is_right();
+    crate_of_the_page(&kept, &absolute);
     if std::env::var_os("INSPECT_LONG").is_some() {
         let config = ["--config", "profile.dev.lto='fat'", "--config", "profile.dev.strip=true"];
         copy.succeed(&[&build[..], &config].concat());
         is_right();
     }
+}
+
+/// A crate as `cargo init` makes it, with what the page adds.
+fn crate_of_the_page(kept: &Path, absolute: &str) {
+    let copy = Copy::empty();
+    follow_the_page(&copy, &["all", "cargo"]);
+    let package = "[package]\nname = \"page\"\nedition = \"2021\"\n\n[workspace]\n\n";
+    copy.edit("Cargo.toml", |text| package.to_owned() + &text.replace("../inspect/", absolute));
+    copy.edit("src/main.rs", |text| format!("{text}\nfn main() {{}}\n"));
+    fs::copy(example("cargo/Cargo.lock"), copy.file("Cargo.lock")).expect("the lock file");
+    copy.succeed(&["chmod", "+x", ".cargo/inspect-cc"]);
+    let target = kept.join("target");
+    let directory = format!("--target-dir={}", target.display());
+    copy.succeed(&["cargo", "build", "--offline", "--quiet", &directory]);
+    has_one_entry(&copy, &target.join("debug/page").display().to_string());
 }
 
 #[test]
@@ -407,11 +455,15 @@ fn firmware() {
     copy.edit("firmware.ld", |text| text.replace("KEEP(*(inspect_table))", "*(inspect_table)"));
     let said = copy.succeed(&build);
     assert!(said.contains("no annotations"), "{said}");
+    let doctor = ["inspect-gen", "doctor", "--expect", "2", "build/brewery.elf"];
+    let said = copy.run(&doctor).expect_err("nothing is there");
+    assert!(said.contains("error["), "{said}");
     copy.succeed(&["make", "clean"]);
     assert!(!copy.file("build").exists());
 }
 
-/// What packing has to survive in a build: it comes first, and whatever strips comes later, or the other way round.
+/// What packing has to survive in a build: it comes first, and whatever strips comes later, or the
+/// other way round.
 #[test]
 fn strip_and_split_debug_leave_the_table() {
     if !has("make") || !has("cc") || !has("strip") || !has("objcopy") {
@@ -438,6 +490,64 @@ fn strip_and_split_debug_leave_the_table() {
     copy.succeed(&["make", "CC=inspect-gen link -- cc", "LDFLAGS=-s"]);
     copy.is_packed(program);
     copy.prints_its_entries(program);
+}
+
+/// The blocks of the page that stand behind `<!-- KIND: FILE -->`, written into a copy's folder.
+fn follow_the_page(copy: &Copy, kinds: &[&str]) {
+    let page = fs::read_to_string(root().join("../docs/integration.md")).expect("the page");
+    let mut written = 0;
+    for marked in page.split("\n<!-- ").skip(1) {
+        let (mark, rest) = marked.split_once(" -->\n").expect("the end of a mark");
+        let (kind, name) = mark.split_once(": ").expect("a kind and a file");
+        let block = rest.strip_prefix("```").and_then(|rest| rest.split_once('\n'));
+        let (_, block) = block.expect("a block of code");
+        let (block, _) = block.split_once("\n```").expect("its end");
+        if kinds.contains(&kind) {
+            let file = copy.file(name);
+            fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+            fs::write(file, format!("{block}\n")).expect("a file");
+            written += 1;
+        }
+    }
+    assert!(written >= kinds.len(), "the page lost its marks: {kinds:?}");
+}
+
+/// One entry, packed.
+#[track_caller]
+fn has_one_entry(copy: &Copy, program: &str) {
+    let said = copy.succeed(&["inspect-gen", "pack", "--check", program]);
+    assert!(said.contains("brewery 1: 1 entries in "), "{said}");
+}
+
+#[test]
+fn the_page_can_be_followed() {
+    if !has("make") || !has("cmake") || !has("meson") || !has("ninja") || !has("cc") {
+        return;
+    }
+    let main = "int main(void)\n{\n\treturn (int)mash.level - 71;\n}\n";
+    let helper = |copy: &Copy, name: &str| {
+        let from = example(name);
+        let to = copy.file(name.split_once('/').expect("an example and a file").1);
+        fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+        fs::copy(from, to).expect("a helper");
+    };
+    for (kind, steps, program) in [
+        ("make", &[&["make"][..]][..], "brewery"),
+        ("cmake", &[&["cmake", "-S", ".", "-B", "build"], CMAKE.build], "build/brewery"),
+        ("meson", &[MESON.configure, MESON.build], "build/brewery"),
+    ] {
+        let copy = Copy::empty();
+        follow_the_page(&copy, &["all", "c", kind]);
+        copy.edit("main.c", |text| format!("{text}\n{main}"));
+        helper(&copy, "cmake/Inspect.cmake");
+        helper(&copy, "meson/inspect/c/meson.build");
+        fs::copy(copy.file("brewery.inspect"), copy.file("inspect/brewery.inspect")).expect("it");
+        for step in steps {
+            copy.succeed(step);
+        }
+        has_one_entry(&copy, program);
+        copy.succeed(&[&copy.file(program).display().to_string()]);
+    }
 }
 
 /// In an empty folder it writes the example; what is there already it leaves alone.

@@ -1,5 +1,6 @@
-//! `inspect-gen link`: the linker's words and status pass through, what it has linked is packed, and nothing else is
-//! touched. How the output is found in the arguments is tested where it is done.
+//! `inspect-gen link`: the linker's words and status pass through, what it has linked is packed,
+//! and nothing else is touched. How the output is found in the arguments is tested where it is
+//! done.
 
 #[path = "c/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of the C output")]

@@ -4,6 +4,8 @@
 //!
 //! `INSPECT_LONG=1` tries every number and 100,000 random changes.
 
+#[path = "pack_hostile/bombs.rs"]
+mod bombs;
 mod pack_cases;
 
 use std::alloc::{GlobalAlloc, Layout, System};

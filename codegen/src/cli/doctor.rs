@@ -270,7 +270,7 @@ fn size(bytes: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-/// The shape of `--json`; `docs/annotations.md` describes it for its users.
+/// The shape of `--json`; `docs/doctor.md` describes it for its users.
 #[derive(Serialize)]
 struct Json<'a> {
     image: &'a str,

@@ -1,6 +1,7 @@
-//! `inspect-gen init`: the first files of a build with annotations, which are those of `examples/integration`, and
-//! words about what is left to do. No file is ever changed: where a build is already, it gets the schema and what it
-//! takes as files of their own, and the rest is printed for somebody to put in its place.
+//! `inspect-gen init`: the first files of a build with annotations, which are those of
+//! `examples/integration`, and words about what is left to do. No file is ever changed: where a
+//! build is already, it gets the schema and what it takes as files of their own, and the rest is
+//! printed for somebody to put in its place.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -171,7 +172,8 @@ pub(super) fn run(arguments: &Init) -> Status {
         output::complain("there is no Cargo.toml\n  `cargo init` makes one; then come again");
         return Status::Failed;
     }
-    // A program of somebody's own is there: nothing is put among its files that it might take for its own.
+    // A program of somebody's own is there: nothing is put among its files that it might take for
+    // its own.
     let has_program = is_there || kit.program.iter().any(|(path, _)| directory.join(path).exists());
     let mut text = String::new();
     let program = if has_program { &[] } else { kit.program };

@@ -1,8 +1,9 @@
-//! `inspect-gen link -- cc ARGS...`: runs a linker, or the compiler that calls it, and packs what it has linked.
+//! `inspect-gen link -- cc ARGS...`: runs a linker, or the compiler that calls it, and packs what
+//! it has linked.
 //!
-//! It stands where a build takes a program's name for its linker and has no step behind linking, as Cargo. Whatever
-//! is linked on the way passes through it, build scripts and plugins included: an image without annotations stays as
-//! it is, and so does every output that is no image.
+//! It stands where a build takes a program's name for its linker and has no step behind linking, as
+//! Cargo. Whatever is linked on the way passes through it, build scripts and plugins included: an
+//! image without annotations stays as it is, and so does every output that is no image.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -30,7 +31,7 @@ pub(super) fn run(arguments: &Link, terminal: Terminal) -> Status {
         Err(error) => {
             let linker = linker.to_string_lossy();
             output::complain(&format!(
-                "cannot run `{linker}`: {error}\n  behind `--` stands what links: a command and its arguments"
+                "cannot run `{linker}`: {error}\n  `--` stands before a command and its arguments"
             ));
             return Status::Failed;
         }
@@ -44,7 +45,8 @@ pub(super) fn run(arguments: &Link, terminal: Terminal) -> Status {
     }
     let status = pack::run(&arguments.packing(image.clone()), terminal);
     if status != Status::Done {
-        // A build that compares times would take it for finished. It is not there to be told of failing either.
+        // A build that compares times would take it for finished. It is not there to be told of
+        // failing either.
         let _ = fs::remove_file(&image);
     }
     status
@@ -65,7 +67,8 @@ fn code(status: ExitStatus) -> i32 {
     status.code().unwrap_or(1)
 }
 
-/// A program or a shared object: ELF of the types 2 and 3. Object files are packed by whoever wants that.
+/// A program or a shared object: ELF of the types 2 and 3. Object files are packed by whoever wants
+/// that.
 fn is_linked(path: &Path) -> bool {
     let mut head = [0; 18];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
@@ -73,8 +76,8 @@ fn is_linked(path: &Path) -> bool {
     read.is_ok() && head.starts_with(b"\x7fELF") && matches!(kind, [2 | 3, 0])
 }
 
-/// What the arguments name as the output: the last `-o FILE`, `-oFILE`, `--output FILE` or `--output=FILE`, in
-/// response files too, as GCC, Clang, GNU ld and lld take it.
+/// What the arguments name as the output: the last `-o FILE`, `-oFILE`, `--output FILE` or
+/// `--output=FILE`, in response files too, as GCC, Clang, GNU ld and lld take it.
 fn output_of(arguments: &[OsString], read: &dyn Fn(&Path) -> Option<Vec<u8>>) -> PathBuf {
     let mut flat = Vec::new();
     for argument in arguments {
@@ -96,7 +99,8 @@ fn output_of(arguments: &[OsString], read: &dyn Fn(&Path) -> Option<Vec<u8>>) ->
     output.into()
 }
 
-/// An argument, or the arguments in the file that `@FILE` names. One that cannot be read is an argument like others.
+/// An argument, or the arguments in the file that `@FILE` names. One that cannot be read is an
+/// argument like others.
 fn expand(
     argument: &OsStr,
     read: &dyn Fn(&Path) -> Option<Vec<u8>>,
@@ -114,8 +118,8 @@ fn expand(
     }
 }
 
-/// The arguments in a response file, as GNU programs read it: white space divides, quotes hold together, and a
-/// backslash takes the meaning of the next byte away, everywhere.
+/// The arguments in a response file, as GNU programs read it: white space divides, quotes hold
+/// together, and a backslash takes the meaning of the next byte away, everywhere.
 fn words(content: &[u8]) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;

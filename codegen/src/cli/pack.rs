@@ -117,8 +117,11 @@ fn is_one_file(a: &Path, b: &Path) -> bool {
     real(a).is_some_and(|a| Some(a) == real(b))
 }
 
-/// Files with their names, or the first that cannot be read.
-pub(super) fn read_all(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, (&Path, Finding)> {
+/// Files with their names.
+type Files = Vec<(String, Vec<u8>)>;
+
+/// All of the files, or the first that cannot be read.
+pub(super) fn read_all(paths: &[PathBuf]) -> Result<Files, (&Path, Finding)> {
     let one = |path: &'_ PathBuf| read(path).map(|bytes| (path.display().to_string(), bytes));
     paths.iter().map(|path| one(path).map_err(|finding| (path.as_path(), finding))).collect()
 }

@@ -331,7 +331,7 @@ fn not_elf(bytes: &[u8]) -> Finding {
     let (what, help) = match bytes {
         [b'!', b'<', b'a', b'r' | b't', ..] => (
             "this is an archive",
-            "pack its members before `ar`, or the program after it was linked with the archive",
+            "name its members, before `ar`, or the program that was linked with the archive",
         ),
         [b'B', b'C', 0xc0, 0xde, ..] => (
             "this is an object for link-time optimisation, which holds no machine code yet",
@@ -354,7 +354,7 @@ fn parse<E: FileHeader<Endian = Endianness>>(bytes: &[u8], word_size: u8) -> Res
         elf::ET_DYN => Kind::Shared,
         elf::ET_CORE => {
             return Err(Finding::new(Code::E0902, "this is a core, which is read and not packed")
-                .help("`inspect list` reads it"));
+                .help("pack the program that left it"));
         }
         other => return Err(broken(format_args!("its type {} is not known", other.0))),
     };

@@ -1,12 +1,10 @@
 //! Entries: what annotations say, checked against their schema. Tables that stand in the image already give
 //! up their entries too, so that an image that was packed in parts ends with one table a schema.
 
-use std::collections::BTreeMap;
-
 use inspect_format::abi::{self, CoreEntry, DirectoryRecord, Header, Order, extent, section_kind};
+use inspect_format::bits;
 use inspect_format::pairs::{PairError, Piece, Pieces, Record, Records, Value};
 use inspect_format::table::Prefix;
-use inspect_format::{bits, hash};
 
 use super::elf::Elf;
 use super::finding::{Finding, MOST_FINDINGS, Result, SourcePlace, near, shown};
@@ -633,46 +631,4 @@ pub(super) fn without_repetitions(collected: &mut Collected<'_>) {
         }
     }
     collected.entries = kept;
-}
-
-/// The ids of the entries of one table, which stand in the order of class, name and instance: where two of a
-/// class are equal, the later takes the next number that is free. Also says how many had to.
-pub(super) fn ids(schema: &Schema<'_>, entries: &[&Entry<'_>]) -> Result<(Vec<u32>, usize)> {
-    let mut taken: BTreeMap<(u32, u32), usize> = BTreeMap::new();
-    let mut ids = vec![0; entries.len()];
-    let mut displaced = 0;
-    for (index, entry) in entries.iter().enumerate() {
-        let Some(id) = entry.id else { continue };
-        let id = id | abi::ID_EXPLICIT;
-        ids[index] = id;
-        if let Some(first) = taken.insert((entry.number, id), index) {
-            let what = format!("two entries of class `{}` have the id {}", entry.class, id);
-            return Err(Finding::new(Code::E0907, what)
-                .at(entry.place())
-                .also(entries[first].place(), "the first one stands here")
-                .help("give each its own id, or none"));
-        }
-    }
-    let mut free: BTreeMap<(u32, u32), u32> = BTreeMap::new();
-    let mut prefix = (None, 0);
-    for (index, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.id.is_none()) {
-        if prefix.0 != Some(entry.class) {
-            prefix = (Some(entry.class), hash::class_prefix(schema.name, entry.class));
-        }
-        let named = hash::entry_id_prefix(prefix.1, entry.name);
-        let wanted = hash::entry_id_of(named, entry.instance);
-        let mut id = wanted;
-        if taken.contains_key(&(entry.number, id)) {
-            displaced += 1;
-            // Names that collide can be made by the thousand: each goes on where the last one found room.
-            id = free.get(&(entry.number, wanted)).copied().unwrap_or(wanted);
-            while taken.contains_key(&(entry.number, id)) {
-                id = id.wrapping_add(1) & !abi::ID_EXPLICIT;
-            }
-            free.insert((entry.number, wanted), id);
-        }
-        taken.insert((entry.number, id), index);
-        ids[index] = id;
-    }
-    Ok((ids, displaced))
 }

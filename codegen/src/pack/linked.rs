@@ -108,13 +108,7 @@ impl<'a> Linked<'a> {
             return Ok(edits);
         };
         if tables.bytes.len() > section.range.len() {
-            let what = format!(
-                "the tables take {} bytes, and the annotations stood in {}",
-                tables.bytes.len(),
-                section.range.len()
-            );
-            return Err(Finding::new(Code::E0910, what)
-                .help("pack the objects before linking, where tables may grow"));
+            return Err(no_room(tables.bytes.len() as u64, section.range.len() as u64));
         }
         let half = self.elf.pointer_in_number();
         let mut bytes = tables.bytes.clone();
@@ -251,6 +245,12 @@ impl<'a> Linked<'a> {
     fn is_root(&self, address: u64) -> bool {
         self.elf.at(address, Root::SIZE as u64).is_some_and(|it| it.starts_with(&abi::ROOT_MAGIC))
     }
+}
+
+/// The tables need more bytes than the annotations took.
+pub(super) fn no_room(size: u64, room: u64) -> Finding {
+    let what = format!("the tables take {size} bytes or more, and the annotations stood in {room}");
+    Finding::new(Code::E0910, what).help("pack the objects before linking, where tables may grow")
 }
 
 impl<'a> Image<'a> for Linked<'a> {

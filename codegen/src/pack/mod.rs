@@ -5,11 +5,14 @@
 //! (bytes) -> edits of the image. Everything is decided before a byte changes: an image with findings stays as
 //! it is. Nothing here reads or writes a file.
 
+mod checkup;
 mod dynamic;
 mod elf;
 mod entries;
+mod file;
 mod finding;
 mod identity;
+mod ids;
 mod image;
 mod linked;
 mod machine;
@@ -18,11 +21,11 @@ mod relocatable;
 mod schemas;
 mod tables;
 
+pub use file::Location;
 pub use finding::{Finding, SourcePlace};
 pub use image::{FoundBy, RootOverview};
 pub use overview::{
-    EntryOverview, ImageKind, Location, Overview, SectionOverview, State, TableOverview, overview,
-    unexpected,
+    EntryOverview, ImageKind, Overview, SectionOverview, State, TableOverview, overview, unexpected,
 };
 pub use schemas::SchemaFile;
 pub use tables::Summary;
@@ -116,16 +119,7 @@ fn pack_linked<'a>(
     let identity = identity::of(image.elf());
     let with_types = !options.without_types;
     if !options.detached {
-        let addresses = image.addresses().unwrap_or_default();
-        let build = |identity| {
-            let form = Form::Linked { address: addresses.start, identity };
-            tables::build(image.elf(), &collected, form, with_types)
-        };
-        let mut tables = build(&identity)?;
-        // What was linked from packed objects has no room to spare; its build-id stands in a note too.
-        if tables.bytes.len() as u64 > addresses.end - addresses.start {
-            tables = build(&[])?;
-        }
+        let tables = linked_tables(image, &collected, &identity, with_types)?;
         let bytes = apply(image, image.write(&tables));
         return Ok(Packed::new(bytes.map_err(|it| vec![it])?, None, tables, &collected));
     }
@@ -138,6 +132,32 @@ fn pack_linked<'a>(
     };
     let detached = tables.bytes.clone();
     Ok(Packed::new(bytes, Some(detached), tables, &collected))
+}
+
+/// The tables that take the place of the annotations.
+fn linked_tables(
+    image: &Linked<'_>,
+    collected: &Collected<'_>,
+    identity: &[u8],
+    with_types: bool,
+) -> std::result::Result<Tables, Vec<Finding>> {
+    let addresses = image.addresses().unwrap_or_default();
+    let room = addresses.end - addresses.start;
+    let row = |(schema, _): &(usize, entries::Entry<'_>)| {
+        u64::from(collected.schemas[*schema].entry_size)
+    };
+    let rows: u64 = collected.entries.iter().map(row).sum();
+    if rows > room {
+        return Err(vec![linked::no_room(rows, room)]);
+    }
+    let build = |identity| {
+        let form = Form::Linked { address: addresses.start, identity };
+        tables::build(image.elf(), collected, form, with_types)
+    };
+    let tables = build(identity)?;
+    // What was linked from packed objects has no room to spare; its build-id stands in a note too.
+    let fits = tables.bytes.len() as u64 <= room;
+    if fits { Ok(tables) } else { build(&[]) }
 }
 
 /// Reads the annotations and stops if anything is wrong with them.

@@ -4,23 +4,23 @@
 //! It reads through the same stages as the packer, up to the entries, and changes nothing: what it says of
 //! an image with annotations is what packing would make of it.
 
-use std::borrow::Cow;
-
-use inspect_format::abi::{Root, core_properties, extent, space};
+use inspect_format::abi::extent;
 use inspect_format::descriptor::Part;
-use inspect_format::root::offset_address;
 use object::elf;
 
-use super::elf::{Elf, Kind, Place, Section, number};
-use super::entries::{Collected, Entry, ids};
-use super::finding::{Finding, put_in_order, shown};
-use super::image::{FoundBy, Image, RootOverview, Target};
+use super::checkup::checkup;
+use super::elf::{Elf, Kind, Section};
+use super::entries::Collected;
+use super::file::{File, Location};
+use super::finding::{Finding, put_in_order};
+use super::ids::ids;
+use super::image::RootOverview;
 use super::linked::Linked;
 use super::relocatable::Relocatable;
 use super::schemas::SchemaFile;
 use super::tables::{self, Form};
-use super::{SourcePlace, identity};
-use crate::diag::Code;
+use super::{identity, linked_tables};
+use crate::diag::{Code, Severity};
 
 /// Everything that is known of an image.
 #[derive(Debug)]
@@ -142,29 +142,6 @@ pub struct EntryOverview<'a> {
     pub line: u64,
 }
 
-/// Where something is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location<'a> {
-    /// Nowhere.
-    None,
-    /// At the address that the linker gave it.
-    Address(u64),
-    /// In a section of an object.
-    Section {
-        /// The section's name.
-        name: Cow<'a, str>,
-        /// Bytes from its start.
-        offset: u64,
-    },
-    /// Wherever a symbol will be found when the image is linked or loaded.
-    Symbol {
-        /// Its name.
-        name: Cow<'a, str>,
-        /// Bytes behind it.
-        offset: i64,
-    },
-}
-
 impl ImageKind {
     /// Its addresses are known.
     #[must_use]
@@ -188,9 +165,6 @@ impl EntryOverview<'_> {
     }
 }
 
-/// How many findings of one kind are spelled out.
-const SPELLED_OUT: usize = 8;
-
 /// Looks at an image. The error is one that leaves nothing to say about it.
 pub fn overview<'a>(
     image: &'a [u8],
@@ -210,16 +184,12 @@ pub fn overview<'a>(
     if matches!(&image, File::Object(object) if object.is_in_group()) {
         findings.push(super::in_group());
     }
-    let mut doctor = Doctor { kind, image: &image, collected: &collected, findings };
-    let tables = doctor.tables();
-    let entries = doctor.entries();
-    doctor.is_packed();
-    doctor.is_kept();
-    let root = doctor.root(&tables);
-    doctor.is_in_core();
-    doctor.is_inside();
-    doctor.overlaps();
-    let mut findings = doctor.findings;
+    let tables = tables(&image, &collected, &mut findings);
+    findings.extend(checkup(kind, &image, &collected, &tables));
+    // What cannot be read is no sign that nothing is there.
+    if findings.iter().any(|it| it.severity() == Severity::Error) {
+        findings.retain(|it| it.code != Code::W0908);
+    }
     put_in_order(&mut findings);
     Ok(Overview {
         kind,
@@ -229,9 +199,9 @@ pub fn overview<'a>(
         annotation_bytes: collected.annotation_bytes,
         repeated: collected.repeated,
         sections: image.sections().map(section).collect(),
-        root,
+        root: image.root(),
         tables,
-        entries,
+        entries: entries(&image, &collected),
         findings,
     })
 }
@@ -257,410 +227,67 @@ pub fn unexpected(overview: &Overview<'_>, expected: usize) -> Option<Finding> {
     })
 }
 
-enum File<'a> {
-    Object(Relocatable<'a>),
-    Linked(Linked<'a>),
-}
-
-impl<'a> File<'a> {
-    fn image(&self) -> &dyn Image<'a> {
-        match self {
-            Self::Object(image) => image,
-            Self::Linked(image) => image,
-        }
+/// The tables, or what packing would make. What it would refuse is added to the findings.
+fn tables<'a>(
+    image: &File<'a>,
+    collected: &Collected<'a>,
+    findings: &mut Vec<Finding>,
+) -> Vec<TableOverview<'a>> {
+    let mut tables = Vec::new();
+    for (schema, entries) in tables::by_schema(collected) {
+        let of = &collected.schemas[schema];
+        let displaced = ids(of, &entries).map_or(0, |(_, displaced)| displaced);
+        tables.push(TableOverview {
+            schema: of.name,
+            version: of.version,
+            entries: entries.len(),
+            size: None,
+            entry_size: of.entry_size,
+            types_size: of.parts[Part::Types as usize].size,
+            displaced,
+        });
     }
-
-    /// The sections of annotations and tables.
-    fn sections(&self) -> impl Iterator<Item = &Section<'a>> {
-        let is_ours = |it: &&Section<'_>| it.name == super::image::SECTION && it.size > 0;
-        self.image().elf().sections.iter().filter(is_ours)
-    }
-
-    /// Where a target is, as far as this file decides: the section's number, 0 in linked files, and the
-    /// place in it, which is an address there.
-    fn place(&self, target: Target) -> Option<(u32, u64)> {
-        match (self, target) {
-            (Self::Linked(image), _) => match image.defined_here(target) {
-                Some(Target::Address(address)) => Some((0, address)),
-                _ => None,
-            },
-            (_, Target::Here { section, offset, .. }) => Some((section, offset)),
-            (Self::Object(image), Target::Symbol { symbol, addend }) => {
-                let symbol = image.symbols().get(symbol as usize)?;
-                let Place::Section(section) = symbol.place else { return None };
-                Some((section, symbol.value.wrapping_add_signed(addend)))
-            }
-            _ => None,
-        }
-    }
-
-    fn location(&self, target: Target) -> Location<'a> {
-        match target {
-            Target::Null => Location::None,
-            Target::Address(address) | Target::Number(address) => Location::Address(address),
-            Target::Here { section, offset, .. } => {
-                let section = self.image().elf().sections.get(section as usize);
-                let name = section.map(|it| it.name).unwrap_or_default();
-                Location::Section { name: String::from_utf8_lossy(name), offset }
-            }
-            Target::Symbol { symbol, addend } => {
-                Location::Symbol { name: self.image().symbol_name(symbol), offset: addend }
+    let elf = image.image().elf();
+    let built = match image {
+        File::Object(_) => tables::build(elf, collected, Form::Relocatable, true),
+        File::Linked(image) => linked_tables(image, collected, &identity::of(elf), true),
+    };
+    match built {
+        Ok(built) => {
+            for (table, summary) in tables.iter_mut().zip(built.summaries) {
+                table.size = Some(summary.size);
             }
         }
+        Err(found) => findings.extend(found),
     }
+    tables
 }
 
-struct Doctor<'i, 'a> {
-    kind: ImageKind,
-    image: &'i File<'a>,
-    collected: &'i Collected<'a>,
-    findings: Vec<Finding>,
-}
-
-impl<'a> Doctor<'_, 'a> {
-    fn tables(&mut self) -> Vec<TableOverview<'a>> {
-        let collected = self.collected;
-        let mut tables = Vec::new();
-        for (schema, entries) in tables::by_schema(collected) {
-            let of = &collected.schemas[schema];
-            let displaced = ids(of, &entries).map_or(0, |(_, displaced)| displaced);
-            tables.push(TableOverview {
+fn entries<'a>(image: &File<'a>, collected: &Collected<'a>) -> Vec<EntryOverview<'a>> {
+    let mut entries = Vec::with_capacity(collected.entries.len());
+    for (schema, all) in tables::by_schema(collected) {
+        let of = &collected.schemas[schema];
+        let ids = ids(of, &all).map(|(ids, _)| ids).unwrap_or_default();
+        for (index, entry) in all.into_iter().enumerate() {
+            entries.push(EntryOverview {
                 schema: of.name,
-                version: of.version,
-                entries: entries.len(),
-                size: None,
-                entry_size: of.entry_size,
-                types_size: of.parts[Part::Types as usize].size,
-                displaced,
+                class: entry.class,
+                name: entry.name,
+                instance: entry.instance,
+                id: ids.get(index).copied().unwrap_or_default(),
+                type_id: entry.type_id,
+                address: image.location(entry.address),
+                bound: image.location(entry.bound),
+                length: image.length(entry),
+                extent: entry.extent,
+                space: entry.space,
+                properties: entry.properties,
+                file: entry.file,
+                line: entry.line,
             });
         }
-        let elf = self.image.image().elf();
-        let identity = identity::of(elf);
-        let form = match self.image {
-            File::Object(_) => Form::Relocatable,
-            File::Linked(image) => {
-                let address = image.addresses().map_or(0, |it| it.start);
-                Form::Linked { address, identity: &identity }
-            }
-        };
-        match tables::build(elf, collected, form, true) {
-            Ok(built) => {
-                for (table, summary) in tables.iter_mut().zip(built.summaries) {
-                    table.size = Some(summary.size);
-                }
-            }
-            Err(findings) => self.findings.extend(findings),
-        }
-        tables
     }
-
-    fn entries(&self) -> Vec<EntryOverview<'a>> {
-        let mut entries = Vec::with_capacity(self.collected.entries.len());
-        for (schema, all) in tables::by_schema(self.collected) {
-            let of = &self.collected.schemas[schema];
-            let ids = ids(of, &all).map(|(ids, _)| ids).unwrap_or_default();
-            for (index, entry) in all.into_iter().enumerate() {
-                entries.push(EntryOverview {
-                    schema: of.name,
-                    class: entry.class,
-                    name: entry.name,
-                    instance: entry.instance,
-                    id: ids.get(index).copied().unwrap_or_default(),
-                    type_id: entry.type_id,
-                    address: self.image.location(entry.address),
-                    bound: self.image.location(entry.bound),
-                    length: self.length(entry),
-                    extent: entry.extent,
-                    space: entry.space,
-                    properties: entry.properties,
-                    file: entry.file,
-                    line: entry.line,
-                });
-            }
-        }
-        entries
-    }
-
-    fn length(&self, entry: &Entry<'_>) -> Option<u64> {
-        match entry.extent {
-            extent::ADDRESS_ONLY => None,
-            extent::RANGE => {
-                let (section, start) = self.image.place(entry.address)?;
-                let (other, end) = self.image.place(entry.bound)?;
-                end.checked_sub(start).filter(|_| section == other)
-            }
-            _ => Some(entry.length),
-        }
-    }
-
-    /// Linked images and kernel modules are packed, or their annotations are of no use to a dump.
-    fn is_packed(&mut self) {
-        let Collected { annotations, tables, .. } = *self.collected;
-        if annotations == 0 && tables == 0 {
-            let what = "there are no annotations, and no tables";
-            let finding = Finding::new(Code::W0908, what).help(
-                "if there should be: does the linker take the objects that hold them, and keep \
-                 section `inspect_table`?",
-            );
-            self.findings.push(finding.help("if not: `--expect 0` says so"));
-        }
-        if annotations == 0 || self.kind == ImageKind::Object {
-            return;
-        }
-        let what = match tables {
-            0 => format!("its {annotations} annotations are not packed"),
-            _ => format!("{annotations} annotations are not packed beside those that are"),
-        };
-        self.findings.push(Finding::new(Code::W0901, what).help("`inspect-gen pack` packs them"));
-    }
-
-    /// What a linker may do to an object.
-    fn is_kept(&mut self) {
-        if self.kind != ImageKind::Object {
-            return;
-        }
-        let is_kept = |it: &Section<'_>| it.flags & elf::SHF_GNU_RETAIN.0 != 0;
-        let dropped = self.image.sections().filter(|it| !is_kept(it)).count();
-        if dropped > 0 {
-            let what = format!(
-                "{} may be dropped by `--gc-sections`: it is not marked to be retained",
-                count(dropped, "section `inspect_table`", "sections `inspect_table`")
-            );
-            self.findings.push(
-                Finding::new(Code::W0902, what)
-                    .help("compile it with GCC 11, Clang 13 or later, and binutils 2.36 or later")
-                    .help(
-                        "or keep it in the linker script: `KEEP(*(inspect_table))` in an output \
-                         section that is loaded",
-                    ),
-            );
-        }
-        let elf = self.image.image().elf();
-        let is_code = |name: &[u8]| name.starts_with(b".gnu.lto_") || name == b".llvm.lto";
-        if self.image.sections().next().is_some() && elf.sections.iter().any(|it| is_code(it.name))
-        {
-            let what = "a linker with link-time optimisation takes the other form of this object, \
-                        with its annotations as they were compiled";
-            self.findings
-                .push(Finding::new(Code::W0906, what).help(
-                    "pack the program after it was linked, whatever was done to its objects",
-                ));
-        }
-    }
-
-    /// Whether anybody finds the tables of a linked image.
-    fn root(&mut self, tables: &[TableOverview<'_>]) -> Option<RootOverview> {
-        let File::Linked(image) = self.image else { return None };
-        let root = image.root();
-        if self.collected.entries.is_empty() {
-            return root;
-        }
-        let finding = match root {
-            Some(RootOverview { found_by: FoundBy::Note, .. }) => None,
-            Some(RootOverview { found_by, .. }) => {
-                let lost = match found_by {
-                    FoundBy::Symbol => "`strip` takes it away, and a core does not hold it",
-                    _ => "a core does not hold it",
-                };
-                Some(format!("only a symbol leads to the root: {lost}"))
-            }
-            None => Some(
-                "it has no root: a reader of the file finds the tables by their section, and \
-                 nobody finds them in a process or a core"
-                    .to_owned(),
-            ),
-        };
-        self.findings.extend(finding.map(|what| {
-            Finding::new(Code::W0903, what).help(
-                "link it with the runtime, `inspect_runtime.c` or the crate, and keep the note \
-                 section `.note.inspect` in the linker script",
-            )
-        }));
-        let size = tables.iter().try_fold(0, |sum, table| Some(sum + table.size?));
-        let packed = (state(self.collected) == State::Packed).then_some(());
-        if let (Some(root), Some(section), Some(size), Some(())) =
-            (root, image.addresses(), size, packed)
-            && root_leads_to(image.elf(), root.address)
-                != Some((section.start, section.start.wrapping_add(size)))
-        {
-            let what = "the root does not lead to the tables";
-            self.findings
-                .push(Finding::new(Code::W0903, what).help("pack it again: `inspect-gen pack`"));
-        }
-        root
-    }
-
-    /// A core leaves out pages of the file that the program cannot write to.
-    fn is_in_core(&mut self) {
-        let File::Linked(image) = self.image else { return };
-        if image.elf().sections.is_empty() {
-            return;
-        }
-        let is_writable = |it: &Section<'_>| it.flags & elf::SHF_WRITE.0 != 0;
-        let mut what = Vec::new();
-        if self.image.sections().any(|it| !is_writable(it)) {
-            what.push("section `inspect_table`".to_owned());
-        }
-        for schema in &self.collected.schemas {
-            let described = schema.parts[Part::Schema as usize].target;
-            let Target::Address(address) = described else { continue };
-            let holder = image.elf().sections.iter().find(|it| holds(it, address));
-            if holder.is_some_and(|it| !is_writable(it)) {
-                what.push(format!("the description of schema `{}`", shown(schema.name)));
-            }
-        }
-        if what.is_empty() {
-            return;
-        }
-        let what = format!("a core will not hold {}, which cannot be written", what.join(" and "));
-        self.findings.push(Finding::new(Code::W0907, what).help(
-            "define annotations and schemas as the generated code does, without `const`, and keep \
-             them out of read-only output sections",
-        ));
-    }
-
-    /// Entries lie in what the image brings into memory.
-    fn is_inside(&mut self) {
-        let sections = Sections::new(self.image);
-        let is_memory = |it: &Entry<'_>| {
-            it.space == space::VIRTUAL && it.properties & core_properties::MMIO == 0
-        };
-        let mut found = Few::default();
-        for (_, entry) in self.collected.entries.iter().filter(|(_, it)| is_memory(it)) {
-            let Some((section, start)) = self.image.place(entry.address) else { continue };
-            let length = match entry.extent {
-                extent::INDIRECT | extent::COUNTED => u64::from(self.image.image().elf().word_size),
-                _ => self.length(entry).unwrap_or(0),
-            };
-            if sections.hold(section, start, length) {
-                continue;
-            }
-            found.add(|| {
-                let what = format!(
-                    "{} lies outside the image: {length} bytes at {start:#x}",
-                    called(entry)
-                );
-                Finding::new(Code::W0904, what).at_if(place(entry)).help(
-                    "is the length right? a device's registers are of a space of their own, or \
-                     have the property `mmio`",
-                )
-            });
-        }
-        self.findings.extend(found.finish(|more| {
-            let what = format!("{more} more entries lie outside the image");
-            Finding::new(Code::W0904, what).help("`--list` shows where each lies")
-        }));
-    }
-
-    /// Entries that share bytes: what one may show, the other may not.
-    fn overlaps(&mut self) {
-        let mut regions: Vec<(u16, u32, u64, u64, &Entry<'_>)> = Vec::new();
-        for (_, entry) in &self.collected.entries {
-            let is_region = matches!(entry.extent, extent::DIRECT | extent::RANGE);
-            let length = self.length(entry).unwrap_or(0);
-            if let (true, Some((section, start)), 1..) =
-                (is_region, self.image.place(entry.address), length)
-            {
-                let end = start.saturating_add(length);
-                regions.push((entry.space, section, start, end, entry));
-            }
-        }
-        regions.sort_by_key(|(space, section, start, end, _)| (*space, *section, *start, *end));
-        let mut found = Few::default();
-        let mut widest: Option<(u16, u32, u64, u64, &Entry<'_>)> = None;
-        for region in regions {
-            let (space, section, start, end, entry) = region;
-            if let Some((in_space, in_section, _, until, first)) = widest
-                && (in_space, in_section) == (space, section)
-                && start < until
-            {
-                found.add(|| {
-                    let shared = end.min(until) - start;
-                    let bytes = count_u64(shared, "byte", "bytes");
-                    let what = format!(
-                        "{} and {} share {bytes} at {start:#x}",
-                        called(first),
-                        called(entry)
-                    );
-                    let finding = Finding::new(Code::W0905, what).at_if(place(entry));
-                    finding.help(
-                        "annotate each byte once: a consumer that may not see one of them would \
-                         get it through the other",
-                    )
-                });
-                if until >= end {
-                    continue;
-                }
-            }
-            widest = Some(region);
-        }
-        self.findings.extend(found.finish(|more| {
-            let what = format!("{more} more entries share memory with another one");
-            Finding::new(Code::W0905, what).help("`--list` shows where each lies")
-        }));
-    }
-}
-
-/// The first findings of a kind; those behind them are counted.
-#[derive(Default)]
-struct Few {
-    findings: Vec<Finding>,
-    more: usize,
-}
-
-impl Few {
-    fn add(&mut self, finding: impl FnOnce() -> Finding) {
-        if self.findings.len() < SPELLED_OUT {
-            self.findings.push(finding());
-        } else {
-            self.more += 1;
-        }
-    }
-
-    fn finish(mut self, rest: impl FnOnce(usize) -> Finding) -> Vec<Finding> {
-        if self.more > 0 {
-            self.findings.push(rest(self.more));
-        }
-        self.findings
-    }
-}
-
-/// What an image brings into memory.
-struct Sections {
-    /// In linked files: from, to, in order.
-    addresses: Vec<(u64, u64)>,
-    /// In objects, by section.
-    sizes: Option<Vec<u64>>,
-}
-
-impl Sections {
-    fn new(image: &File<'_>) -> Self {
-        let sections = &image.image().elf().sections;
-        let is_loaded = |it: &Section<'_>| it.is_allocated() && it.flags & elf::SHF_TLS.0 == 0;
-        let size = |it: &Section<'_>| if is_loaded(it) { it.size } else { 0 };
-        let all = || sections.iter().filter(|it| is_loaded(it) && it.size > 0);
-        let mut addresses: Vec<(u64, u64)> =
-            all().map(|it| (it.address, it.address.saturating_add(it.size))).collect();
-        addresses.sort_unstable();
-        let is_object = matches!(image, File::Object(_));
-        Self { addresses, sizes: is_object.then(|| sections.iter().map(size).collect()) }
-    }
-
-    fn hold(&self, section: u32, start: u64, length: u64) -> bool {
-        let Some(end) = start.checked_add(length) else { return false };
-        if let Some(sizes) = &self.sizes {
-            return sizes.get(section as usize).is_some_and(|size| end <= *size);
-        }
-        // The end of a section belongs to it: that is where labels of an end stand.
-        let until = self.addresses.partition_point(|(from, _)| *from <= start);
-        let near = &self.addresses[until.saturating_sub(2)..until];
-        near.iter().any(|(_, to)| end <= *to)
-    }
-}
-
-fn holds(section: &Section<'_>, address: u64) -> bool {
-    section.is_allocated()
-        && address.checked_sub(section.address).is_some_and(|offset| offset < section.size)
+    entries
 }
 
 fn section(section: &Section<'_>) -> SectionOverview {
@@ -672,7 +299,7 @@ fn section(section: &Section<'_>) -> SectionOverview {
     }
 }
 
-fn state(collected: &Collected<'_>) -> State {
+pub(super) fn state(collected: &Collected<'_>) -> State {
     match (collected.annotations, collected.tables) {
         (0, 0) => State::Empty,
         (_, 0) => State::Unpacked,
@@ -686,35 +313,9 @@ fn linked_kind(elf: &Elf<'_>) -> super::finding::Result<ImageKind> {
         return Ok(ImageKind::Executable);
     }
     let is_program = elf.segments.iter().any(|it| it.kind == elf::PT_INTERP)
-        || elf.dynamic()?.iter().any(|(tag, value, _)| {
-            *tag == elf::DT_FLAGS_1.0 && value & u64::from(elf::DF_1_PIE.0) != 0
-        });
+        || elf
+            .dynamic()?
+            .iter()
+            .any(|(tag, value, _)| *tag == elf::DT_FLAGS_1.0 && value & elf::DF_1_PIE.0 != 0);
     Ok(if is_program { ImageKind::PositionIndependent } else { ImageKind::SharedObject })
-}
-
-/// The bounds that a root in the file leads to.
-fn root_leads_to(elf: &Elf<'_>, root: u64) -> Option<(u64, u64)> {
-    let bytes = elf.at(root, Root::SIZE as u64)?;
-    let field = |at: usize| {
-        let distance = number(bytes.get(at..)?.first_chunk::<8>()?, elf.order);
-        Some(offset_address(root, distance, elf.word_size))
-    };
-    Some((field(Root::COMPILE_TABLE_AT)?, field(Root::COMPILE_END_AT)?))
-}
-
-fn called(entry: &Entry<'_>) -> String {
-    format!("`{}` {} of class `{}`", shown(entry.name), entry.instance, shown(entry.class))
-}
-
-/// Where an entry was annotated; nothing for one that is packed.
-fn place(entry: &Entry<'_>) -> Option<SourcePlace> {
-    (!entry.file.is_empty() || entry.line > 0).then(|| entry.place())
-}
-
-fn count(number: usize, one: &str, many: &str) -> String {
-    count_u64(number as u64, one, many)
-}
-
-fn count_u64(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }

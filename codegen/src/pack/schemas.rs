@@ -135,7 +135,8 @@ impl<'a> Schema<'a> {
     ) -> Result<Self> {
         let unreadable = |error: description::Error| broken(format_args!("{error}"));
         let entry_size = descriptor.entry_size;
-        if !(CoreEntry::SIZE as u32..=LARGEST_ROW).contains(&entry_size) || entry_size % 8 != 0 {
+        let sizes = CoreEntry::SIZE as u32..=LARGEST_ROW;
+        if !sizes.contains(&entry_size) || !entry_size.is_multiple_of(8) {
             return Err(broken(format_args!("rows of {entry_size} bytes are impossible")));
         }
         let it = description::Schema::parse(bytes).map_err(unreadable)?;
@@ -180,6 +181,9 @@ impl<'a> Schema<'a> {
                 default: field.default,
             });
         }
+        if u64::from(entry_size) > end.next_multiple_of(8) + MOST_PADDING {
+            return Err(broken(format_args!("its rows of {entry_size} bytes are mostly empty")));
+        }
         let (name, version, fingerprint) = (it.name, it.version, descriptor.fingerprint);
         Ok(Self { name, version, entry_size, fingerprint, classes, fields, parts })
     }
@@ -187,6 +191,9 @@ impl<'a> Schema<'a> {
 
 /// Bytes of a row that no schema needs.
 const LARGEST_ROW: u32 = 1 << 16;
+
+/// Bytes behind the fields of a row, of which there are seven at most today.
+const MOST_PADDING: u64 = 64;
 
 /// Names of schemas are short; others would be repeated in every message.
 fn is_name(name: &str) -> Result<()> {

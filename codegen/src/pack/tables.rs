@@ -9,8 +9,9 @@ use inspect_format::table::TableWriter;
 use inspect_format::{abi, root};
 
 use super::elf::Elf;
-use super::entries::{Collected, Entry, FieldValue, ids};
+use super::entries::{Collected, Entry, FieldValue};
 use super::finding::{Finding, Result};
+use super::ids::ids;
 use super::image::Target;
 use super::schemas::{Field, FieldKind, Schema};
 use crate::diag::Code;
@@ -62,6 +63,9 @@ pub(super) enum Form<'a> {
     Detached { identity: &'a [u8] },
 }
 
+/// How many times the bytes of a file its rows may take.
+const MOST_GROWTH: u64 = 32;
+
 /// Writes a table for each schema, by name and version.
 pub(super) fn build(
     elf: &Elf<'_>,
@@ -69,6 +73,13 @@ pub(super) fn build(
     form: Form<'_>,
     with_types: bool,
 ) -> std::result::Result<Tables, Vec<Finding>> {
+    // Rows may be longer than annotations, but not without end.
+    let row = |(schema, _): &(usize, Entry<'_>)| u64::from(collected.schemas[*schema].entry_size);
+    let rows: u64 = collected.entries.iter().map(row).sum();
+    if rows > elf.bytes.len() as u64 * MOST_GROWTH {
+        let what = format!("the tables would be more than {MOST_GROWTH} times as long as the file");
+        return Err(vec![Finding::new(Code::E0910, what).help("shorten the fields of the entry")]);
+    }
     let mut tables = Tables::default();
     let mut findings = Vec::new();
     for (index, entries) in by_schema(collected) {

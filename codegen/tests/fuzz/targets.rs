@@ -3,6 +3,7 @@
 
 use inspect_gen::check::Options;
 use inspect_gen::diag::render;
+use inspect_gen::pack;
 use inspect_gen::source::SourceMap;
 use inspect_gen::{compile, syntax};
 
@@ -39,6 +40,23 @@ pub(crate) fn check(text: &str) {
     let (model, list) = compile::compile(&mut sources, &Options::default());
     let errors = list.iter().any(|found| found.code.name().starts_with('E'));
     assert_eq!(model.is_none(), errors, "a model if, and only if, there is no error");
+}
+
+/// Packs and looks at anything, and at what came of it: no panic, no hang.
+pub(crate) fn pack(image: &[u8]) {
+    let _ = pack::overview(image, &[]);
+    let options = pack::Options { drop_signature: true, ..pack::Options::default() };
+    let detached = pack::Options { detached: true, remove_annotations: true, ..options };
+    let _ = pack::pack(image, &detached);
+    let Ok(packed) = pack::pack(image, &options) else { return };
+    let Some(packed) = packed.image else { return };
+    let _ = pack::overview(&packed, &[]);
+    // Where parts of a damaged file overlay one another, what is written to one changes the other.
+    if let Ok(again) = pack::pack(&packed, &options)
+        && let Some(again) = again.image
+    {
+        let _ = pack::pack(&again, &options);
+    }
 }
 
 /// The trees of a text without their places; findings instead, where there are any.

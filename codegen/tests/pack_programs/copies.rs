@@ -34,10 +34,16 @@ fn look(listing: &Listing, what: &str) {
     assert_eq!(address("taken"), place("place"), "{what}: the library's entry");
     assert_eq!(address("taken by the program"), place("place"), "{what}: the program's entry");
     assert_eq!(address("taken part"), place("part"), "{what}: a part of an array");
+    let region = |name: &str| {
+        let found = listing.entries.iter().find(|it| it.name == name).expect("an entry");
+        (found.address, found.length)
+    };
+    assert_eq!(region("taken list"), (place("parts") + 8, 16), "{what}: pointer and counter");
+    assert_eq!(region("taken range"), (place("parts"), 32), "{what}: start and end");
     let values = ["taken", "taken by the program", "taken part", "kept", "own"];
     let values = values.map(|name| listing.values[name]);
     assert_eq!(values, [0x77, 0x77, 0x78, 6, 0x99], "{what}");
-    assert_eq!(listing.entries.len(), 5, "{what}");
+    assert_eq!(listing.entries.len(), 7, "{what}");
 }
 
 /// Whether compilers for the machine copy variables into position-independent programs too.

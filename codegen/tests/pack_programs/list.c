@@ -1,4 +1,4 @@
-/* Prints the entries that the process finds: schema, address, length, a probe of the memory, name. */
+/* Prints the entries that the process finds: schema, address, length, its first eight bytes as a number, name. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
@@ -12,15 +12,38 @@
 #include "list.h"
 #include "tests_shop.inspect.h"
 
+/* So many bytes at an address as a number. */
+static uint64_t number_at(uint64_t address, size_t size)
+{
+	uint8_t byte;
+	uint16_t half;
+	uint32_t word;
+	uint64_t number;
+	const void *from = (const void *)(uintptr_t)address;
+
+	switch (size) {
+	case 1: memcpy(&byte, from, size); return byte;
+	case 2: memcpy(&half, from, size); return half;
+	case 4: memcpy(&word, from, size); return word;
+	case 8: memcpy(&number, from, size); return number;
+	default: return 0;
+	}
+}
+
 static int print_row(const struct inspect_entry *entry, const char *name, void *context)
 {
 	const struct inspect_runtime_table *table = (const struct inspect_runtime_table *)context;
-	uint64_t value = 0;
+	uint64_t address = entry->address, length = entry->length, value;
 
-	memcpy(&value, (const void *)(uintptr_t)entry->address,
-	       entry->length < sizeof(value) ? (size_t)entry->length : sizeof(value));
-	printf("entry %016" PRIx64 " %" PRIx64 " %" PRIu64 " %" PRIx64 " %s\n", table->header->schema,
-	       entry->address, entry->length, value, name);
+	if (entry->extent == INSPECT_COUNTED) {
+		address = number_at(address, sizeof(void *));
+		length *= number_at(entry->bound, entry->bound_size);
+	} else if (entry->extent == INSPECT_RANGE) {
+		length = entry->bound - address;
+	}
+	value = length < 8 ? 0 : number_at(address, 8);
+	printf("entry %016" PRIx64 " %" PRIx64 " %" PRIu64 " %" PRIx64 " %s\n", table->header->schema, address,
+	       length, value, name);
 	return 0;
 }
 

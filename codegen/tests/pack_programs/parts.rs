@@ -1,6 +1,8 @@
 //! A program annotated in three objects, two static libraries and a shared object: the process and the file
 //! show the same entries, where `nm` and the map of the process have them, stripped or not.
 
+use object::{Object as _, ObjectSection as _};
+
 use crate::image::{Found, entries_of_file};
 use crate::process::Listing;
 use crate::support::has;
@@ -109,6 +111,11 @@ fn look(
         in_process.sort();
     }
     assert_eq!(listing.entries, in_process, "{what}: the process");
+    assert_eq!(relocated(&workshop.read("program")), 0, "{what}: the program's relocations");
+    if library.is_some() {
+        // What others may take over is in a slot that the loader fills.
+        assert_eq!(relocated(&workshop.read("libpart.so")), 1, "{what}: the library's");
+    }
     assert_eq!(listing.tables, if library.is_some() { 2 } else { 1 }, "{what}: tables");
     for entry in &listing.entries {
         assert_eq!(listing.access(entry.address), "rw-p", "{what}: {}", entry.name);
@@ -116,6 +123,15 @@ fn look(
     for (name, _, _, _, value) in PROGRAM.iter().chain(LIBRARY) {
         assert_eq!(listing.values[*name], *value, "{what}: what {name} leads to");
     }
+}
+
+/// How many of the loader's relocations lie in the section of tables.
+fn relocated(bytes: &[u8]) -> usize {
+    let file = object::File::parse(bytes).expect("an image");
+    let section = file.section_by_name("inspect_table").expect("a section");
+    let range = section.address()..section.address() + section.size();
+    let all = file.dynamic_relocations().into_iter().flatten();
+    all.filter(|(address, _)| range.contains(address)).count()
 }
 
 #[test]
@@ -157,6 +173,7 @@ fn file_and_process_show_the_same_stripped_or_not() {
                         assert!(said.contains(&wanted), "{line}: {said}");
                         let said = workshop.pack(&format!("--check {images}"));
                         assert!(said.contains(&wanted), "{line}: {said}");
+                        workshop.doctor(&format!("--expect {count} program"));
                     }
                     _ => drop(workshop.run(&format!("strip -s {images}"))),
                 }

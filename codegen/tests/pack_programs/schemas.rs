@@ -65,7 +65,8 @@ fn two_schemas_two_crates_and_a_library_make_two_tables() {
     for flags in [&[][..], &["-O"]] {
         build(&workshop, flags);
         let said = workshop.pack("program");
-        let tables: Vec<&str> = said.lines().map(|it| it.split(" entries").next().unwrap()).collect();
+        let tables: Vec<&str> =
+            said.lines().map(|it| it.split(" entries").next().unwrap()).collect();
         assert_eq!(tables, ["program: tests.shop 2: 3", "program: tests.yard 1: 2"], "{flags:?}");
         for step in ["packed", "stripped"] {
             if step == "stripped" {

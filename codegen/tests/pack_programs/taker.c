@@ -21,10 +21,13 @@ int main(void)
 {
 	*place = 0x77;
 	taken_parts[3] = 0x78;
+	taken_list = taken_parts + 1;
+	taken_count = 2;
 	if (taken_in_library() != 0x77 + 6)
 		return 100;
 	printf("say place %" PRIxPTR "\n", (uintptr_t)place);
 	printf("say part %" PRIxPTR "\n", (uintptr_t)&taken_parts[3]);
+	printf("say parts %" PRIxPTR "\n", (uintptr_t)taken_parts);
 	printf("say place_in_library %" PRIxPTR "\n", place_in_library());
 	return list_entries();
 }

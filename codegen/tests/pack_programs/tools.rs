@@ -21,6 +21,7 @@ const FORMS: &[(&str, bool, bool)] = &[
     ("musl-gcc -pie -fPIE", false, true),
     ("musl-gcc -no-pie -fno-pie", false, true),
     ("musl-gcc -static -no-pie -fno-pie", true, false),
+    ("musl-gcc -static-pie -fPIE", true, false),
 ];
 
 #[test]
@@ -72,8 +73,10 @@ struct Opinions {
 impl Opinions {
     fn of(workshop: &Workshop, image: &str) -> Self {
         let mut complaints = BTreeMap::new();
-        let looks: [(&str, String, fn(&str) -> bool); 3] = [
+        let looks: [(&str, String, fn(&str) -> bool); 4] = [
             ("readelf", format!("readelf -aW {image}"), is_complaint),
+            // What the loader sees, which does not know sections.
+            ("readelf ", format!("readelf -rDW {image}"), |line| line.contains("_NONE")),
             ("eu-elflint", format!("eu-elflint --gnu-ld {image}"), |line| line != "No errors"),
             (
                 "gdb",
@@ -85,7 +88,7 @@ impl Opinions {
             ),
         ];
         for (tool, line, is_wanted) in looks {
-            if has(tool) {
+            if has(tool.trim()) {
                 complaints.insert(tool, said(workshop, &line, is_wanted));
             }
         }

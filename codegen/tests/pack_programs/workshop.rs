@@ -90,10 +90,22 @@ impl Workshop {
 
     /// Runs the packer.
     pub(crate) fn packer(&self, arguments: &str) -> Output {
-        let program = env!("CARGO_BIN_EXE_inspect-gen");
-        let mut command = Command::new(program);
-        command.arg("pack").args(arguments.split_whitespace()).current_dir(self.path(""));
-        command.output().expect("the packer runs")
+        self.generator("pack", arguments)
+    }
+
+    /// Asks what is wrong with an image, and fails if anything is.
+    #[track_caller]
+    pub(crate) fn doctor(&self, arguments: &str) {
+        let output = self.generator("doctor", arguments);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "doctor {arguments}\n{text}\n{errors}");
+    }
+
+    fn generator(&self, command: &str, arguments: &str) -> Output {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_inspect-gen"));
+        program.arg(command).args(arguments.split_whitespace()).current_dir(self.path(""));
+        program.output().expect("the generator runs")
     }
 
     /// The addresses of a file's symbols, as `nm` has them.

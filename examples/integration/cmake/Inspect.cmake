@@ -62,6 +62,12 @@ function(inspect_schema target)
         VERBATIM)
     target_sources(${target} PRIVATE "${out}/generated" ${sources} ${headers})
     target_include_directories(${target} PUBLIC "${out}/c")
+    # Annotations do not refer to the runtime, and without its root nobody finds the table in a process or a core: a
+    # program takes it out of the library whether it calls it or not.
+    get_target_property(type ${target} TYPE)
+    if(type STREQUAL "STATIC_LIBRARY")
+        target_link_options(${target} INTERFACE "LINKER:-u,inspect_root_here")
+    endif()
 endfunction()
 
 function(inspect_pack target)
