@@ -140,7 +140,7 @@ impl<'a> Look<'a> {
     fn relocations(&self, bytes: &[u8], has_addends: bool) -> Result<Vec<Dynamic>> {
         let size = self.word_size();
         let one = size * if has_addends { 3 } else { 2 };
-        if bytes.len() % one != 0 {
+        if !bytes.len().is_multiple_of(one) {
             return Err(format!("{} bytes of relocations of {one}", bytes.len()));
         }
         let decode = |it: &[u8]| {
