@@ -4,7 +4,8 @@
 use inspect_format::abi::{self, CoreEntry, DirectoryRecord, Header, Order, extent, section_kind};
 use inspect_format::bits;
 use inspect_format::pairs::{PairError, Piece, Pieces, Record, Records, Value};
-use inspect_format::table::Prefix;
+use inspect_format::schema as description;
+use inspect_format::table::{Prefix, checksum};
 
 use super::elf::Elf;
 use super::finding::{Finding, MOST_FINDINGS, Result, SourcePlace, near, shown};
@@ -78,6 +79,42 @@ pub(super) enum FieldValue<'a> {
     Text(&'a str),
     /// As it stands in the row.
     Raw(&'a [u8]),
+}
+
+impl<'a> FieldValue<'a> {
+    /// What a field has where nothing is said of it.
+    pub(super) fn default_of(field: &Field<'a>) -> Self {
+        match field.default {
+            description::Value::Int(number) => Self::Number(number as u64),
+            description::Value::Text(text) => Self::Text(text),
+            description::Value::Bytes(bytes) => Self::Raw(bytes),
+        }
+    }
+
+    /// The bytes of the field in the row; of one in the strings, its text.
+    pub(super) fn stored(self, field: &Field<'_>) -> Vec<u8> {
+        let (bytes, number) = match self {
+            Self::Text(text) => (text.as_bytes(), [0; 8]),
+            Self::Raw(bytes) => (bytes, [0; 8]),
+            Self::Number(number) => (&[][..], number.to_le_bytes()),
+        };
+        match (field.kind, self) {
+            (FieldKind::String, _) => bytes.to_vec(),
+            (FieldKind::Number(order), Self::Number(_)) => {
+                let mut stored = number[..field.size.min(8)].to_vec();
+                if order == Order::Big {
+                    stored.reverse();
+                }
+                stored
+            }
+            // What is shorter than the field is filled up with zeros; a number stands for them where bytes are.
+            _ => {
+                let mut stored = bytes[..bytes.len().min(field.size)].to_vec();
+                stored.resize(field.size, 0);
+                stored
+            }
+        }
+    }
 }
 
 impl Entry<'_> {
@@ -168,6 +205,8 @@ impl<'a> Collector<'_, 'a> {
         ));
         // The descriptor is the address of the first pair.
         let descriptor = chunk.pointer((record.offset + abi::Pair::ADDRESS_AT) as u64);
+        // A library may export it; it describes this one all the same.
+        let descriptor = self.image.own(descriptor);
         let Some(schema) = self.schema(&descriptor).map_err(|it| it.at(place()))? else {
             return Ok(());
         };
@@ -252,6 +291,9 @@ impl<'a> Collector<'_, 'a> {
         let elf = self.image.elf();
         if order != elf.order || header.word_size != elf.word_size {
             return Err(broken("it is of another target"));
+        }
+        if header.checksum != 0 && header.checksum != checksum(bytes) {
+            return Err(broken("its checksum does not hold"));
         }
         let mut parts = [Carried { target: Target::Null, size: 0, bytes: None }; 3];
         let (mut rows, mut strings) = (&[][..], &[][..]);
@@ -486,7 +528,25 @@ fn entry_of<'a>(schema: &Schema<'a>, chunk: &Chunk<'a>, record: &Record<'a>) -> 
         let what = "the annotation has no address";
         return Err(Finding::new(Code::E0906, what).help("annotate a variable, or a pointer to it"));
     }
+    check_bound(&entry, implied)?;
     Ok(entry)
+}
+
+/// A range has an end and a counted region a counter, which is somewhere; nothing else has either.
+fn check_bound(entry: &Entry<'_>, implied: u8) -> Result<()> {
+    let what = match (entry.extent, implied, entry.bound) {
+        (extent::RANGE, extent::RANGE, Target::Null)
+        | (extent::COUNTED, extent::COUNTED, Target::Null) => {
+            "the end or the counter of the annotation is nowhere"
+        }
+        (extent::RANGE, extent::RANGE, _) | (extent::COUNTED, extent::COUNTED, _) => return Ok(()),
+        (extent::RANGE, ..) => "the extent is a range, and the annotation has no `end`",
+        (extent::COUNTED, ..) => "the extent is counted, and the annotation has no `count`",
+        (_, extent::DIRECT, _) => return Ok(()),
+        _ => "the annotation has an `end` or a `count`, and another extent",
+    };
+    Err(Finding::new(Code::E0906, what)
+        .help("leave `extent` away: `end` makes a range, `count` a counted region"))
 }
 
 fn class_of(schema: &Schema<'_>, name: &str) -> Result<Class> {
@@ -594,6 +654,24 @@ fn wrong_value(key: &str, expected: &str, value: &Value<'_>) -> Finding {
         .help("the macros of the generated header write what is expected")
 }
 
+/// Whether two annotations of one region agree: otherwise the order of linking would decide, and what one of them
+/// calls sensitive might be shown.
+fn says_the_same(schema: &Schema<'_>, one: &Entry<'_>, other: &Entry<'_>) -> bool {
+    let core = |it: &Entry<'_>| {
+        (it.id, it.type_id, it.properties, it.space, it.extent, it.bound_size, it.length)
+    };
+    let value = |entry: &Entry<'_>, position: usize, field: &Field<'_>| {
+        let said = entry.fields.iter().find(|(it, _)| *it == position);
+        said.map_or_else(|| FieldValue::default_of(field), |(_, value)| *value).stored(field)
+    };
+    core(one) == core(other)
+        && schema
+            .fields
+            .iter()
+            .enumerate()
+            .all(|(position, field)| value(one, position, field) == value(other, position, field))
+}
+
 /// Removes repetitions, and reports identities that two entries have.
 pub(super) fn without_repetitions(collected: &mut Collected<'_>) {
     let entries = std::mem::take(&mut collected.entries);
@@ -612,11 +690,12 @@ pub(super) fn without_repetitions(collected: &mut Collected<'_>) {
             kept.push((schema, entry));
             continue;
         };
-        if first.address.is(&entry.address) && first.bound.is(&entry.bound) {
+        let of = &collected.schemas[schema];
+        let is_same_place = first.address.is(&entry.address) && first.bound.is(&entry.bound);
+        if is_same_place && says_the_same(of, first, &entry) {
             collected.repeated += 1;
             continue;
         }
-        let of = &collected.schemas[schema];
         let what = format!(
             "two regions are `{}` {} of class `{}` in schema `{}`",
             shown(entry.name),
@@ -624,10 +703,17 @@ pub(super) fn without_repetitions(collected: &mut Collected<'_>) {
             entry.class,
             shown(of.name)
         );
+        let what = match is_same_place {
+            true => format!("one region is annotated in two ways: {what}"),
+            false => what,
+        };
         let finding = Finding::new(Code::E0907, what)
             .at(entry.place())
             .also(first.place(), "the first one stands here")
-            .help("give them different names, or different instances");
+            .help(match is_same_place {
+                true => "let both annotations say the same, or remove one",
+                false => "give them different names, or different instances",
+            });
         if collected.findings.len() < MOST_FINDINGS {
             collected.findings.push(finding);
         }

@@ -115,6 +115,8 @@ pub(super) struct Chunk<'a> {
     pub(super) pointers: Vec<(u64, Target)>,
     /// Pointers that need no relocation hold addresses of this size and order.
     pub(super) words: Option<(u8, Order)>,
+    /// It is loaded where the loader likes.
+    pub(super) is_moved: bool,
 }
 
 impl Chunk<'_> {
@@ -138,6 +140,8 @@ impl Chunk<'_> {
         let bytes = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..));
         match bits::read(bytes.unwrap_or_default(), 0, u32::from(size) * 8, order) {
             None | Some(0) => Target::Null,
+            // The loader adds nothing to an absolute symbol.
+            Some(number) if self.is_moved => Target::Number(number),
             Some(address) => Target::Address(address),
         }
     }
@@ -159,6 +163,11 @@ pub(super) trait Image<'a> {
 
     /// What the pointer at a place points at.
     fn pointer(&self, target: &Target) -> Result<Target>;
+
+    /// The place in the file that a target has, if it is defined there; another object may bring its own copy.
+    fn own(&self, target: Target) -> Target {
+        target
+    }
 
     /// The name of a symbol that is defined elsewhere.
     fn symbol_name(&self, symbol: u32) -> Cow<'a, str>;

@@ -13,7 +13,7 @@ use inspect_format::root::offset_address;
 use object::elf;
 
 use super::dynamic::{Dynamic, Moved};
-use super::elf::{Elf, Place, Section, Symbol, broken, number};
+use super::elf::{Elf, Kind, Place, Section, Symbol, broken, number};
 use super::entries::place_at;
 use super::finding::{Finding, Result};
 use super::image::{Chunk, Edits, FoundBy, Image, RootOverview, SECTION, Target};
@@ -192,6 +192,7 @@ impl<'a> Linked<'a> {
             address: addresses.start,
             pointers,
             words: Some((self.elf.word_size, self.elf.order)),
+            is_moved: self.elf.kind == Kind::Shared,
         })
     }
 
@@ -276,9 +277,13 @@ impl<'a> Image<'a> for Linked<'a> {
 
     fn pointer(&self, target: &Target) -> Result<Target> {
         match target {
-            Target::Address(address) => Ok(self.dynamic.pointer(&self.elf, *address)),
+            Target::Address(address) => Ok(self.own(self.dynamic.pointer(&self.elf, *address))),
             _ => Ok(Target::Null),
         }
+    }
+
+    fn own(&self, target: Target) -> Target {
+        self.defined_here(target).unwrap_or(target)
     }
 
     fn symbol_name(&self, symbol: u32) -> Cow<'a, str> {

@@ -37,6 +37,7 @@ impl<'a> Relocatable<'a> {
     /// Reads what has to do with annotations.
     pub(super) fn read(elf: Elf<'a>) -> Result<Self> {
         refuse_intermediate_code(&elf)?;
+        refuse_module_of_mips(&elf)?;
         let table = elf.sections.iter().position(|it| it.kind == elf::SHT_SYMTAB);
         let symbols = match table {
             Some(index) => elf.symbols(index)?,
@@ -93,7 +94,7 @@ impl<'a> Relocatable<'a> {
         let Some(first) = self.first() else { return Ok(edits) };
         let section = &self.elf.sections[first as usize];
         let mut bytes = tables.bytes.clone();
-        let relocations = self.relocations_of(tables, first, &mut bytes);
+        let relocations = self.relocations_of(tables, first, &mut bytes)?;
         let size = bytes.len() as u64;
         let at = edits.put(&self.elf, section.range.clone(), bytes);
         edits.word(&self.elf, self.elf.header_field(section, HeaderField::Offset), at as u64);
@@ -119,7 +120,12 @@ impl<'a> Relocatable<'a> {
     }
 
     /// The relocations that fill the tables in. Where addends stand in their places, they are put there.
-    fn relocations_of(&self, tables: &Tables, section: u32, bytes: &mut [u8]) -> Vec<Relocation> {
+    fn relocations_of(
+        &self,
+        tables: &Tables,
+        section: u32,
+        bytes: &mut [u8],
+    ) -> Result<Vec<Relocation>> {
         let machine = &self.elf.machine;
         let half = self.elf.pointer_in_number();
         let mut relocations = Vec::with_capacity(tables.distances.len() + tables.pointers.len());
@@ -138,6 +144,12 @@ impl<'a> Relocatable<'a> {
             let addend = machine.has_addends.then_some(addend);
             relocations.push(Relocation { offset, symbol, kind, addend });
         };
+        let base = match machine.distance {
+            Distance::AddAndSubtract(..) if !tables.distances.is_empty() => {
+                self.base_symbol(section)?
+            }
+            _ => 0,
+        };
         for distance in &tables.distances {
             let (Target::Here { symbol, addend, .. } | Target::Symbol { symbol, addend }) =
                 distance.target
@@ -151,7 +163,7 @@ impl<'a> Relocatable<'a> {
                 Distance::AddAndSubtract(plus, minus) => {
                     // What is subtracted has no addend: GNU ld would add it.
                     add(at, symbol, plus, addend.wrapping_sub_unsigned(distance.table));
-                    add(at, self.base_symbol(section), minus, 0);
+                    add(at, base, minus, 0);
                 }
             }
         }
@@ -163,19 +175,26 @@ impl<'a> Relocatable<'a> {
             add(at + half, symbol, machine.pointer, addend);
         }
         relocations.sort_by_key(|relocation| relocation.offset);
-        relocations
+        Ok(relocations)
     }
 
     /// A symbol at the beginning of the section of tables. One of the annotations, which all move there, stays
     /// there when objects are linked into one: a section's own gets an addend then.
-    fn base_symbol(&self, section: u32) -> u32 {
+    fn base_symbol(&self, section: u32) -> Result<u32> {
         let here = |it: &Symbol<'_>| {
             it.place == Place::Section(section)
                 && it.kind != elf::STT_SECTION
                 && it.binding == elf::STB_LOCAL
         };
-        let named = self.symbols.iter().position(here);
-        named.map_or(self.section_symbols[section as usize], |index| index as u32)
+        let named = self.symbols.iter().position(here).map(|index| index as u32);
+        match named.unwrap_or(self.section_symbols[section as usize]) {
+            0 => {
+                let what = "no symbol is left from which its tables could count";
+                Err(Finding::new(Code::E0911, what)
+                    .help("pack the object before its local symbols are stripped"))
+            }
+            symbol => Ok(symbol),
+        }
     }
 
     fn write_relocations(
@@ -240,7 +259,7 @@ impl<'a> Relocatable<'a> {
                     Distance::AddAndSubtract(_, minus) if relocation.kind == minus => continue,
                     Distance::AddAndSubtract(..) => *end,
                 };
-                relocation.symbol = self.base_symbol(tables);
+                relocation.symbol = self.base_symbol(tables)?;
                 changed = true;
                 match &mut relocation.addend {
                     Some(it) => *it = addend as i64,
@@ -279,7 +298,8 @@ impl<'a> Relocatable<'a> {
             }
         }
         pointers.sort_by_key(|(at, _)| *at);
-        Ok(Chunk { bytes: self.elf.bytes_of(section), address: 0, pointers, words: None })
+        let bytes = self.elf.bytes_of(section);
+        Ok(Chunk { bytes, address: 0, pointers, words: None, is_moved: false })
     }
 
     /// What a relocation of annotations, or of a table, points at.
@@ -346,7 +366,9 @@ impl<'a> Relocatable<'a> {
     fn named(&self, index: u32, addend: i64) -> Result<Target> {
         let symbol = self.symbols.get(index as usize);
         let symbol = symbol.ok_or_else(|| broken("a relocation has no symbol"))?;
-        let is_bound = symbol.binding == elf::STB_LOCAL || symbol.visibility != elf::STV_DEFAULT;
+        // A strong definition takes the place of a weak one, hidden or not.
+        let is_bound = symbol.binding == elf::STB_LOCAL
+            || symbol.binding == elf::STB_GLOBAL && symbol.visibility != elf::STV_DEFAULT;
         let somewhere = Target::Symbol { symbol: index, addend };
         let Place::Section(section) = symbol.place else { return Ok(somewhere) };
         if !is_bound || self.is_shared[section as usize] || self.may_move(section) {
@@ -358,6 +380,17 @@ impl<'a> Relocatable<'a> {
             symbol => Target::Here { section, offset, symbol, addend: offset as i64 },
         })
     }
+}
+
+/// The kernel's loader of modules knows no distances on MIPS, and refuses a module that has one.
+fn refuse_module_of_mips(elf: &Elf<'_>) -> Result<()> {
+    let is_module = elf.sections.iter().any(|it| it.name == b".gnu.linkonce.this_module");
+    if elf.machine.name != "mips" || !is_module {
+        return Ok(());
+    }
+    let what = "the kernel's loader for MIPS knows no relocation that a packed module needs";
+    Err(Finding::new(Code::E0902, what)
+        .help("let the module register its annotations itself: `inspect_adopt_pairs`"))
 }
 
 /// What link-time optimisation will compile later holds no annotations yet, though it may look like it.

@@ -1,0 +1,60 @@
+//! Variables whose address is not what it seems: absolute symbols that no loader moves, and definitions that
+//! another object's takes the place of.
+
+mod pack_cases;
+
+use inspect_gen::pack::{self, Location};
+use object::{Object as _, ObjectSymbol as _};
+use pack_cases::Workshop;
+
+/// The address of an entry of a packed program.
+fn address(image: &[u8], name: &str) -> u64 {
+    let found = pack::overview(image, &[]).expect("an image");
+    let entry = found.entries.iter().find(|it| it.name == name).expect("the entry");
+    match entry.address {
+        Location::Address(address) => address,
+        ref other => panic!("{name}: {other:?}"),
+    }
+}
+
+#[test]
+fn an_absolute_symbol_stays_where_it_is() {
+    let Some(workshop) = Workshop::new() else { return };
+    let source = "extern uint64_t regs;\nR(CLASS, NAME(\"regs\"), AT(regs));";
+    let image = workshop.program("regs", source, &["-pie", "-Wl,--defsym=regs=0x40000000"]);
+    let packed = pack::pack(&workshop.read(&image), &pack::Options::default()).expect("packed");
+    let packed = packed.image.expect("it changes");
+    assert_eq!(address(&packed, "regs"), 0x4000_0000);
+    // What is relative to the table would be moved with it: a number stands in a slot.
+    let slot = 0x4000_0000_u64.to_le_bytes();
+    assert!(packed.windows(8).any(|it| it == slot));
+    let again = pack::pack(&packed, &pack::Options::default()).expect("packed again");
+    assert!(again.image.is_none());
+}
+
+#[test]
+fn a_strong_definition_takes_the_place_of_a_hidden_weak_one() {
+    let Some(workshop) = Workshop::new() else { return };
+    let source = "static uint64_t other = 5;\n\
+         __attribute__((weak, visibility(\"hidden\"))) uint64_t conf = 1;\n\
+         R(CLASS, NAME(\"conf\"), AT(conf));\n\
+         R(CLASS, NAME(\"other\"), AT(other));\n\
+         int main(void) { return (int)other; }";
+    let object = workshop.object("weak", source, &["-fPIE"]);
+    let run = workshop.generator(&["pack", &object, "--schema", "demo_app.inspect.o"]);
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    workshop.write(
+        "strong.c",
+        "__attribute__((visibility(\"hidden\"))) unsigned long long conf = 2;\n",
+    );
+    workshop.gcc(&["-fPIE", "-c", "strong.c", "-o", "strong.o"]);
+    let parts = ["demo_app.inspect.o", "inspect_runtime.o", "-pie", "-o", "both"];
+    workshop.gcc(&[&[object.as_str(), "strong.o"], &parts[..]].concat());
+    let packed = pack::pack(&workshop.read("both"), &pack::Options::default()).expect("packed");
+    let image = packed.image.unwrap_or_else(|| workshop.read("both"));
+    let file = object::File::parse(&*image).expect("an image");
+    for name in ["conf", "other"] {
+        let symbol = file.symbols().find(|it| it.name() == Ok(name)).expect("the symbol");
+        assert_eq!(address(&image, name), symbol.address(), "{name}");
+    }
+}
