@@ -15,8 +15,8 @@ pub trait External {
 /// The captured layout of an [`External`].
 #[diagnostic::on_unimplemented(
     message = "the layout of `{Self}` was never captured",
-    label = "no `inspect_runtime::describe!({Self} as YourType {{ .. }})` stands in this crate",
-    note = "write it beside the type that the schema's `extern struct` stands for"
+    label = "no `inspect_runtime::describe!({Self} as YourType {{ field, another }})` stands in this crate",
+    note = "write it, with the fields that the schema declares, beside the type that the schema's `extern struct` stands for"
 )]
 pub trait Described: External {
     /// Bytes.

@@ -24,6 +24,11 @@ find_program(INSPECT_GEN inspect-gen REQUIRED)
 set(INSPECT_MODULE "${CMAKE_CURRENT_LIST_FILE}")
 
 function(inspect_schema target)
+    # Without it, CMake leaves the generated files out without a word.
+    get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
+    if(NOT "C" IN_LIST languages)
+        message(FATAL_ERROR "inspect_schema: what is generated is C; add C to the languages of project()")
+    endif()
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "IMPORT")
     set(out "${CMAKE_CURRENT_BINARY_DIR}/${target}.inspect")
     set(sources "${out}/c/inspect_runtime.c")
