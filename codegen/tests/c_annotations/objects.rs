@@ -55,7 +55,7 @@ fn of_section(object: &object::File<'_>, section: &object::Section<'_, '_>) -> V
             };
             for pair in record.pairs() {
                 let pair = pair.unwrap_or_else(|error| panic!("{error}"));
-                let address = record.offset + Pair::SIZE + pair.offset + Pair::ADDRESS_AT;
+                let address = pair.offset + Pair::ADDRESS_AT;
                 let value = match pair.value {
                     Value::Text(text) => format!("{text:?}"),
                     Value::Integer(number) => format!("{number:#x}"),
