@@ -28,7 +28,7 @@ pub(super) fn ids(schema: &Schema<'_>, entries: &[&Entry<'_>]) -> Result<(Vec<u3
                 .help("give each its own id, or none"));
         }
     }
-    let mut free: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+    let mut derived = Derived::default();
     let mut prefix = (None, 0);
     for (index, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.id.is_none()) {
         if prefix.0 != Some(entry.class) {
@@ -36,31 +36,62 @@ pub(super) fn ids(schema: &Schema<'_>, entries: &[&Entry<'_>]) -> Result<(Vec<u3
         }
         let named = hash::entry_id_prefix(prefix.1, entry.name);
         let wanted = hash::entry_id_of(named, entry.instance);
-        let mut id = wanted;
-        if taken.contains_key(&(entry.number, id)) {
-            displaced += 1;
-            // Names that collide can be made by the thousand: each goes on where the last one found room.
-            id = free.get(&(entry.number, wanted)).copied().unwrap_or(wanted);
-            while taken.contains_key(&(entry.number, id)) {
-                id = id.wrapping_add(1) & !abi::ID_EXPLICIT;
-            }
-            free.insert((entry.number, wanted), id);
-        }
-        taken.insert((entry.number, id), index);
-        ids[index] = id;
+        ids[index] = derived.take(entry.number, wanted);
+        displaced += usize::from(ids[index] != wanted);
     }
     Ok((ids, displaced))
 }
 
+/// The numbers that were derived from names, by their classes. Those that were given have a bit of their own and
+/// are in nobody's way.
+#[derive(Debug, Default)]
+struct Derived {
+    /// For a class and each of its numbers that is taken: one behind it, with no free number between the two.
+    behind: BTreeMap<(u32, u32), u32>,
+    /// How many taken numbers were looked at.
+    #[cfg(test)]
+    steps: usize,
+}
+
+impl Derived {
+    /// Takes the first number that is free, from the one that is wanted on.
+    fn take(&mut self, class: u32, wanted: u32) -> u32 {
+        let id = self.free(class, wanted);
+        let behind = id.wrapping_add(1) & !abi::ID_EXPLICIT;
+        self.behind.insert((class, id), behind);
+        // Names that collide can be made by the thousand, and each way would be as long as all before it: who
+        // comes the same way again goes to its end at once.
+        let mut passed = wanted;
+        while passed != id {
+            let Some(next) = self.behind.insert((class, passed), behind) else { break };
+            passed = next;
+        }
+        id
+    }
+
+    /// The first number that is free, from the one that is wanted on.
+    fn free(&mut self, class: u32, wanted: u32) -> u32 {
+        let mut id = wanted;
+        while let Some(behind) = self.behind.get(&(class, id)) {
+            id = *behind;
+            #[cfg(test)]
+            {
+                self.steps += 1;
+            }
+        }
+        id
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
-    use inspect_format::{abi, hash};
+    use inspect_format::abi;
 
     use super::super::image::Target;
     use super::super::schemas::{Carried, Schema};
-    use super::{Entry, ids};
+    use super::{Derived, Entry, ids};
 
     fn schema() -> Schema<'static> {
         Schema {
@@ -95,26 +126,71 @@ mod tests {
         }
     }
 
-    /// Each entry whose number is taken goes to the next free one, in the order in which they stand.
+    /// The ids of entries without a number of their own, and how many were displaced.
+    fn ids_of(entries: &[(&str, u64)]) -> (Vec<u32>, usize) {
+        let entries: Vec<_> = entries.iter().map(|(name, it)| entry(name, *it, None)).collect();
+        ids(&schema(), &entries.iter().collect::<Vec<_>>()).unwrap()
+    }
+
+    /// The hashes of these names were computed by another program, and the ids from them by hand.
     #[test]
     fn entries_whose_ids_collide_move_on() {
-        // Names that differ in their last digits alone do not collide.
-        let name = |index: u64| format!("{:016x}", index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let names: Vec<String> = (0..200_000).map(name).collect();
-        let entries: Vec<Entry<'_>> = names.iter().map(|name| entry(name, 0, None)).collect();
-        let (found, displaced) = ids(&schema(), &entries.iter().collect::<Vec<_>>()).unwrap();
-        let prefix = hash::class_prefix("test.ids", "it");
-        let (mut taken, mut moved) = (BTreeSet::new(), 0);
-        for (entry, found) in entries.iter().zip(&found) {
-            let mut id = hash::entry_id_of(hash::entry_id_prefix(prefix, entry.name), 0);
-            moved += usize::from(taken.contains(&id));
-            while !taken.insert(id) {
-                id = (id + 1) & !abi::ID_EXPLICIT;
-            }
-            assert_eq!(*found, id);
+        // Two want one number, and a third, whose name is later, the number that the second then takes.
+        let found = ids_of(&[("1eee1be2", 0), ("2b932e7f", 0), ("aea79486", 0)]);
+        assert_eq!(found, (vec![0x357f_d82e, 0x357f_d82f, 0x357f_d830], 2));
+        // The next number belongs to an earlier name already.
+        let found = ids_of(&[("16d03e56", 0), ("1ca603ad", 0), ("562eac54", 0)]);
+        assert_eq!(found, (vec![0x3006_0f52, 0x3006_0f51, 0x3006_0f53], 1));
+        // Two instances of one name want one number.
+        let found = ids_of(&[("queue", 238_418), ("queue", 810_696)]);
+        assert_eq!(found, (vec![0x2635_bb35, 0x2635_bb36], 1));
+    }
+
+    /// The number behind the last one is the first one.
+    #[test]
+    fn entries_move_on_from_the_last_number_to_the_first() {
+        let found = ids_of(&[("ccuiqny", 0), ("chwezqe", 0), ("ehcegav", 0), ("zezvudf", 0)]);
+        assert_eq!(found, (vec![0, 0x7fff_ffff, 1, 2], 2));
+    }
+
+    #[test]
+    fn numbers_of_other_classes_are_free() {
+        let mut derived = Derived::default();
+        let taken = [(1, 7), (1, 7), (2, 7), (2, 8), (1, 8)];
+        let taken = taken.map(|(class, wanted)| derived.take(class, wanted));
+        assert_eq!(taken, [7, 8, 7, 8, 9]);
+    }
+
+    /// Whoever makes names that want the numbers of a run, each twice, does not make the packer walk the run for
+    /// each of them.
+    #[test]
+    fn a_run_that_is_wanted_twice_is_not_walked_for_each() {
+        const RUN: u32 = 10_000;
+        const FIRST: u32 = 0x7fff_ff00;
+        let at = |index: u32| FIRST.wrapping_add(index) & !abi::ID_EXPLICIT;
+        let mut derived = Derived::default();
+        for index in 0..RUN {
+            assert_eq!(derived.take(1, at(index)), at(index));
         }
-        assert_eq!(displaced, moved);
-        assert!(moved > 0, "none of 200,000 numbers of 31 bits is twice there");
+        for index in 0..RUN {
+            assert_eq!(derived.take(1, at(index)), at(RUN + index));
+        }
+        assert!(derived.steps <= 4 * RUN as usize, "{} steps", derived.steps);
+    }
+
+    /// The same from the end of the run, where each way is longer than the one before.
+    #[test]
+    fn a_run_that_is_wanted_from_its_end_is_not_walked_for_each() {
+        const RUN: u32 = 10_000;
+        let mut derived = Derived::default();
+        for index in (0..RUN).rev() {
+            assert_eq!(derived.take(1, index), index);
+        }
+        for index in 0..RUN {
+            assert_eq!(derived.take(1, RUN - 1 - index), RUN + index);
+        }
+        // The logarithm of the run's length is 14.
+        assert!(derived.steps <= 14 * RUN as usize, "{} steps", derived.steps);
     }
 
     #[test]
@@ -123,6 +199,10 @@ mod tests {
         let (found, displaced) = ids(&schema(), &entries.iter().collect::<Vec<_>>()).unwrap();
         assert_eq!((found[0], found[2]), (5 | abi::ID_EXPLICIT, 6 | abi::ID_EXPLICIT));
         assert_eq!((found[1] & abi::ID_EXPLICIT, displaced), (0, 0));
+        // A number that is given and the same one that is derived are two.
+        let entries = [entry("1eee1be2", 0, None), entry("b", 0, Some(0x357f_d82e))];
+        let found = ids(&schema(), &entries.iter().collect::<Vec<_>>()).unwrap();
+        assert_eq!(found, (vec![0x357f_d82e, 0xb57f_d82e], 0));
         let twice = [entry("a", 0, Some(5)), entry("b", 0, Some(5))];
         assert!(ids(&schema(), &twice.iter().collect::<Vec<_>>()).is_err());
     }
