@@ -158,6 +158,7 @@ impl<'a> Schema<'a> {
             };
             classes.insert(class.name, found);
         }
+        let types = stored_types(&it).map_err(unreadable)?;
         let mut fields = Vec::new();
         let mut end = CoreEntry::SIZE as u64;
         for field in it.entry.fields.iter() {
@@ -171,7 +172,8 @@ impl<'a> Schema<'a> {
                 )));
             }
             end = offset + size;
-            let word = stored_as(&it, field.type_name).map_err(unreadable)?;
+            // Any other type is itself.
+            let word = types.get(field.type_name).copied().unwrap_or(field.type_name);
             fields.push(Field {
                 name: field.name,
                 type_name: field.type_name,
@@ -204,24 +206,19 @@ fn is_name(name: &str) -> Result<()> {
     }
 }
 
-/// The integer type of an enum or a set of flags; any other type is itself.
-fn stored_as<'a>(
+/// The integer types of all enums and sets of flags, by their names: one look for each field, however many there
+/// are. Where a name is there twice, the first one is meant, and an enum before a set of flags.
+fn stored_types<'a>(
     schema: &description::Schema<'a>,
-    type_name: &'a str,
-) -> std::result::Result<&'a str, description::Error> {
-    for it in schema.enums.iter() {
-        let it = it?;
-        if it.name == type_name {
-            return Ok(it.type_name);
-        }
+) -> std::result::Result<BTreeMap<&'a str, &'a str>, description::Error> {
+    let enums = schema.enums.iter().map(|it| it.map(|it| (it.name, it.type_name)));
+    let flags = schema.flags.iter().map(|it| it.map(|it| (it.name, it.type_name)));
+    let mut types = BTreeMap::new();
+    for it in enums.chain(flags) {
+        let (name, type_name) = it?;
+        types.entry(name).or_insert(type_name);
     }
-    for it in schema.flags.iter() {
-        let it = it?;
-        if it.name == type_name {
-            return Ok(it.type_name);
-        }
-    }
-    Ok(type_name)
+    Ok(types)
 }
 
 fn field_kind(word: &str, size: u32, order: Order) -> FieldKind {
@@ -397,4 +394,34 @@ fn missing(symbol: &str, names: &[(String, &str, u32)]) -> Finding {
 fn broken(what: impl std::fmt::Display) -> Finding {
     Finding::new(Code::E0909, format!("the schema of an annotation cannot be read: {what}"))
         .help("compile the program with what one run of `inspect-gen` has generated")
+}
+
+#[cfg(test)]
+mod tests {
+    use inspect_format::schema::{Entry, Enum, Flags, List, encode_list};
+
+    use super::*;
+
+    /// The first of a name counts, and an enum before a set of flags.
+    #[test]
+    fn enums_and_flags_are_found_by_their_names() {
+        let an_enum = |name, type_name| Enum { name, open: false, type_name, members: List::EMPTY };
+        let a_set = |name, type_name| Flags { name, type_name, members: List::EMPTY };
+        let enums = encode_list(&[an_enum("a", "u8"), an_enum("b", "u16"), an_enum("a", "u32")]);
+        let flags = encode_list(&[a_set("b", "u64"), a_set("c", "le32")]);
+        let schema = description::Schema {
+            name: "test.schemas",
+            entry: Entry { name: "row", size: 64, fields: List::EMPTY },
+            enums: List::new(&enums),
+            flags: List::new(&flags),
+            spaces: List::EMPTY,
+            classes: List::EMPTY,
+            layouts: List::EMPTY,
+            version: 1,
+            consumers: List::EMPTY,
+            properties: List::EMPTY,
+        };
+        let found: Vec<_> = stored_types(&schema).unwrap().into_iter().collect();
+        assert_eq!(found, [("a", "u8"), ("b", "u16"), ("c", "le32")]);
+    }
 }
