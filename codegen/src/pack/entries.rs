@@ -10,7 +10,7 @@ use inspect_format::table::{Prefix, checksum};
 use super::elf::Elf;
 use super::finding::{Finding, MOST_FINDINGS, Result, SourcePlace, near, shown};
 use super::image::{Chunk, Image, Target};
-use super::schemas::{Carried, Class, Field, FieldKind, Schema, SchemaFile};
+use super::schemas::{self, Carried, Class, Field, FieldKind, Schema, SchemaFile};
 use crate::diag::Code;
 
 /// The keys that every schema has.
@@ -233,28 +233,26 @@ impl<'a> Collector<'_, 'a> {
         if self.known.len() >= MOST_SCHEMAS {
             return Err(too_many_schemas());
         }
-        let schema = Schema::of(self.image, descriptor, self.brought);
+        let schema = schemas::Found::of(self.image, descriptor, self.brought);
         let position = schema.and_then(|schema| self.position(schema));
         let known = position.as_ref().map(|position| *position).map_err(|_| ());
         self.known.push((*descriptor, known));
         position.map(Some)
     }
 
-    fn position(&mut self, schema: Schema<'a>) -> Result<usize> {
-        if let Some(known) = self.found.schemas.iter().position(|it| it.is(&schema)) {
+    /// The position of a schema, which is read only if it is another one and there is room for it.
+    fn position(&mut self, schema: schemas::Found<'a>) -> Result<usize> {
+        if let Some(known) = self.found.schemas.iter().position(|it| schema.is(it)) {
             return Ok(known);
         }
         // A description is as long as the file at most; many of that length lie one over another.
-        let described = |schema: &Schema<'_>| {
-            schema.parts.iter().fold(0_u64, |sum, it| sum.saturating_add(it.size))
-        };
         let brought = self.brought.iter().map(|it| it.bytes.len() as u64).sum::<u64>();
         let room = 2 * (self.image.elf().bytes.len() as u64 + brought);
-        let taken: u64 = self.found.schemas.iter().map(described).sum();
-        if taken.saturating_add(described(&schema)) > room {
+        let taken: u64 = self.found.schemas.iter().map(Schema::size).sum();
+        if taken.saturating_add(schema.size()) > room {
             return Err(too_many_schemas());
         }
-        self.found.schemas.push(schema);
+        self.found.schemas.push(schema.read(self.image.elf().order)?);
         Ok(self.found.schemas.len() - 1)
     }
 
@@ -273,7 +271,7 @@ impl<'a> Collector<'_, 'a> {
         if self.packed.len() >= MOST_SCHEMAS {
             return Err(too_many_schemas());
         }
-        let schema = Schema::packed(self.image, header, parts, self.brought)?;
+        let schema = schemas::Found::packed(self.image, header, parts, self.brought)?;
         let found = self.position(schema)?;
         self.packed.push((numbers, targets, found));
         Ok(found)

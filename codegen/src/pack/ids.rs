@@ -18,8 +18,8 @@ pub(super) fn ids(schema: &Schema<'_>, entries: &[&Entry<'_>]) -> Result<(Vec<u3
     let mut displaced = 0;
     for (index, entry) in entries.iter().enumerate() {
         let Some(id) = entry.id else { continue };
-        let id = id | abi::ID_EXPLICIT;
-        ids[index] = id;
+        // The bit is for readers of the table: a message says the number as it was given.
+        ids[index] = id | abi::ID_EXPLICIT;
         if let Some(first) = taken.insert((entry.number, id), index) {
             let what = format!("two entries of class `{}` have the id {}", entry.class, id);
             return Err(Finding::new(Code::E0907, what)
@@ -204,6 +204,7 @@ mod tests {
         let found = ids(&schema(), &entries.iter().collect::<Vec<_>>()).unwrap();
         assert_eq!(found, (vec![0x357f_d82e, 0xb57f_d82e], 0));
         let twice = [entry("a", 0, Some(5)), entry("b", 0, Some(5))];
-        assert!(ids(&schema(), &twice.iter().collect::<Vec<_>>()).is_err());
+        let finding = ids(&schema(), &twice.iter().collect::<Vec<_>>()).unwrap_err();
+        assert_eq!(finding.message, "two entries of class `it` have the id 5");
     }
 }

@@ -77,7 +77,24 @@ pub struct SchemaFile<'a> {
     pub bytes: &'a [u8],
 }
 
-impl<'a> Schema<'a> {
+/// A schema that was found. Who has it already, or has no room for it, need not read it.
+#[derive(Clone, Debug)]
+pub(super) enum Found<'a> {
+    /// Its description stands in the image.
+    Here(Described<'a>),
+    /// It comes from a file that the user brought, which had to be read to find it.
+    Brought(Schema<'a>),
+}
+
+/// What tells one schema from another, and the description that is still to be read.
+#[derive(Clone, Debug)]
+pub(super) struct Described<'a> {
+    numbers: Descriptor,
+    /// By [`Part`].
+    parts: [Carried<'a>; 3],
+}
+
+impl<'a> Found<'a> {
     /// The schema whose descriptor an annotation refers to.
     pub(super) fn of(
         image: &dyn Image<'a>,
@@ -87,9 +104,9 @@ impl<'a> Schema<'a> {
         match target {
             Target::Symbol { symbol, .. } => {
                 let name = image.symbol_name(*symbol);
-                brought_for(image.elf(), &name, brought, *target)
+                brought_for(image.elf(), &name, brought, *target).map(Self::Brought)
             }
-            _ => carried(image, target),
+            _ => carried(image, target).map(Self::Here),
         }
     }
 
@@ -105,7 +122,7 @@ impl<'a> Schema<'a> {
         if let (None, Target::Symbol { symbol, .. }) = (described.bytes, described.target) {
             let name = image.symbol_name(symbol);
             let descriptor = Target::Symbol { symbol, addend: 0 };
-            return brought_for(elf, &name, brought, descriptor);
+            return brought_for(elf, &name, brought, descriptor).map(Self::Brought);
         }
         let numbers = Descriptor {
             size: 0,
@@ -115,15 +132,72 @@ impl<'a> Schema<'a> {
             entry_size: header.entry_size,
             sizes: parts.map(|part| part.size as u32),
         };
-        Self::new(elf.order, &numbers, parts, described.bytes.unwrap_or_default())
+        Ok(Self::Here(Described { numbers, parts }))
     }
 
+    /// Whether its entries and those of a schema that was read belong into one table.
+    pub(super) fn is(&self, schema: &Schema<'a>) -> bool {
+        match self {
+            Self::Here(described) => described.is(schema),
+            Self::Brought(brought) => brought.is(schema),
+        }
+    }
+
+    /// Bytes of all that describes it.
+    pub(super) fn size(&self) -> u64 {
+        match self {
+            Self::Here(described) => size_of_parts(&described.parts),
+            Self::Brought(brought) => brought.size(),
+        }
+    }
+
+    pub(super) fn read(self, order: Order) -> Result<Schema<'a>> {
+        match self {
+            Self::Here(described) => described.read(order),
+            Self::Brought(brought) => Ok(brought),
+        }
+    }
+}
+
+impl<'a> Described<'a> {
+    /// The name is in the description: where that is the same, so is the name.
+    fn is(&self, schema: &Schema<'a>) -> bool {
+        let numbers = &self.numbers;
+        (numbers.schema, numbers.version, numbers.fingerprint, numbers.entry_size)
+            == (
+                hash::schema_number(schema.name),
+                schema.version,
+                schema.fingerprint,
+                schema.entry_size,
+            )
+            && are_same(&self.parts, &schema.parts)
+    }
+
+    fn read(self, order: Order) -> Result<Schema<'a>> {
+        let bytes = self.parts[Part::Schema as usize].bytes.unwrap_or_default();
+        Schema::new(order, &self.numbers, self.parts, bytes)
+    }
+}
+
+fn are_same(some: &[Carried<'_>; 3], others: &[Carried<'_>; 3]) -> bool {
+    some.iter().zip(others).all(|(a, b)| a.bytes == b.bytes)
+}
+
+fn size_of_parts(parts: &[Carried<'_>; 3]) -> u64 {
+    parts.iter().fold(0, |sum, it| sum.saturating_add(it.size))
+}
+
+impl<'a> Schema<'a> {
     /// Whether entries of both belong into one table.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        let of = |schema: &Self, part: Part| schema.parts[part as usize].bytes;
+    fn is(&self, other: &Self) -> bool {
         (self.name, self.version, self.fingerprint, self.entry_size)
             == (other.name, other.version, other.fingerprint, other.entry_size)
-            && Part::ALL.into_iter().all(|part| of(self, part) == of(other, part))
+            && are_same(&self.parts, &other.parts)
+    }
+
+    /// Bytes of all that describes it.
+    pub(super) fn size(&self) -> u64 {
+        size_of_parts(&self.parts)
     }
 
     /// Its description.
@@ -158,6 +232,7 @@ impl<'a> Schema<'a> {
             };
             classes.insert(class.name, found);
         }
+        let types = stored_types(&it).map_err(unreadable)?;
         let mut fields = Vec::new();
         let mut end = CoreEntry::SIZE as u64;
         for field in it.entry.fields.iter() {
@@ -171,7 +246,8 @@ impl<'a> Schema<'a> {
                 )));
             }
             end = offset + size;
-            let word = stored_as(&it, field.type_name).map_err(unreadable)?;
+            // Any other type is itself.
+            let word = types.get(field.type_name).copied().unwrap_or(field.type_name);
             fields.push(Field {
                 name: field.name,
                 type_name: field.type_name,
@@ -204,24 +280,19 @@ fn is_name(name: &str) -> Result<()> {
     }
 }
 
-/// The integer type of an enum or a set of flags; any other type is itself.
-fn stored_as<'a>(
+/// The integer types of all enums and sets of flags, by their names: one look for each field, however many there
+/// are. Where a name is there twice, the first one is meant, and an enum before a set of flags.
+fn stored_types<'a>(
     schema: &description::Schema<'a>,
-    type_name: &'a str,
-) -> std::result::Result<&'a str, description::Error> {
-    for it in schema.enums.iter() {
-        let it = it?;
-        if it.name == type_name {
-            return Ok(it.type_name);
-        }
+) -> std::result::Result<BTreeMap<&'a str, &'a str>, description::Error> {
+    let enums = schema.enums.iter().map(|it| it.map(|it| (it.name, it.type_name)));
+    let flags = schema.flags.iter().map(|it| it.map(|it| (it.name, it.type_name)));
+    let mut types = BTreeMap::new();
+    for it in enums.chain(flags) {
+        let (name, type_name) = it?;
+        types.entry(name).or_insert(type_name);
     }
-    for it in schema.flags.iter() {
-        let it = it?;
-        if it.name == type_name {
-            return Ok(it.type_name);
-        }
-    }
-    Ok(type_name)
+    Ok(types)
 }
 
 fn field_kind(word: &str, size: u32, order: Order) -> FieldKind {
@@ -237,7 +308,7 @@ fn field_kind(word: &str, size: u32, order: Order) -> FieldKind {
 }
 
 /// The schema of a descriptor that stands in the file.
-fn carried<'a>(image: &dyn Image<'a>, target: &Target) -> Result<Schema<'a>> {
+fn carried<'a>(image: &dyn Image<'a>, target: &Target) -> Result<Described<'a>> {
     let elf = image.elf();
     let numbers = image.read(target, Descriptor::NUMBERS as u64);
     let numbers = numbers.and_then(<[u8]>::first_chunk).ok_or_else(|| {
@@ -258,8 +329,7 @@ fn carried<'a>(image: &dyn Image<'a>, target: &Target) -> Result<Schema<'a>> {
         }
         parts[part as usize] = Carried { target, size, bytes };
     }
-    let bytes = parts[Part::Schema as usize].bytes.unwrap_or_default();
-    Schema::new(elf.order, &numbers, parts, bytes)
+    Ok(Described { numbers, parts })
 }
 
 /// The schema of a descriptor that is defined elsewhere, from a file that the user brought.
@@ -362,7 +432,8 @@ fn from_object<'a>(elf: &Elf<'_>, file: &SchemaFile<'a>) -> Result<Vec<(String, 
         let Place::Section(section) = symbol.place else { continue };
         let symbol =
             Target::Here { section, offset: symbol.value, symbol: index as u32, addend: 0 };
-        all.push((name.into_owned(), carried(&image, &symbol)?));
+        let schema = carried(&image, &symbol)?.read(elf.order)?;
+        all.push((name.into_owned(), schema));
     }
     Ok(all)
 }
@@ -397,4 +468,71 @@ fn missing(symbol: &str, names: &[(String, &str, u32)]) -> Finding {
 fn broken(what: impl std::fmt::Display) -> Finding {
     Finding::new(Code::E0909, format!("the schema of an annotation cannot be read: {what}"))
         .help("compile the program with what one run of `inspect-gen` has generated")
+}
+
+#[cfg(test)]
+mod tests {
+    use inspect_format::schema::{Entry, Enum, Flags, List, encode_list};
+
+    use super::*;
+
+    /// The first of a name counts, and an enum before a set of flags.
+    #[test]
+    fn enums_and_flags_are_found_by_their_names() {
+        let an_enum = |name, type_name| Enum { name, open: false, type_name, members: List::EMPTY };
+        let a_set = |name, type_name| Flags { name, type_name, members: List::EMPTY };
+        let enums = encode_list(&[an_enum("a", "u8"), an_enum("b", "u16"), an_enum("a", "u32")]);
+        let flags = encode_list(&[a_set("b", "u64"), a_set("c", "le32")]);
+        let schema = description::Schema {
+            name: "test.schemas",
+            entry: Entry { name: "row", size: 64, fields: List::EMPTY },
+            enums: List::new(&enums),
+            flags: List::new(&flags),
+            spaces: List::EMPTY,
+            classes: List::EMPTY,
+            layouts: List::EMPTY,
+            version: 1,
+            consumers: List::EMPTY,
+            properties: List::EMPTY,
+        };
+        let found: Vec<_> = stored_types(&schema).unwrap().into_iter().collect();
+        assert_eq!(found, [("a", "u8"), ("b", "u16"), ("c", "le32")]);
+    }
+    /// A description that is no description: whoever compares it does not read it.
+    #[test]
+    fn what_is_known_is_found_again_unread() {
+        let part = |bytes: &'static [u8]| Carried {
+            target: Target::Null,
+            size: bytes.len() as u64,
+            bytes: Some(bytes),
+        };
+        let numbers = Descriptor {
+            size: 0,
+            version: 2,
+            schema: hash::schema_number("test.schemas"),
+            fingerprint: 3,
+            entry_size: 64,
+            sizes: [1, 2, 6],
+        };
+        let parts = [part(b"h"), part(b"ty"), part(b"schema")];
+        let known = Schema {
+            name: "test.schemas",
+            version: 2,
+            entry_size: 64,
+            fingerprint: 3,
+            classes: BTreeMap::new(),
+            fields: Vec::new(),
+            parts,
+        };
+        let found = Found::Here(Described { numbers, parts });
+        assert!(found.is(&known));
+        assert_eq!((found.size(), known.size()), (9, 9));
+        assert!(!found.is(&Schema { name: "test.other", ..known.clone() }));
+        assert!(!found.is(&Schema { version: 3, ..known.clone() }));
+        assert!(!found.is(&Schema { fingerprint: 4, ..known.clone() }));
+        assert!(!found.is(&Schema { entry_size: 72, ..known.clone() }));
+        let parts = [part(b"h"), part(b"ty"), part(b"other")];
+        assert!(!found.is(&Schema { parts, ..known }));
+        assert!(found.read(Order::Little).is_err());
+    }
 }

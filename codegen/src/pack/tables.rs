@@ -267,14 +267,7 @@ impl Writer<'_> {
     /// The schema's fields behind the core.
     fn fields(&self, entry: &Entry<'_>, row: &mut [u8], writer: &mut TableWriter) -> Result<()> {
         row.fill(0);
-        for (position, field) in self.schema.fields.iter().enumerate() {
-            let said = entry.fields.iter().find(|(it, _)| *it == position);
-            let value = match (said, field.default) {
-                (Some((_, value)), _) => *value,
-                (None, Value::Int(number)) => FieldValue::Number(number as u64),
-                (None, Value::Text(text)) => FieldValue::Text(text),
-                (None, Value::Bytes(bytes)) => FieldValue::Raw(bytes),
-            };
+        for (field, value) in self.schema.fields.iter().zip(values(self.schema, entry)) {
             let start = field.offset - CoreEntry::SIZE;
             let place = &mut row[start..start + field.size];
             self.put(field, value, place, writer)?;
@@ -319,7 +312,84 @@ impl Writer<'_> {
     }
 }
 
+/// The value of each field of the schema, in its order: what the entry says, or else the default.
+fn values<'a>(schema: &Schema<'a>, entry: &Entry<'a>) -> Vec<FieldValue<'a>> {
+    let mut values: Vec<_> = schema.fields.iter().map(|field| default_of(field)).collect();
+    // A row may have thousands of fields: none of them is searched for.
+    for (position, value) in &entry.fields {
+        values[*position] = *value;
+    }
+    values
+}
+
+fn default_of<'a>(field: &Field<'a>) -> FieldValue<'a> {
+    match field.default {
+        Value::Int(number) => FieldValue::Number(number as u64),
+        Value::Text(text) => FieldValue::Text(text),
+        Value::Bytes(bytes) => FieldValue::Raw(bytes),
+    }
+}
+
 fn refused(error: &inspect_format::table::WriteError) -> Finding {
     Finding::new(Code::E0910, error.to_string())
         .help("shorten the names, or split the program's annotations over several objects")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use inspect_format::abi::Order;
+    use inspect_format::schema::Value;
+
+    use super::super::schemas::Carried;
+    use super::*;
+
+    fn field<'a>(name: &'a str, default: Value<'a>) -> Field<'a> {
+        let kind = FieldKind::Number(Order::Little);
+        Field { name, type_name: "u32", offset: 0, size: 4, kind, default }
+    }
+
+    /// An annotation says its fields in any order, and not all of them.
+    #[test]
+    fn fields_stand_in_the_order_of_the_schema() {
+        let schema = Schema {
+            name: "test.tables",
+            version: 1,
+            entry_size: 64,
+            fingerprint: 0,
+            classes: BTreeMap::new(),
+            fields: vec![
+                field("a", Value::Int(1)),
+                field("b", Value::Text("default")),
+                field("c", Value::Int(-1)),
+                field("d", Value::Bytes(b"raw")),
+            ],
+            parts: [Carried { target: Target::Null, size: 0, bytes: None }; 3],
+        };
+        let entry = Entry {
+            class: "it",
+            number: 1,
+            name: "a",
+            instance: 0,
+            id: None,
+            type_id: 0,
+            properties: 0,
+            space: 0,
+            extent: 0,
+            bound_size: 0,
+            length: 8,
+            address: Target::Address(8),
+            bound: Target::Null,
+            fields: vec![(3, FieldValue::Number(4)), (0, FieldValue::Number(5))],
+            file: "",
+            line: 0,
+        };
+        let [FieldValue::Number(5), FieldValue::Text("default"), third, FieldValue::Number(4)] =
+            values(&schema, &entry)[..]
+        else {
+            panic!("{:?}", values(&schema, &entry))
+        };
+        assert!(matches!(third, FieldValue::Number(u64::MAX)), "{third:?}");
+    }
 }
