@@ -82,13 +82,15 @@ fn pack_one(
     if let (Some(file), Some(table)) = (&arguments.detached, &packed.detached)
         && !packed.tables.is_empty()
     {
-        writes.extend(differs(file, table).then_some((file.as_path(), table.as_slice())));
+        let write = (file.as_path(), build::Anew::Data(path), table.as_slice());
+        writes.extend(differs(file, table).then_some(write));
     }
-    writes.extend(content.filter(|content| differs(place, content)).map(|it| (place, it)));
+    let content = content.filter(|content| differs(place, content));
+    writes.extend(content.map(|content| (place, build::Anew::Copy(path), content)));
     let would_change = !writes.is_empty();
     if !arguments.check {
-        for (place, content) in writes {
-            if let Err(error) = build::replace_file(place, path, content) {
+        for (place, anew, content) in writes {
+            if let Err(error) = build::replace_file(place, anew, content) {
                 return output::cannot_write(&error);
             }
         }

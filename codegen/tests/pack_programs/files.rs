@@ -58,6 +58,36 @@ fn facts_about_a_file_stay() {
 }
 
 #[test]
+fn new_files_are_lent_no_rights() {
+    let workshop = workshop();
+    let path = workshop.path("program");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o6755)).expect("a mode");
+    let set = |name: &str, value: &[u8]| {
+        rustix::fs::setxattr(&path, name, value, rustix::fs::XattrFlags::empty()).is_ok()
+    };
+    let has_attributes = set("user.origin", b"here");
+    // The record of `cap_net_raw+ep`, which only root may set.
+    let capable = set("security.capability", b"\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    let has = |file: &str, name: &str| {
+        rustix::fs::getxattr(workshop.path(file), name, &mut [0; 64][..]).is_ok()
+    };
+    let mode = |file: &str| fs::metadata(workshop.path(file)).expect("it").mode() & 0o7777;
+
+    workshop.pack("program -o copy");
+    assert_eq!(mode("copy"), 0o755);
+    assert!(!has("copy", "security.capability"));
+    assert_eq!(has("copy", "user.origin"), has_attributes);
+
+    workshop.pack("program --detached table");
+    assert_eq!(mode("table"), 0o644, "nobody runs a table");
+    assert!(!has("table", "security.capability") && !has("table", "user.origin"));
+
+    workshop.pack("program");
+    assert_eq!(mode("program"), 0o6755, "the program that was installed is the same one");
+    assert_eq!(has("program", "security.capability"), capable);
+}
+
+#[test]
 fn whoever_is_killed_leaves_one_image_whole() {
     let workshop = workshop();
     workshop.compile("gcc -c ballast.c -o ballast.o");
