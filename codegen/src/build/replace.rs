@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{self, Seek as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::WriteError;
 
@@ -25,7 +25,7 @@ pub(crate) fn replace_file(path: &Path, anew: Anew<'_>, content: &[u8]) -> Resul
         let mut other = fs::File::options().write(true).open(path).map_err(failed)?;
         return other.write_all(content).map_err(failed);
     }
-    let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let place = behind_links(path).map_err(failed)?;
     let directory = match place.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -46,6 +46,23 @@ pub(crate) fn replace_file(path: &Path, anew: Anew<'_>, content: &[u8]) -> Resul
     // Not every file system can do it to a directory.
     let _ = fs::File::open(directory).and_then(|directory| directory.sync_all());
     Ok(())
+}
+
+/// Where the file is that links lead to, or will be: a link whose file is not there yet is meant to have one.
+pub(crate) fn behind_links(path: &Path) -> io::Result<PathBuf> {
+    /// As many as Linux follows.
+    const MOST: usize = 40;
+    let mut place = path.to_owned();
+    for _ in 0..MOST {
+        if let Ok(real) = fs::canonicalize(&place) {
+            return Ok(real);
+        }
+        let Ok(target) = fs::read_link(&place) else { return Ok(place) };
+        place.pop();
+        place.push(target);
+    }
+    // It says that links lead in a circle.
+    fs::canonicalize(path)
 }
 
 /// Writes what is not zero, and leaves holes for the rest: most of a packed image is zeros where its

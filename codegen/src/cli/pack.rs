@@ -110,7 +110,8 @@ fn differs(path: &Path, content: &[u8]) -> bool {
 /// Whether two paths lead to one file, which need not be there yet.
 fn is_one_file(a: &Path, b: &Path) -> bool {
     let real = |path: &Path| {
-        fs::canonicalize(path).ok().or_else(|| {
+        let path = build::behind_links(path).ok()?;
+        fs::canonicalize(&path).ok().or_else(|| {
             let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
             let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
             Some(folder.join(path.file_name()?))

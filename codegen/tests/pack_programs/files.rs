@@ -191,6 +191,24 @@ fn options_do_what_they_say() {
 }
 
 #[test]
+fn a_link_may_lead_to_what_is_not_there_yet() {
+    let workshop = workshop();
+    fs::create_dir(workshop.path("folder")).expect("a folder");
+    symlink("folder/second", workshop.path("first")).expect("a link");
+    symlink("third", workshop.path("folder/second")).expect("a link");
+    workshop.pack("program -o first");
+    assert!(fs::symlink_metadata(workshop.path("first")).expect("it").is_symlink());
+    assert!(fs::symlink_metadata(workshop.path("folder/third")).expect("it").is_file());
+
+    symlink("table", workshop.path("to_table")).expect("a link");
+    let one = workshop.packer("program -o to_table --detached table");
+    assert_eq!(one.status.code(), Some(2), "{}", text(&one));
+    symlink("circle", workshop.path("circle")).expect("a link");
+    let circle = workshop.packer("program -o circle");
+    assert_eq!(circle.status.code(), Some(2), "{}", text(&circle));
+}
+
+#[test]
 fn an_output_may_be_no_file() {
     let workshop = workshop();
     // Whoever discards the result does not want the device to become a file.
