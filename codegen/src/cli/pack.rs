@@ -87,7 +87,7 @@ fn pack_one(
     }
     let content = content.filter(|content| differs(place, content));
     writes.extend(content.map(|content| (place, build::Anew::Copy(path), content)));
-    let would_change = !writes.is_empty();
+    let changes: Vec<&Path> = writes.iter().map(|(place, ..)| *place).collect();
     if !arguments.check {
         for (place, anew, content) in writes {
             if let Err(error) = build::replace_file(place, anew, content) {
@@ -95,8 +95,8 @@ fn pack_one(
             }
         }
     }
-    match say(path, &packed, would_change, arguments) {
-        Status::Done if arguments.check && would_change => Status::Findings,
+    match say(path, &packed, &changes, arguments) {
+        Status::Done if arguments.check && !changes.is_empty() => Status::Findings,
         status => status,
     }
 }
@@ -184,8 +184,8 @@ impl<'a> JsonTable<'a> {
     }
 }
 
-/// One line for each table, or one object for the image.
-fn say(path: &Path, packed: &Packed, changed: bool, arguments: &Pack) -> Status {
+/// One line for each table, or one object for the image. `changes` are the files that are written.
+fn say(path: &Path, packed: &Packed, changes: &[&Path], arguments: &Pack) -> Status {
     if arguments.quiet {
         return Status::Done;
     }
@@ -193,7 +193,7 @@ fn say(path: &Path, packed: &Packed, changed: bool, arguments: &Pack) -> Status 
     if arguments.message_format == MessageFormat::Json {
         let line = serde_json::to_string(&Json {
             image: &image,
-            changed,
+            changed: !changes.is_empty(),
             annotations: packed.annotations,
             annotation_bytes: packed.annotation_bytes,
             repeated: packed.repeated,
@@ -209,9 +209,27 @@ fn say(path: &Path, packed: &Packed, changed: bool, arguments: &Pack) -> Status 
     }
     if packed.tables.is_empty() {
         text.push_str(&format!("{image}: no annotations\n"));
-    } else if arguments.check && changed {
-        let count = packed.annotations;
-        text.push_str(&format!("{image}: would change, {count} annotations are not packed\n"));
+    }
+    if arguments.check {
+        for change in changes {
+            let what = what_differs(path, change, packed, arguments);
+            text.push_str(&format!("{image}: {what}\n"));
+        }
     }
     output::print(text.as_bytes())
+}
+
+/// What `--check` says about a file that is not as it would be written.
+fn what_differs(path: &Path, change: &Path, packed: &Packed, arguments: &Pack) -> String {
+    if change != path {
+        let file = change.display().to_string();
+        return format!("{} would be written", render::visible(&file));
+    }
+    let why = match packed.annotations {
+        0 if packed.tables.is_empty() => "its signature would be taken away".to_owned(),
+        0 => "its tables would be written anew".to_owned(),
+        count if arguments.detached.is_some() => format!("{count} annotations would be removed"),
+        count => format!("{count} annotations are not packed"),
+    };
+    format!("would change, {why}")
 }

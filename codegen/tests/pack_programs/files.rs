@@ -153,6 +153,10 @@ fn options_do_what_they_say() {
     assert_eq!(check.status.code(), Some(1));
     assert!(text(&check).contains("program: would change, 9 annotations are not packed"));
     assert!(text(&check).contains("libpart.so: would change, 2 annotations are not packed"));
+    let check = workshop.packer("--check program --detached table");
+    assert_eq!(check.status.code(), Some(1));
+    assert!(text(&check).contains("program: table would be written\n"), "{}", text(&check));
+    assert!(!text(&check).contains("would change"), "{}", text(&check));
     assert_eq!(workshop.read("program"), old, "--check writes nothing");
 
     workshop.pack("program -o packed");
@@ -163,6 +167,10 @@ fn options_do_what_they_say() {
     workshop.pack("packed -o again");
     assert_eq!(workshop.read("again"), workshop.read("packed"));
     assert_eq!(workshop.packer("--check packed").status.code(), Some(0));
+    let check = workshop.packer("--check packed --types=detached");
+    assert_eq!(check.status.code(), Some(1), "{}", text(&check));
+    let said = "packed: would change, its tables would be written anew\n";
+    assert!(text(&check).contains(said), "{}", text(&check));
 
     assert_eq!(workshop.pack("--quiet program libpart.so"), "");
     assert_eq!(workshop.read("program"), workshop.read("packed"));
