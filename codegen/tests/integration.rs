@@ -614,6 +614,12 @@ fn init_writes_what_is_missing_and_changes_nothing() {
         assert_eq!(fs::read(copy.file(file)).expect("a file"), expected, "{file}");
     }
     copy.succeed(&["test", "-x", ".cargo/inspect-cc"]);
+    // What is kept is told what it needs, unless it has that.
+    fs::write(copy.file("build.rs"), "fn main() {}\n").expect("a file");
+    let said = copy.succeed(&["inspect-gen", "init"]);
+    assert!(said.contains("build.rs needs these lines:\n"), "{said}");
+    assert!(said.contains("inspect_gen::Build::new(\"brewery.inspect\")"), "{said}");
+    assert!(!said.contains("config.toml needs"), "{said}");
 }
 
 /// Every file below a folder, by its path from there.

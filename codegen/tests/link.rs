@@ -132,4 +132,15 @@ fn what_cannot_be_packed_is_removed() {
     let said = expect(1, at, &line);
     assert!(said.contains("error[E09") && said.contains("again.c:3"), "{said}");
     assert!(!at.join("app").exists());
+    // A linker writes through a link, and what is behind it is what a build would take.
+    #[cfg(unix)]
+    {
+        fs::write(at.join("behind"), "").expect("a file");
+        std::os::unix::fs::symlink("behind", at.join("app")).expect("a link");
+        fs::write(at.join("ld"), "#!/bin/sh\ncat whole > app\n").expect("a linker");
+        let whole = [&["-Ic", "again.c", "-o", "whole"][..], &OBJECTS].concat();
+        support::run(at, "gcc", &whole).expect("an unpacked program");
+        expect(1, at, &["link", "--", "sh", "ld", "-o", "app"]);
+        assert!(!at.join("behind").exists());
+    }
 }

@@ -169,6 +169,12 @@ fn files_that_are_no_images_are_refused() {
     core[16] = 4;
     workshop.write("core", &core);
     case("E0902-core", &refused(&workshop, "core", &[]));
+    let mut bare = whole.clone();
+    // `e_shoff`, then `e_shnum` and `e_shstrndx`.
+    bare[0x28..0x30].fill(0);
+    bare[0x3c..0x40].fill(0);
+    workshop.write("bare", &bare);
+    case("E0902-no-section-headers", &refused(&workshop, "bare", &[]));
     let mut unknown = whole;
     unknown[18..20].copy_from_slice(&0x1234_u16.to_le_bytes());
     workshop.write("unknown", &unknown);

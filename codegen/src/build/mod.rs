@@ -11,7 +11,7 @@ mod write;
 pub use depfile::depfile;
 pub use load::{EXTENSION, Loaded, MAX_FILE_SIZE, load, read_text, text_of};
 #[cfg(feature = "cli")]
-pub(crate) use replace::replace_file;
+pub(crate) use replace::{Anew, behind_links, replace_file};
 #[cfg(feature = "cli")]
 pub(crate) use script::unknown_target;
 pub use script::{Build, BuildError};

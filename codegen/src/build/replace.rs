@@ -3,20 +3,29 @@
 
 use std::fs;
 use std::io::{self, Seek as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::WriteError;
 
-/// Replaces the contents of the file at `path`, or makes it with the permissions of `like`. Mode, owner where
-/// that is allowed, and extended attributes stay as they are; a link keeps being one. What is no file, such as
-/// a pipe, takes the contents and stays what it is.
-pub(crate) fn replace_file(path: &Path, like: &Path, content: &[u8]) -> Result<(), WriteError> {
+/// What a file that is not there yet takes after.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Anew<'a> {
+    /// It is this image in another place: nobody has lent the copy any rights yet.
+    Copy(&'a Path),
+    /// It is data about this image, for whoever may read the image, and nothing that runs.
+    Data(&'a Path),
+}
+
+/// Replaces the contents of the file at `path`, or makes it. Mode, owner where that is allowed, and extended
+/// attributes stay as they are; a link keeps being one. What is no file, such as a pipe, takes the contents and
+/// stays what it is.
+pub(crate) fn replace_file(path: &Path, anew: Anew<'_>, content: &[u8]) -> Result<(), WriteError> {
     let failed = |error| WriteError { path: path.to_owned(), error };
     if fs::metadata(path).is_ok_and(|it| !it.is_file()) {
         let mut other = fs::File::options().write(true).open(path).map_err(failed)?;
         return other.write_all(content).map_err(failed);
     }
-    let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let place = behind_links(path).map_err(failed)?;
     let directory = match place.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -24,14 +33,36 @@ pub(crate) fn replace_file(path: &Path, like: &Path, content: &[u8]) -> Result<(
     let mut beside =
         tempfile::Builder::new().prefix(".inspect-gen.").tempfile_in(directory).map_err(failed)?;
     write_without_zeros(beside.as_file_mut(), content).map_err(failed)?;
-    let like = if place.exists() { place.as_path() } else { like };
-    keep_facts(like, beside.as_file()).map_err(failed)?;
+    let facts = match anew {
+        _ if place.exists() => keep_facts(&place, beside.as_file(), 0o7777),
+        // Only whoever installs a program may let it run with the rights of its owner.
+        Anew::Copy(image) => keep_facts(image, beside.as_file(), 0o777),
+        Anew::Data(image) => keep_mode(image, beside.as_file(), 0o666),
+    };
+    facts.map_err(failed)?;
     // The name must not lead to bytes that a crash of the machine loses.
     beside.as_file().sync_all().map_err(failed)?;
     beside.persist(&place).map_err(|error| failed(error.error))?;
     // Not every file system can do it to a directory.
     let _ = fs::File::open(directory).and_then(|directory| directory.sync_all());
     Ok(())
+}
+
+/// Where the file is that links lead to, or will be: a link whose file is not there yet is meant to have one.
+pub(crate) fn behind_links(path: &Path) -> io::Result<PathBuf> {
+    /// As many as Linux follows.
+    const MOST: usize = 40;
+    let mut place = path.to_owned();
+    for _ in 0..MOST {
+        if let Ok(real) = fs::canonicalize(&place) {
+            return Ok(real);
+        }
+        let Ok(target) = fs::read_link(&place) else { return Ok(place) };
+        place.pop();
+        place.push(target);
+    }
+    // It says that links lead in a circle.
+    fs::canonicalize(path)
 }
 
 /// Writes what is not zero, and leaves holes for the rest: most of a packed image is zeros where its
@@ -55,29 +86,56 @@ fn write_without_zeros(file: &mut fs::File, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives a file the owner, the extended attributes and the mode of another.
-fn keep_facts(like: &Path, file: &fs::File) -> io::Result<()> {
-    let metadata = fs::metadata(like)?;
+/// Gives a file the owner, the extended attributes and the mode of another, as far as `mask` lets bits pass.
+fn keep_facts(like: &Path, file: &fs::File, mask: u32) -> io::Result<()> {
     #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix lends rights by the mode"))]
-    let mut permissions = metadata.permissions();
+    let mut mask = mask;
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
-        let own = file.metadata()?;
+        use std::os::unix::fs::{MetadataExt as _, fchown};
+        let (metadata, own) = (fs::metadata(like)?, file.metadata()?);
         let is_given = (own.uid(), own.gid()) == (metadata.uid(), metadata.gid())
             || fchown(file, Some(metadata.uid()), Some(metadata.gid())).is_ok();
         if !is_given {
             // Only root may give files away. A program must not lend the rights of whoever packs it.
-            permissions.set_mode(permissions.mode() & !0o6000);
+            mask &= !LENT;
         }
     }
     #[cfg(target_os = "linux")]
-    keep_attributes(like, file)?;
+    keep_attributes(like, file, mask & LENT != 0)?;
+    keep_mode(like, file, mask)
+}
+
+/// The bits by which a program runs with the rights of its owner or group.
+#[cfg(unix)]
+const LENT: u32 = 0o6000;
+
+/// Gives a file the mode of another, as far as `mask` lets bits pass.
+#[cfg_attr(not(unix), expect(unused_variables, reason = "only Unix has modes"))]
+fn keep_mode(like: &Path, file: &fs::File, mask: u32) -> io::Result<()> {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
+    let mut permissions = fs::metadata(like)?.permissions();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        permissions.set_mode(permissions.mode() & mask);
+    }
     file.set_permissions(permissions)
 }
 
+/// Whether an attribute is kept. Signatures of the old bytes would be wrong about the new ones, and
+/// capabilities are rights as set-uid bits are.
 #[cfg(target_os = "linux")]
-fn keep_attributes(like: &Path, file: &fs::File) -> io::Result<()> {
+fn is_kept(name: &[u8], lends: bool) -> bool {
+    match name {
+        b"security.ima" | b"security.evm" => false,
+        b"security.capability" => lends,
+        _ => true,
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn keep_attributes(like: &Path, file: &fs::File, lends: bool) -> io::Result<()> {
     use rustix::fs::{XattrFlags, fsetxattr, getxattr, listxattr};
     use rustix::io::Errno;
 
@@ -90,7 +148,8 @@ fn keep_attributes(like: &Path, file: &fs::File) -> io::Result<()> {
         Err(error) => return Err(error.into()),
     };
     let mut value = vec![0; MOST];
-    for name in names[..size].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+    let names = names[..size].split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    for name in names.filter(|name| is_kept(name, lends)) {
         let size = match getxattr(like, name, &mut value[..]) {
             Ok(size) => size,
             // Somebody took it away, or it is not for us to see.

@@ -177,11 +177,18 @@ pub(super) fn run(arguments: &Init) -> Status {
     let has_program = is_there || kit.program.iter().any(|(path, _)| directory.join(path).exists());
     let mut text = String::new();
     let program = if has_program { &[] } else { kit.program };
+    let mut needed = String::new();
     for (path, content) in kit.own.iter().chain(program) {
         match write_new(&directory.join(path), content) {
             Ok(()) => text.push_str(&format!("wrote {path}\n")),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 text.push_str(&format!("kept  {path}, which is there\n"));
+                if lacks(&directory.join(path), content) {
+                    needed.push_str(&format!(
+                        "\n{path} needs these lines:\n\n{}\n",
+                        indented(content)
+                    ));
+                }
             }
             Err(error) => {
                 output::complain(&format!("cannot write `{path}`: {error}"));
@@ -189,6 +196,7 @@ pub(super) fn run(arguments: &Init) -> Status {
             }
         }
     }
+    text.push_str(&needed);
     if has_program {
         let file = kit.build_file;
         text.push_str(&format!("\nAdd to {file}:\n\n{}\n", indented(kit.lines)));
@@ -196,6 +204,16 @@ pub(super) fn run(arguments: &Init) -> Status {
     }
     text.push_str(&format!("\nThen:\n\n{}\n", indented(kit.next)));
     output::print(text.as_bytes())
+}
+
+/// Whether a kept file lacks what the build needs of it. A schema is whatever its owner describes.
+fn lacks(path: &Path, content: &str) -> bool {
+    let is_schema = path.extension().is_some_and(|it| it == "inspect");
+    let lines = |text: &str| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>();
+    let kept = lines(&String::from_utf8_lossy(&fs::read(path).unwrap_or_default()));
+    // Comments may have gone, and other lines may have come.
+    let is_comment = |line: &str| line.starts_with("//") || line.starts_with('#');
+    !is_schema && lines(content).iter().any(|line| !is_comment(line) && !kept.contains(line))
 }
 
 /// Writes a file that is not there yet; one that is, is an error. A script may be executed.

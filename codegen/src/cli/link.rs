@@ -46,16 +46,39 @@ pub(super) fn run(arguments: &Link, terminal: Terminal) -> Status {
     let status = pack::run(&arguments.packing(image.clone()), terminal);
     if status != Status::Done {
         // A build that compares times would take it for finished. It is not there to be told of
-        // failing either.
-        let _ = fs::remove_file(&image);
+        // failing either. A link to it would leave it there under its own name.
+        let _ = fs::remove_file(fs::canonicalize(&image).unwrap_or(image));
     }
     status
 }
 
-/// What tells whether a file was written: when, and how long it is. `None` where there is none.
-fn state(path: &Path) -> Option<(Option<SystemTime>, u64)> {
+/// What tells whether a file was written.
+#[derive(PartialEq, Eq)]
+struct State {
+    modified: Option<SystemTime>,
+    length: u64,
+    /// Which file it is, and when anything about it changed last: clocks are coarse, and builds that can be
+    /// repeated set the time of writing themselves.
+    #[cfg(unix)]
+    identity: [i64; 4],
+}
+
+/// The state of a file; `None` where there is none.
+fn state(path: &Path) -> Option<State> {
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    Some((metadata.modified().ok(), metadata.len()))
+    #[cfg(unix)]
+    use std::os::unix::fs::MetadataExt as _;
+    Some(State {
+        modified: metadata.modified().ok(),
+        length: metadata.len(),
+        #[cfg(unix)]
+        identity: [
+            metadata.dev().cast_signed(),
+            metadata.ino().cast_signed(),
+            metadata.ctime(),
+            metadata.ctime_nsec(),
+        ],
+    })
 }
 
 /// The status for the caller: as a shell gives it where a signal ended the linker.
@@ -77,26 +100,43 @@ fn is_linked(path: &Path) -> bool {
 }
 
 /// What the arguments name as the output: the last `-o FILE`, `-oFILE`, `--output FILE` or
-/// `--output=FILE`, in response files too, as GCC, Clang, GNU ld and lld take it.
+/// `--output=FILE`, in response files too, as GCC, Clang, GNU ld and lld take it. What the compiler only
+/// passes on, by `-Wl,` or `-Xlinker`, comes to the linker behind the compiler's own `-o`.
 fn output_of(arguments: &[OsString], read: &dyn Fn(&Path) -> Option<Vec<u8>>) -> PathBuf {
     let mut flat = Vec::new();
     for argument in arguments {
         expand(argument, read, 0, &mut flat);
     }
-    let mut output = OsString::from(DEFAULT_OUTPUT);
+    let (mut own, mut passed) = (Vec::new(), Vec::new());
     let mut rest = flat.into_iter();
+    while let Some(argument) = rest.next() {
+        let bytes = argument.as_encoded_bytes();
+        if let Some(list) = bytes.strip_prefix(b"-Wl,") {
+            passed.extend(list.split(|byte| *byte == b',').map(|it| os_string(it.to_vec())));
+        } else if bytes == b"-Xlinker" {
+            passed.extend(rest.next());
+        } else {
+            own.push(argument);
+        }
+    }
+    let output = last_output(passed).or_else(|| last_output(own));
+    output.unwrap_or_else(|| DEFAULT_OUTPUT.into()).into()
+}
+
+/// The last output that plain arguments name.
+fn last_output(arguments: Vec<OsString>) -> Option<OsString> {
+    let mut output = None;
+    let mut rest = arguments.into_iter();
     while let Some(argument) = rest.next() {
         let bytes = argument.as_encoded_bytes();
         let joined = [&b"--output="[..], b"-o"].into_iter().find_map(|it| bytes.strip_prefix(it));
         match (bytes, joined) {
-            (b"-o" | b"--output", _) => output = rest.next().unwrap_or(output),
-            // The word behind it is the linker's, not the compiler's.
-            (b"-Xlinker", _) => drop(rest.next()),
-            (_, Some(name)) => output = os_string(name.to_vec()),
+            (b"-o" | b"--output", _) => output = rest.next().or(output),
+            (_, Some(name)) => output = Some(os_string(name.to_vec())),
             (_, None) => {}
         }
     }
-    output.into()
+    output
 }
 
 /// An argument, or the arguments in the file that `@FILE` names. One that cannot be read is an
@@ -182,7 +222,10 @@ mod tests {
             ("--output=app a.o", "app"),
             ("-o first a.o -o second", "second"),
             ("-shared -o libapp.so a.o", "libapp.so"),
-            ("-Xlinker -o -Xlinker other a.o", "a.out"),
+            ("-Xlinker -o -Xlinker other a.o", "other"),
+            ("-Wl,-o,other a.o -o app", "other"),
+            ("-o app -Wl,--as-needed,--output=other a.o", "other"),
+            ("-Wl,-soname,-Wl,--as-needed -o app", "app"),
             ("a.o -o", "a.out"),
             ("@long", "my 'app'"),
             ("-o early @nested", "my 'app'"),

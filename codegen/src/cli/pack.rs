@@ -82,19 +82,21 @@ fn pack_one(
     if let (Some(file), Some(table)) = (&arguments.detached, &packed.detached)
         && !packed.tables.is_empty()
     {
-        writes.extend(differs(file, table).then_some((file.as_path(), table.as_slice())));
+        let write = (file.as_path(), build::Anew::Data(path), table.as_slice());
+        writes.extend(differs(file, table).then_some(write));
     }
-    writes.extend(content.filter(|content| differs(place, content)).map(|it| (place, it)));
-    let would_change = !writes.is_empty();
+    let content = content.filter(|content| differs(place, content));
+    writes.extend(content.map(|content| (place, build::Anew::Copy(path), content)));
+    let changes: Vec<&Path> = writes.iter().map(|(place, ..)| *place).collect();
     if !arguments.check {
-        for (place, content) in writes {
-            if let Err(error) = build::replace_file(place, path, content) {
+        for (place, anew, content) in writes {
+            if let Err(error) = build::replace_file(place, anew, content) {
                 return output::cannot_write(&error);
             }
         }
     }
-    match say(path, &packed, would_change, arguments) {
-        Status::Done if arguments.check && would_change => Status::Findings,
+    match say(path, &packed, &changes, arguments) {
+        Status::Done if arguments.check && !changes.is_empty() => Status::Findings,
         status => status,
     }
 }
@@ -108,7 +110,8 @@ fn differs(path: &Path, content: &[u8]) -> bool {
 /// Whether two paths lead to one file, which need not be there yet.
 fn is_one_file(a: &Path, b: &Path) -> bool {
     let real = |path: &Path| {
-        fs::canonicalize(path).ok().or_else(|| {
+        let path = build::behind_links(path).ok()?;
+        fs::canonicalize(&path).ok().or_else(|| {
             let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
             let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
             Some(folder.join(path.file_name()?))
@@ -181,8 +184,8 @@ impl<'a> JsonTable<'a> {
     }
 }
 
-/// One line for each table, or one object for the image.
-fn say(path: &Path, packed: &Packed, changed: bool, arguments: &Pack) -> Status {
+/// One line for each table, or one object for the image. `changes` are the files that are written.
+fn say(path: &Path, packed: &Packed, changes: &[&Path], arguments: &Pack) -> Status {
     if arguments.quiet {
         return Status::Done;
     }
@@ -190,7 +193,7 @@ fn say(path: &Path, packed: &Packed, changed: bool, arguments: &Pack) -> Status 
     if arguments.message_format == MessageFormat::Json {
         let line = serde_json::to_string(&Json {
             image: &image,
-            changed,
+            changed: !changes.is_empty(),
             annotations: packed.annotations,
             annotation_bytes: packed.annotation_bytes,
             repeated: packed.repeated,
@@ -206,9 +209,27 @@ fn say(path: &Path, packed: &Packed, changed: bool, arguments: &Pack) -> Status 
     }
     if packed.tables.is_empty() {
         text.push_str(&format!("{image}: no annotations\n"));
-    } else if arguments.check && changed {
-        let count = packed.annotations;
-        text.push_str(&format!("{image}: would change, {count} annotations are not packed\n"));
+    }
+    if arguments.check {
+        for change in changes {
+            let what = what_differs(path, change, packed, arguments);
+            text.push_str(&format!("{image}: {what}\n"));
+        }
     }
     output::print(text.as_bytes())
+}
+
+/// What `--check` says about a file that is not as it would be written.
+fn what_differs(path: &Path, change: &Path, packed: &Packed, arguments: &Pack) -> String {
+    if change != path {
+        let file = change.display().to_string();
+        return format!("{} would be written", render::visible(&file));
+    }
+    let why = match packed.annotations {
+        0 if packed.tables.is_empty() => "its signature would be taken away".to_owned(),
+        0 => "its tables would be written anew".to_owned(),
+        count if arguments.detached.is_some() => format!("{count} annotations would be removed"),
+        count => format!("{count} annotations are not packed"),
+    };
+    format!("would change, {why}")
 }

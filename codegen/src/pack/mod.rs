@@ -75,6 +75,12 @@ pub struct Packed {
 pub fn pack(image: &[u8], options: &Options<'_>) -> std::result::Result<Packed, Vec<Finding>> {
     let bytes = without_signature(image, options).map_err(|finding| vec![finding])?;
     let elf = Elf::parse(bytes).map_err(|finding| vec![finding])?;
+    if elf.sections.is_empty() {
+        // Its annotations may be there all the same, where only section headers would lead to them.
+        let what = "it has no section headers, which the packer needs";
+        let finding = Finding::new(Code::E0902, what);
+        return Err(vec![finding.help("pack before the section headers are removed")]);
+    }
     let mut packed = if elf.kind == Kind::Relocatable {
         let image = Relocatable::read(elf).map_err(|finding| vec![finding])?;
         pack_relocatable(&image, options)

@@ -58,6 +58,36 @@ fn facts_about_a_file_stay() {
 }
 
 #[test]
+fn new_files_are_lent_no_rights() {
+    let workshop = workshop();
+    let path = workshop.path("program");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o6755)).expect("a mode");
+    let set = |name: &str, value: &[u8]| {
+        rustix::fs::setxattr(&path, name, value, rustix::fs::XattrFlags::empty()).is_ok()
+    };
+    let has_attributes = set("user.origin", b"here");
+    // The record of `cap_net_raw+ep`, which only root may set.
+    let capable = set("security.capability", b"\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    let has = |file: &str, name: &str| {
+        rustix::fs::getxattr(workshop.path(file), name, &mut [0; 64][..]).is_ok()
+    };
+    let mode = |file: &str| fs::metadata(workshop.path(file)).expect("it").mode() & 0o7777;
+
+    workshop.pack("program -o copy");
+    assert_eq!(mode("copy"), 0o755);
+    assert!(!has("copy", "security.capability"));
+    assert_eq!(has("copy", "user.origin"), has_attributes);
+
+    workshop.pack("program --detached table");
+    assert_eq!(mode("table"), 0o644, "nobody runs a table");
+    assert!(!has("table", "security.capability") && !has("table", "user.origin"));
+
+    workshop.pack("program");
+    assert_eq!(mode("program"), 0o6755, "the program that was installed is the same one");
+    assert_eq!(has("program", "security.capability"), capable);
+}
+
+#[test]
 fn whoever_is_killed_leaves_one_image_whole() {
     let workshop = workshop();
     workshop.compile("gcc -c ballast.c -o ballast.o");
@@ -123,6 +153,10 @@ fn options_do_what_they_say() {
     assert_eq!(check.status.code(), Some(1));
     assert!(text(&check).contains("program: would change, 9 annotations are not packed"));
     assert!(text(&check).contains("libpart.so: would change, 2 annotations are not packed"));
+    let check = workshop.packer("--check program --detached table");
+    assert_eq!(check.status.code(), Some(1));
+    assert!(text(&check).contains("program: table would be written\n"), "{}", text(&check));
+    assert!(!text(&check).contains("would change"), "{}", text(&check));
     assert_eq!(workshop.read("program"), old, "--check writes nothing");
 
     workshop.pack("program -o packed");
@@ -133,6 +167,10 @@ fn options_do_what_they_say() {
     workshop.pack("packed -o again");
     assert_eq!(workshop.read("again"), workshop.read("packed"));
     assert_eq!(workshop.packer("--check packed").status.code(), Some(0));
+    let check = workshop.packer("--check packed --types=detached");
+    assert_eq!(check.status.code(), Some(1), "{}", text(&check));
+    let said = "packed: would change, its tables would be written anew\n";
+    assert!(text(&check).contains(said), "{}", text(&check));
 
     assert_eq!(workshop.pack("--quiet program libpart.so"), "");
     assert_eq!(workshop.read("program"), workshop.read("packed"));
@@ -158,6 +196,24 @@ fn options_do_what_they_say() {
         assert_eq!(refused.status.code(), Some(2), "{both}: {}", text(&refused));
         assert_eq!(workshop.read("program"), workshop.read("packed"), "{both}");
     }
+}
+
+#[test]
+fn a_link_may_lead_to_what_is_not_there_yet() {
+    let workshop = workshop();
+    fs::create_dir(workshop.path("folder")).expect("a folder");
+    symlink("folder/second", workshop.path("first")).expect("a link");
+    symlink("third", workshop.path("folder/second")).expect("a link");
+    workshop.pack("program -o first");
+    assert!(fs::symlink_metadata(workshop.path("first")).expect("it").is_symlink());
+    assert!(fs::symlink_metadata(workshop.path("folder/third")).expect("it").is_file());
+
+    symlink("table", workshop.path("to_table")).expect("a link");
+    let one = workshop.packer("program -o to_table --detached table");
+    assert_eq!(one.status.code(), Some(2), "{}", text(&one));
+    symlink("circle", workshop.path("circle")).expect("a link");
+    let circle = workshop.packer("program -o circle");
+    assert_eq!(circle.status.code(), Some(2), "{}", text(&circle));
 }
 
 #[test]
