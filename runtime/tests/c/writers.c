@@ -25,8 +25,8 @@ struct row {
 
 static const struct inspect_class classes[] = { { 77, 0, 1, "log" } };
 static const struct inspect_field fields[] = {
-	{ 64, 8, INSPECT_FIELD_NATIVE, "twin" },
-	{ 72, 4, INSPECT_FIELD_STRING, "text" },
+	{ .offset = 64, .size = 8, .kind = INSPECT_FIELD_NATIVE, .name = "twin", .text = NULL },
+	{ .offset = 72, .size = 4, .kind = INSPECT_FIELD_STRING, .name = "text", .text = NULL },
 };
 static const uint64_t history[] = { 0x1234 };
 static struct inspect_schema schema;
