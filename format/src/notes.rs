@@ -27,6 +27,8 @@ pub struct Note<'a> {
     pub kind: u32,
     /// Its contents.
     pub contents: &'a [u8],
+    /// Where the contents begin in the bytes that the notes were read from.
+    pub offset: u64,
 }
 
 /// The notes in a segment or section.
@@ -95,9 +97,10 @@ impl<'a> Notes<'a> {
         let contents = rest.get(start..end)?;
         // The last one may lack its padding.
         let next = end.checked_next_multiple_of(4)?.min(rest.len());
+        let offset = (self.at + start) as u64;
         self.at = self.at.checked_add(next)?;
         let name = name.strip_suffix(&[0]).unwrap_or(name);
-        Some(Note { name, kind: word(2), contents })
+        Some(Note { name, kind: word(2), contents, offset })
     }
 }
 

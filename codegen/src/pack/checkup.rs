@@ -1,11 +1,12 @@
 //! What is wrong with an image, or will be: each question that `doctor` asks, and the warning that answers it.
 
 use inspect_format::abi::{Root, core_properties, extent, space};
+use inspect_format::bits;
 use inspect_format::descriptor::Part;
 use inspect_format::root::offset_address;
 use object::elf;
 
-use super::elf::{Elf, Section, number};
+use super::elf::{Elf, Section};
 use super::entries::{Collected, Entry};
 use super::file::File;
 use super::finding::{Finding, SourcePlace, shown};
@@ -317,7 +318,7 @@ fn holds(section: &Section<'_>, address: u64) -> bool {
 fn root_leads_to(elf: &Elf<'_>, root: u64) -> Option<(u64, u64)> {
     let bytes = elf.at(root, Root::SIZE as u64)?;
     let field = |at: usize| {
-        let distance = number(bytes.get(at..)?.first_chunk::<8>()?, elf.order);
+        let distance = bits::read(bytes, at as u64 * 8, 64, elf.order)?;
         Some(offset_address(root, distance, elf.word_size))
     };
     Some((field(Root::COMPILE_TABLE_AT)?, field(Root::COMPILE_END_AT)?))

@@ -8,6 +8,8 @@ use std::mem::offset_of;
 use std::ops::Range;
 
 use inspect_format::abi::Order;
+use inspect_format::bits;
+use inspect_format::notes::{Note, Notes};
 use object::Endianness;
 use object::elf;
 use object::read::elf::{
@@ -129,6 +131,13 @@ impl<'a> Elf<'a> {
         self.bytes.get(section.range.clone()).unwrap_or_default()
     }
 
+    /// The notes of a section; none in one of another kind, nor behind one that is broken.
+    pub(super) fn notes(&self, section: &Section<'_>) -> impl Iterator<Item = Note<'a>> + use<'a> {
+        let is_notes = section.kind == elf::SHT_NOTE;
+        let bytes = if is_notes { self.bytes_of(section) } else { &[] };
+        Notes::new(bytes, self.order).map_while(std::result::Result::ok)
+    }
+
     /// Where `size` bytes at an address of a linked file stand in the file.
     pub(super) fn range_at(&self, address: u64, size: u64) -> Option<Range<usize>> {
         let until = self.loaded.partition_point(|segment| segment.address <= address);
@@ -146,10 +155,7 @@ impl<'a> Elf<'a> {
 
     /// The pointer that stands in these bytes.
     pub(super) fn word(&self, bytes: &[u8]) -> Option<u64> {
-        match self.word_size {
-            4 => Some(number(bytes.first_chunk::<4>()?, self.order)),
-            _ => Some(number(bytes.first_chunk::<8>()?, self.order)),
-        }
+        bits::read(bytes, 0, u32::from(self.word_size) * 8, self.order)
     }
 
     /// The bytes of a pointer.
@@ -309,15 +315,6 @@ impl Room {
     fn take(&mut self, size: usize, what: &str) -> Result<()> {
         self.0 = self.0.checked_sub(size).ok_or_else(|| broken(what))?;
         Ok(())
-    }
-}
-
-/// An integer in a byte order.
-pub(super) fn number<const N: usize>(bytes: &[u8; N], order: Order) -> u64 {
-    let fold = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
-    match order {
-        Order::Big => bytes.iter().fold(0, fold),
-        Order::Little => bytes.iter().rev().fold(0, fold),
     }
 }
 

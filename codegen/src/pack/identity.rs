@@ -1,10 +1,11 @@
 //! Which image a table belongs to, so that a table in a file of its own is found again.
 
+use inspect_format::notes::Note;
 use inspect_format::schema::{Identity, Value, encode};
 use object::elf;
 use sha2::{Digest as _, Sha256};
 
-use super::elf::{Elf, Section, number};
+use super::elf::{Elf, Section};
 
 /// The section `identity` of the tables of a linked image.
 pub(super) fn of(elf: &Elf<'_>) -> Vec<u8> {
@@ -20,13 +21,11 @@ pub(super) fn of(elf: &Elf<'_>) -> Vec<u8> {
 
 /// The note of GNU linkers: type 3 of the owner `GNU`.
 fn build_id<'a>(elf: &Elf<'a>, section: &Section<'a>) -> Option<&'a [u8]> {
-    if section.name != b".note.gnu.build-id" || section.kind != elf::SHT_NOTE {
+    if section.name != b".note.gnu.build-id" {
         return None;
     }
-    let bytes = elf.bytes_of(section);
-    let size = number(bytes.get(4..8)?.first_chunk::<4>()?, elf.order) as usize;
-    let head = bytes.get(..16)?;
-    head.ends_with(b"GNU\0").then(|| bytes.get(16..)?.get(..size))?
+    let is_build_id = |it: &Note<'_>| it.name == b"GNU" && it.kind == elf::NT_GNU_BUILD_ID.0;
+    elf.notes(section).find(is_build_id).map(|it| it.contents)
 }
 
 /// What packing and stripping leave as it is: the machine code.

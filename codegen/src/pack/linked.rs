@@ -9,11 +9,13 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use inspect_format::abi::{self, Root, note_kind};
+use inspect_format::bits;
+use inspect_format::notes::NAME;
 use inspect_format::root::offset_address;
 use object::elf;
 
 use super::dynamic::{Dynamic, Moved};
-use super::elf::{Elf, Kind, Place, Section, Symbol, broken, number};
+use super::elf::{Elf, Kind, Place, Section, Symbol, broken};
 use super::entries::place_at;
 use super::finding::{Finding, Result};
 use super::image::{Chunk, Edits, FoundBy, Image, RootOverview, SECTION, Target};
@@ -67,8 +69,8 @@ impl<'a> Linked<'a> {
     /// The root, and what leads to it.
     pub(super) fn root(&self) -> Option<RootOverview> {
         let address = self.root?;
-        let notes = || self.elf.sections.iter().filter(|it| it.kind == elf::SHT_NOTE);
-        let found_by = if notes().any(|it| it.is_allocated() && self.root_of_note(it).is_some()) {
+        let is_note = |it: &Section<'_>| it.is_allocated() && self.root_of_note(it).is_some();
+        let found_by = if self.elf.sections.iter().any(is_note) {
             FoundBy::Note
         } else if self.elf.sections.iter().any(|it| it.kind == elf::SHT_DYNSYM)
             && self.is_exported(address)
@@ -198,10 +200,8 @@ impl<'a> Linked<'a> {
 
     /// The note leads to the root, or its symbol does.
     fn find_root(&self) -> Result<Option<u64>> {
-        for section in self.elf.sections.iter().filter(|it| it.kind == elf::SHT_NOTE) {
-            if let Some(root) = self.root_of_note(section) {
-                return Ok(Some(root));
-            }
+        if let Some(root) = self.elf.sections.iter().find_map(|it| self.root_of_note(it)) {
+            return Ok(Some(root));
         }
         for (index, section) in self.elf.sections.iter().enumerate() {
             if section.kind != elf::SHT_SYMTAB && section.kind != elf::SHT_DYNSYM {
@@ -221,26 +221,12 @@ impl<'a> Linked<'a> {
     }
 
     fn root_of_note(&self, section: &Section<'_>) -> Option<u64> {
-        let bytes = self.elf.bytes_of(section);
-        let mut at = 0_usize;
-        while let Some(head) = bytes.get(at..).and_then(|rest| rest.first_chunk::<12>()) {
-            let word = |index: usize| {
-                let bytes = head[index * 4..].first_chunk::<4>();
-                bytes.map_or(0, |bytes| number(bytes, self.elf.order) as usize)
-            };
-            let (name_size, size, kind) = (word(0), word(1), word(2));
-            let name = bytes.get(at + 12..)?.get(..name_size)?;
-            let start = at.checked_add(12)?.checked_add(name_size.checked_next_multiple_of(4)?)?;
-            let is_ours = name == abi::NOTE_NAME && kind == note_kind::ROOT as usize;
-            if is_ours {
-                let distance = number(bytes.get(start..)?.first_chunk::<8>()?, self.elf.order);
-                let desc = section.address.checked_add(start as u64)?;
-                let root = offset_address(desc, distance, self.elf.word_size);
-                return Some(root).filter(|root| self.is_root(*root));
-            }
-            at = start.checked_add(size.checked_next_multiple_of(4)?)?;
-        }
-        None
+        let mut notes = self.elf.notes(section);
+        let note = notes.find(|it| it.name == NAME.as_bytes() && it.kind == note_kind::ROOT)?;
+        let distance = bits::read(note.contents, 0, 64, self.elf.order)?;
+        let contents = section.address.checked_add(note.offset)?;
+        let root = offset_address(contents, distance, self.elf.word_size);
+        Some(root).filter(|root| self.is_root(*root))
     }
 
     fn is_root(&self, address: u64) -> bool {
