@@ -11,4 +11,5 @@ pub mod escape;
 pub mod file;
 pub mod image;
 pub mod list;
+pub mod loaded;
 pub mod memory;
