@@ -3,7 +3,7 @@
 //! [`open`] looks at what it was given, never at its name, and hands it to the module of that kind.
 //! Each of them makes an [`Image`]: the memory, the objects that were loaded into it with what may
 //! lead to their roots, and the tables that the image carries as files do. Finding tables is the
-//! business of `discover`.
+//! business of [`discover`](crate::discover).
 
 mod core;
 mod elf;
