@@ -68,12 +68,11 @@ static int dump(const char *path)
 	const struct inspect_dump_request request = {
 		&TESTS_IMAGES_CONSUMER_REPORT, inspect_posix_memory(), &process, "main 1.0", NULL, 0
 	};
-	struct inspect_file file;
+	struct inspect_file file = { -1, 0 };
 	struct inspect_sink sink;
 
 	inspect_process_fill(&process, 0, NULL);
 	file.descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	file.position = 0;
 	sink = inspect_file_sink(&file);
 	return inspect_dump_elf(&request, &workspace, &sink, NULL);
 }
