@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use inspect_format::abi::{CoreEntry, Order, extent, phase, section_kind, table_flags};
+use inspect_format::abi::{CoreEntry, extent, phase, section_kind, table_flags};
 use inspect_format::descriptor::Part;
-use inspect_format::schema::Value;
 use inspect_format::table::TableWriter;
 use inspect_format::{abi, root};
 
@@ -13,7 +12,7 @@ use super::entries::{Collected, Entry, FieldValue};
 use super::finding::{Finding, Result};
 use super::ids::ids;
 use super::image::Target;
-use super::schemas::{Field, FieldKind, Schema};
+use super::schemas::{FieldKind, Schema};
 use crate::diag::Code;
 
 /// The tables of an image, one behind another as they will stand in the section.
@@ -267,66 +266,18 @@ impl Writer<'_> {
     /// The schema's fields behind the core.
     fn fields(&self, entry: &Entry<'_>, row: &mut [u8], writer: &mut TableWriter) -> Result<()> {
         row.fill(0);
-        for (field, value) in self.schema.fields.iter().zip(values(self.schema, entry)) {
+        for (field, value) in self.schema.fields.iter().zip(entry.values(self.schema)) {
             let start = field.offset - CoreEntry::SIZE;
             let place = &mut row[start..start + field.size];
-            self.put(field, value, place, writer)?;
+            if field.kind == FieldKind::String {
+                let offset = writer.string(value.text()).map_err(|error| refused(&error))?;
+                let number = FieldKind::Number(self.elf.order);
+                FieldValue::Number(offset.into()).store(number, place);
+            } else {
+                value.store(field.kind, place);
+            }
         }
         Ok(())
-    }
-
-    fn put(
-        &self,
-        field: &Field<'_>,
-        value: FieldValue<'_>,
-        place: &mut [u8],
-        writer: &mut TableWriter,
-    ) -> Result<()> {
-        let number = |number: u64, order: Order, place: &mut [u8]| {
-            let bytes = number.to_le_bytes();
-            for (index, byte) in place.iter_mut().enumerate().take(8) {
-                *byte = bytes[index];
-            }
-            if order == Order::Big {
-                place.reverse();
-            }
-        };
-        match (field.kind, value) {
-            (FieldKind::String, FieldValue::Text(text)) => {
-                let offset = writer.string(text).map_err(|error| refused(&error))?;
-                number(offset.into(), self.elf.order, place);
-            }
-            (FieldKind::Number(order), FieldValue::Number(it)) => number(it, order, place),
-            (_, FieldValue::Text(text)) => {
-                let size = text.len().min(place.len());
-                place[..size].copy_from_slice(&text.as_bytes()[..size]);
-            }
-            (_, FieldValue::Raw(bytes)) => {
-                let size = bytes.len().min(place.len());
-                place[..size].copy_from_slice(&bytes[..size]);
-            }
-            // A default of 0 where bytes stand.
-            (_, FieldValue::Number(_)) => {}
-        }
-        Ok(())
-    }
-}
-
-/// The value of each field of the schema, in its order: what the entry says, or else the default.
-fn values<'a>(schema: &Schema<'a>, entry: &Entry<'a>) -> Vec<FieldValue<'a>> {
-    let mut values: Vec<_> = schema.fields.iter().map(|field| default_of(field)).collect();
-    // A row may have thousands of fields: none of them is searched for.
-    for (position, value) in &entry.fields {
-        values[*position] = *value;
-    }
-    values
-}
-
-fn default_of<'a>(field: &Field<'a>) -> FieldValue<'a> {
-    match field.default {
-        Value::Int(number) => FieldValue::Number(number as u64),
-        Value::Text(text) => FieldValue::Text(text),
-        Value::Bytes(bytes) => FieldValue::Raw(bytes),
     }
 }
 
@@ -342,7 +293,7 @@ mod tests {
     use inspect_format::abi::Order;
     use inspect_format::schema::Value;
 
-    use super::super::schemas::Carried;
+    use super::super::schemas::{Carried, Field};
     use super::*;
 
     fn field<'a>(name: &'a str, default: Value<'a>) -> Field<'a> {
@@ -368,27 +319,13 @@ mod tests {
             parts: [Carried { target: Target::Null, size: 0, bytes: None }; 3],
         };
         let entry = Entry {
-            class: "it",
-            number: 1,
-            name: "a",
-            instance: 0,
-            id: None,
-            type_id: 0,
-            properties: 0,
-            space: 0,
-            extent: 0,
-            bound_size: 0,
-            length: 8,
-            address: Target::Address(8),
-            bound: Target::Null,
             fields: vec![(3, FieldValue::Number(4)), (0, FieldValue::Number(5))],
-            file: "",
-            line: 0,
+            ..Entry::blank()
         };
         let [FieldValue::Number(5), FieldValue::Text("default"), third, FieldValue::Number(4)] =
-            values(&schema, &entry)[..]
+            entry.values(&schema)[..]
         else {
-            panic!("{:?}", values(&schema, &entry))
+            panic!("{:?}", entry.values(&schema))
         };
         assert!(matches!(third, FieldValue::Number(u64::MAX)), "{third:?}");
     }
