@@ -9,7 +9,7 @@ use inspect_format::{abi, root};
 
 use super::elf::Elf;
 use super::entries::{Collected, Entry, FieldValue};
-use super::finding::{Finding, Result};
+use super::finding::{Finding, Result, Results};
 use super::ids::ids;
 use super::image::Target;
 use super::schemas::{FieldKind, Schema};
@@ -71,13 +71,14 @@ pub(super) fn build(
     collected: &Collected<'_>,
     form: Form<'_>,
     with_types: bool,
-) -> std::result::Result<Tables, Vec<Finding>> {
+) -> Results<Tables> {
     // Rows may be longer than annotations, but not without end.
     let row = |(schema, _): &(usize, Entry<'_>)| u64::from(collected.schemas[*schema].entry_size);
     let rows: u64 = collected.entries.iter().map(row).sum();
     if rows > elf.bytes.len() as u64 * MOST_GROWTH {
         let what = format!("the tables would be more than {MOST_GROWTH} times as long as the file");
-        return Err(vec![Finding::new(Code::E0910, what).help("shorten the fields of the entry")]);
+        let finding = Finding::new(Code::E0910, what);
+        return Err(finding.help("shorten the fields of the entry").into());
     }
     let mut tables = Tables::default();
     let mut findings = Vec::new();
