@@ -661,12 +661,7 @@ fn value_of<'a>(field: &Field<'a>, value: &Value<'a>) -> Option<FieldValue<'a>> 
             (text.len() <= field.size).then_some(FieldValue::Text(text))
         }
         (FieldKind::Number(_), Value::Integer(number)) => {
-            // What is cut off must be the sign alone.
-            let bits = 8 * field.size as u32;
-            let rest = number.checked_shr(bits).unwrap_or(0);
-            let is_negative = number >> (bits - 1) & 1 == 1;
-            let fits = rest == 0 || is_negative && rest == u64::MAX.checked_shr(bits).unwrap_or(0);
-            fits.then_some(FieldValue::Number(number))
+            bits::fits(number, 8 * field.size as u32).then_some(FieldValue::Number(number))
         }
         _ => None,
     }
