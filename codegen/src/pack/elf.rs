@@ -138,6 +138,17 @@ impl<'a> Elf<'a> {
         Notes::new(bytes, self.order).map_while(std::result::Result::ok)
     }
 
+    /// Whether a kernel loads it.
+    pub(super) fn is_module(&self) -> bool {
+        self.sections.iter().any(|it| it.name == b".gnu.linkonce.this_module")
+    }
+
+    /// Whether it holds the form from which a linker with link-time optimisation compiles.
+    pub(super) fn has_intermediate_code(&self) -> bool {
+        let is_code = |name: &[u8]| name.starts_with(b".gnu.lto_") || name == b".llvm.lto";
+        self.sections.iter().any(|it| is_code(it.name))
+    }
+
     /// Where `size` bytes at an address of a linked file stand in the file.
     pub(super) fn range_at(&self, address: u64, size: u64) -> Option<Range<usize>> {
         let until = self.loaded.partition_point(|segment| segment.address <= address);

@@ -222,8 +222,8 @@ struct Collector<'i, 'a> {
     known: Vec<(Target, std::result::Result<usize, ()>)>,
     /// Tables that were met: their schema's numbers, where its parts are, and its position.
     packed: Vec<(Numbers, [Target; 3], usize)>,
-    /// The file and line of the annotation that was read last.
-    last: Option<(&'a str, u64)>,
+    /// The annotation that was read last.
+    last: Option<Record<'a>>,
     found: Collected<'a>,
 }
 
@@ -233,10 +233,7 @@ impl<'a> Collector<'_, 'a> {
         let finding = Finding::new(Code::E0903, error.to_string())
             .help("annotate with the macros of the generated header, or of the Rust runtime");
         match &self.last {
-            Some((file, line)) => {
-                let place = SourcePlace { file: (*file).to_owned(), line: *line };
-                finding.also(place, "the annotation before it stands here")
-            }
+            Some(last) => finding.also(place_of(last), "the annotation before it stands here"),
             None => finding,
         }
     }
@@ -244,23 +241,16 @@ impl<'a> Collector<'_, 'a> {
     fn annotation(&mut self, chunk: &Chunk<'a>, record: &Record<'a>) -> Result<()> {
         self.found.annotations += 1;
         self.found.annotation_bytes += record.size as u64;
-        let place = || SourcePlace {
-            file: record.text("file").unwrap_or_default().to_owned(),
-            line: record.integer("line").unwrap_or_default(),
-        };
-        self.last = Some((
-            record.text("file").unwrap_or_default(),
-            record.integer("line").unwrap_or_default(),
-        ));
+        self.last = Some(*record);
         // The descriptor is the address of the first pair.
         let descriptor = chunk.pointer((record.offset + abi::Pair::ADDRESS_AT) as u64);
         // A library may export it; it describes this one all the same.
         let descriptor = self.image.own(descriptor);
-        let Some(schema) = self.schema(&descriptor).map_err(|it| it.at(place()))? else {
+        let Some(schema) = self.schema(&descriptor).map_err(|it| it.at(place_of(record)))? else {
             return Ok(());
         };
         let entry = entry_of(&self.found.schemas[schema], chunk, record);
-        let mut entry = entry.map_err(|finding| finding.at(place()))?;
+        let mut entry = entry.map_err(|finding| finding.at(place_of(record)))?;
         for target in [&mut entry.address, &mut entry.bound] {
             if let Target::Number(number) = *target {
                 *target = Target::of_number(number, self.image.elf(), entry.space);
@@ -458,18 +448,24 @@ impl<'a> Packed<'_, '_, 'a> {
     }
 }
 
-/// The place of the annotation that the byte at `offset` of a section belongs to, for findings about its
-/// relocations.
-pub(super) fn place_at(elf: &Elf<'_>, section: &[u8], offset: u64) -> Option<SourcePlace> {
+/// A relocation of this kind, at `offset` of a section of annotations.
+pub(super) fn no_pointer(elf: &Elf<'_>, section: &[u8], offset: u64, kind: u32) -> Finding {
     let mut records = Records::new(section, elf.order, elf.word_size).flatten();
     let is_there = |it: &Record<'_>| {
         offset.checked_sub(it.offset as u64).is_some_and(|within| within < it.size as u64)
     };
-    let record = records.find(is_there)?;
-    Some(SourcePlace {
+    let what = format!(
+        "at {offset:#x} of the annotations stands a relocation of kind {kind}, which is no pointer"
+    );
+    Finding::new(Code::E0911, what).at_if(records.find(is_there).map(|it| place_of(&it)))
+}
+
+/// Where an annotation says that it stands.
+fn place_of(record: &Record<'_>) -> SourcePlace {
+    SourcePlace {
         file: record.text("file").unwrap_or_default().to_owned(),
         line: record.integer("line").unwrap_or_default(),
-    })
+    }
 }
 
 /// What an annotation says.

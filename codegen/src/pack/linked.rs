@@ -16,7 +16,7 @@ use object::elf;
 
 use super::dynamic::{Dynamic, Moved};
 use super::elf::{Elf, Kind, Place, Section, Symbol, broken};
-use super::entries::place_at;
+use super::entries::no_pointer;
 use super::finding::{Finding, Result};
 use super::image::{Chunk, Edits, FoundBy, Image, RootOverview, SECTION, Target};
 use super::tables::Tables;
@@ -176,14 +176,8 @@ impl<'a> Linked<'a> {
         let Some(section) = self.our_section() else { return Err(broken("no section")) };
         let bytes = self.elf.bytes_of(section);
         if let Some(found) = self.dynamic.stranger(&self.elf, addresses) {
-            let what = format!(
-                "at {:#x} of the annotations stands a relocation of kind {}, which is no pointer",
-                found.offset - addresses.start,
-                found.kind
-            );
             let at = found.offset - addresses.start;
-            return Err(Finding::new(Code::E0911, what)
-                .at_if(place_at(&self.elf, bytes, at))
+            return Err(no_pointer(&self.elf, bytes, at, found.kind)
                 .help("annotate variables that are neither thread-local nor behind an ifunc"));
         }
         let mut pointers = Vec::new();

@@ -43,7 +43,7 @@ pub struct Overview<'a> {
     pub root: Option<RootOverview>,
     /// The tables, or those that packing would make, by schema and version.
     pub tables: Vec<TableOverview<'a>>,
-    /// The entries, by schema, class, instance and name.
+    /// The entries, by schema, number of the class, name and instance.
     pub entries: Vec<EntryOverview<'a>>,
     /// What is wrong, or will be.
     pub findings: Vec<Finding>,
@@ -173,8 +173,7 @@ pub fn overview<'a>(
     let bytes = super::signed_part(image)?.unwrap_or(image);
     let elf = Elf::parse(bytes)?;
     let (kind, image) = if elf.kind == Kind::Relocatable {
-        let is_module = elf.sections.iter().any(|it| it.name == b".gnu.linkonce.this_module");
-        let kind = if is_module { ImageKind::KernelModule } else { ImageKind::Object };
+        let kind = if elf.is_module() { ImageKind::KernelModule } else { ImageKind::Object };
         (kind, File::Object(Relocatable::read(elf)?))
     } else {
         (linked_kind(&elf)?, File::Linked(Linked::read(elf)?))
