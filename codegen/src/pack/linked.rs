@@ -104,7 +104,7 @@ impl<'a> Linked<'a> {
     }
 
     /// Puts the tables where the annotations are.
-    pub(super) fn write(&self, tables: &Tables) -> Result<Edits> {
+    pub(super) fn write(&self, tables: Tables) -> Result<Edits> {
         let mut edits = Edits::default();
         let (Some(section), Some(addresses)) = (self.our_section(), self.addresses()) else {
             return Ok(edits);
@@ -113,13 +113,13 @@ impl<'a> Linked<'a> {
             return Err(no_room(tables.bytes.len() as u64, section.range.len() as u64));
         }
         let half = self.elf.pointer_in_number();
-        let mut bytes = tables.bytes.clone();
+        let Tables { mut bytes, pointers, .. } = tables;
         let mut moved = Vec::new();
         let mut put = |at: u64, new: &[u8]| {
             let at = at as usize;
             bytes[at..at + new.len()].copy_from_slice(new);
         };
-        for (at, target) in &tables.pointers {
+        for (at, target) in &pointers {
             match *target {
                 Target::Number(number) => put(*at, &self.elf.number_bytes(number)),
                 Target::Symbol { symbol, addend } => {

@@ -37,7 +37,7 @@ use finding::{MOST_FINDINGS, Result, Results, shown};
 use image::{Image, Target};
 use linked::Linked;
 use relocatable::Relocatable;
-use tables::{Form, Tables};
+use tables::{Contents, Form, Tables};
 
 /// What is wanted of the packer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -106,11 +106,13 @@ fn pack_relocatable(image: &Relocatable<'_>, options: &Options<'_>) -> Results<P
     let collected = collect(image, options)?;
     if collected.annotations == 0 && collected.tables == 0 {
         // What a runtime keeps in the section, so that it exists, stays.
-        return Ok(Packed::new(None, None, Tables::default(), &collected));
+        return Ok(Packed::new(None, None, Vec::new(), &collected));
     }
-    let tables = tables::build(image.elf(), &collected, Form::Relocatable, !options.without_types)?;
-    let bytes = image.write(&tables)?.apply(image.elf().bytes)?;
-    Ok(Packed::new(bytes, None, tables, &collected))
+    let contents = tables::contents(&collected);
+    let tables = tables::build(image.elf(), &contents, Form::Relocatable, !options.without_types)?;
+    let summaries = tables.summaries.clone();
+    let bytes = image.write(tables)?.apply(image.elf().bytes)?;
+    Ok(Packed::new(bytes, None, summaries, &collected))
 }
 
 fn pack_linked<'a>(image: &Linked<'a>, options: &Options<'a>) -> Results<Packed> {
@@ -118,40 +120,38 @@ fn pack_linked<'a>(image: &Linked<'a>, options: &Options<'a>) -> Results<Packed>
     let identity = identity::of(image.elf());
     let with_types = !options.without_types;
     if !options.detached {
-        let tables = linked_tables(image, &collected, &identity, with_types)?;
-        let bytes = image.write(&tables)?.apply(image.elf().bytes)?;
-        return Ok(Packed::new(bytes, None, tables, &collected));
+        let tables = linked_tables(image, &tables::contents(&collected), &identity, with_types)?;
+        let summaries = tables.summaries.clone();
+        let bytes = image.write(tables)?.apply(image.elf().bytes)?;
+        return Ok(Packed::new(bytes, None, summaries, &collected));
     }
     with_addresses(image, &mut collected)?;
     let form = Form::Detached { identity: &identity };
-    let tables = tables::build(image.elf(), &collected, form, with_types)?;
+    let Tables { bytes: detached, summaries, .. } =
+        tables::build(image.elf(), &tables::contents(&collected), form, with_types)?;
     let bytes = match options.remove_annotations {
-        true => image.write(&Tables::default())?.apply(image.elf().bytes)?,
+        true => image.write(Tables::default())?.apply(image.elf().bytes)?,
         false => None,
     };
-    let detached = tables.bytes.clone();
-    Ok(Packed::new(bytes, Some(detached), tables, &collected))
+    Ok(Packed::new(bytes, Some(detached), summaries, &collected))
 }
 
 /// The tables that take the place of the annotations.
 fn linked_tables(
     image: &Linked<'_>,
-    collected: &Collected<'_>,
+    contents: &[Contents<'_, '_>],
     identity: &[u8],
     with_types: bool,
 ) -> Results<Tables> {
     let addresses = image.addresses().unwrap_or_default();
     let room = addresses.end - addresses.start;
-    let row = |(schema, _): &(usize, entries::Entry<'_>)| {
-        u64::from(collected.schemas[*schema].entry_size)
-    };
-    let rows: u64 = collected.entries.iter().map(row).sum();
+    let rows = Contents::rows_size(contents);
     if rows > room {
         return Err(linked::no_room(rows, room).into());
     }
     let build = |identity| {
         let form = Form::Linked { address: addresses.start, identity };
-        tables::build(image.elf(), collected, form, with_types)
+        tables::build(image.elf(), contents, form, with_types)
     };
     let tables = build(identity)?;
     // What was linked from packed objects has no room to spare; its build-id stands in a note too.
@@ -273,13 +273,13 @@ impl Packed {
     fn new(
         image: Option<Vec<u8>>,
         detached: Option<Vec<u8>>,
-        tables: Tables,
+        tables: Vec<Summary>,
         collected: &Collected<'_>,
     ) -> Self {
         Self {
             image,
             detached,
-            tables: tables.summaries,
+            tables,
             annotations: collected.annotations,
             annotation_bytes: collected.annotation_bytes,
             repeated: collected.repeated,

@@ -89,12 +89,12 @@ impl<'a> Relocatable<'a> {
     }
 
     /// Puts the tables where the annotations are.
-    pub(super) fn write(&self, tables: &Tables) -> Result<Edits> {
+    pub(super) fn write(&self, mut tables: Tables) -> Result<Edits> {
         let mut edits = Edits::default();
         let Some(first) = self.first() else { return Ok(edits) };
         let section = &self.elf.sections[first as usize];
-        let mut bytes = tables.bytes.clone();
-        let relocations = self.relocations_of(tables, first, &mut bytes)?;
+        let mut bytes = std::mem::take(&mut tables.bytes);
+        let relocations = self.relocations_of(&tables, first, &mut bytes)?;
         let size = bytes.len() as u64;
         let at = edits.put(&self.elf, section.range.clone(), bytes);
         edits.word(&self.elf, self.elf.header_field(section, HeaderField::Offset), at as u64);

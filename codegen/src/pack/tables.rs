@@ -65,44 +65,63 @@ pub(super) enum Form<'a> {
 /// How many times the bytes of a file its rows may take.
 const MOST_GROWTH: u64 = 32;
 
-/// Writes a table for each schema, by name and version.
+/// What goes into one table.
+#[derive(Debug)]
+pub(super) struct Contents<'c, 'a> {
+    pub(super) schema: &'c Schema<'a>,
+    /// By number of the class, name and instance.
+    pub(super) entries: Vec<&'c Entry<'a>>,
+    /// Their ids, and how many of these were displaced; what is wrong with those that were given.
+    pub(super) ids: Result<(Vec<u32>, usize)>,
+}
+
+impl Contents<'_, '_> {
+    /// Bytes of all rows.
+    pub(super) fn rows_size(all: &[Self]) -> u64 {
+        let one = |it: &Self| it.entries.len() as u64 * u64::from(it.schema.entry_size);
+        all.iter().map(one).sum()
+    }
+}
+
+/// What goes into the table of each schema, by its name and version.
+pub(super) fn contents<'c, 'a>(collected: &'c Collected<'a>) -> Vec<Contents<'c, 'a>> {
+    let mut by_schema: BTreeMap<usize, Vec<&Entry<'_>>> = BTreeMap::new();
+    for (schema, entry) in &collected.entries {
+        by_schema.entry(*schema).or_default().push(entry);
+    }
+    let of = |(index, entries): (usize, Vec<&'c Entry<'a>>)| {
+        let schema = &collected.schemas[index];
+        let ids = ids(schema, &entries);
+        Contents { schema, entries, ids }
+    };
+    let mut all: Vec<_> = by_schema.into_iter().map(of).collect();
+    all.sort_by_key(|it| (it.schema.name, it.schema.version));
+    all
+}
+
+/// Writes a table for each schema.
 pub(super) fn build(
     elf: &Elf<'_>,
-    collected: &Collected<'_>,
+    contents: &[Contents<'_, '_>],
     form: Form<'_>,
     with_types: bool,
 ) -> Results<Tables> {
     // Rows may be longer than annotations, but not without end.
-    let row = |(schema, _): &(usize, Entry<'_>)| u64::from(collected.schemas[*schema].entry_size);
-    let rows: u64 = collected.entries.iter().map(row).sum();
-    if rows > elf.bytes.len() as u64 * MOST_GROWTH {
+    if Contents::rows_size(contents) > elf.bytes.len() as u64 * MOST_GROWTH {
         let what = format!("the tables would be more than {MOST_GROWTH} times as long as the file");
         let finding = Finding::new(Code::E0910, what);
         return Err(finding.help("shorten the fields of the entry").into());
     }
     let mut tables = Tables::default();
     let mut findings = Vec::new();
-    for (index, entries) in by_schema(collected) {
-        let writer = Writer { elf, schema: &collected.schemas[index], form, with_types };
-        if let Err(finding) = writer.append(&entries, &mut tables) {
+    for Contents { schema, entries, ids } in contents {
+        let writer = Writer { elf, schema, form, with_types };
+        let ids = ids.as_ref().map_err(Finding::clone);
+        if let Err(finding) = ids.and_then(|ids| writer.append(entries, ids, &mut tables)) {
             findings.push(finding);
         }
     }
     if findings.is_empty() { Ok(tables) } else { Err(findings) }
-}
-
-/// The entries of each schema, by its name and version, with the schema's position.
-pub(super) fn by_schema<'c, 'a>(collected: &'c Collected<'a>) -> Vec<(usize, Vec<&'c Entry<'a>>)> {
-    let mut by_schema: BTreeMap<usize, Vec<&Entry<'_>>> = BTreeMap::new();
-    for (schema, entry) in &collected.entries {
-        by_schema.entry(*schema).or_default().push(entry);
-    }
-    let mut all: Vec<_> = by_schema.into_iter().collect();
-    all.sort_by_key(|(index, _)| {
-        let schema = &collected.schemas[*index];
-        (schema.name, schema.version)
-    });
-    all
 }
 
 struct Writer<'a> {
@@ -119,9 +138,13 @@ const PLACES: [(usize, u8); 2] = [
 ];
 
 impl Writer<'_> {
-    fn append(&self, entries: &[&Entry<'_>], tables: &mut Tables) -> Result<()> {
+    fn append(
+        &self,
+        entries: &[&Entry<'_>],
+        (ids, displaced): &(Vec<u32>, usize),
+        tables: &mut Tables,
+    ) -> Result<()> {
         let table = tables.bytes.len() as u64;
-        let (ids, displaced) = ids(self.schema, entries)?;
         let mut order: Vec<usize> = (0..entries.len()).collect();
         order.sort_by_key(|index| (entries[*index].number, ids[*index]));
         let mut writer = self.writer(table, tables)?;
@@ -162,7 +185,7 @@ impl Writer<'_> {
             version: self.schema.version,
             entries: entries.len(),
             size: bytes.len() as u64,
-            displaced,
+            displaced: *displaced,
         });
         tables.bytes.extend(bytes);
         Ok(())
