@@ -7,8 +7,11 @@
 // One module reads the memory of processes and proves what it does; nothing else may.
 #![deny(unsafe_code)]
 
+pub mod decode;
 pub mod escape;
 pub mod file;
 pub mod image;
 pub mod list;
 pub mod memory;
+pub mod output;
+pub mod value;
