@@ -55,7 +55,7 @@ pub(super) fn denial(number: u32) -> Denial {
             return Denial::User(*other);
         }
         // The files of a process that does not want to be dumped belong to root.
-        let owner = std::fs::metadata(format!("/proc/{number}")).map(|data| data.uid());
+        let owner = std::fs::metadata(format!("/proc/{number}/stat")).map(|data| data.uid());
         if own != 0 && owner.is_ok_and(|owner| owner != own) {
             return Denial::NotDumpable;
         }
