@@ -119,7 +119,7 @@ fn pack_relocatable(image: &Relocatable<'_>, options: &Options<'_>) -> Results<P
 
 fn pack_linked<'a>(image: &Linked<'a>, options: &Options<'a>) -> Results<Packed> {
     let mut collected = collect(image, options)?;
-    let identity = identity::of(image.elf());
+    let identity = identity::of(image.elf(), &collected);
     let with_types = !options.without_types;
     if !options.detached {
         let tables = linked_tables(image, &tables::contents(&collected), &identity, with_types)?;
