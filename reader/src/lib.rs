@@ -10,6 +10,7 @@
 pub mod catalog;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod contents;
 pub mod decode;
 pub mod discover;
 pub mod escape;

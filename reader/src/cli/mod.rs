@@ -5,6 +5,7 @@
 mod list;
 mod progress;
 mod session;
+mod show;
 
 use std::io;
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ enum Color {
 #[derive(Subcommand)]
 enum Command {
     List(list::Arguments),
+    Show(show::Arguments),
 }
 
 /// Runs the program.
@@ -48,6 +50,7 @@ pub fn main() -> ExitCode {
     choice.write_global();
     let result = match &arguments.command {
         Command::List(arguments) => list::run(arguments),
+        Command::Show(arguments) => show::run(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
