@@ -21,6 +21,8 @@ use crate::memory::{Memory, Missing};
 
 /// Bytes of notes that are read of an object; what a linker writes is a few hundred.
 const NOTES_MAX: u64 = 1 << 20;
+/// Segments of an object that are looked at; there are about ten.
+const SEGMENTS_MAX: usize = 512;
 /// The symbol of a root.
 pub(crate) const ROOT_SYMBOL: &str = "inspect_root";
 
@@ -72,7 +74,7 @@ fn headers_at(memory: &dyn Memory, address: u64, name: String) -> Result<Loaded,
     Ok(Loaded { object, headers, segments })
 }
 
-/// The segments of an object, whose number the file header bounds.
+/// The segments of an object, as many as a loader would look at.
 pub(crate) fn all_segments(
     headers: &Headers,
     source: Source<'_>,
@@ -80,7 +82,7 @@ pub(crate) fn all_segments(
     let mut segments = Vec::new();
     headers.segments(source, &mut |segment| {
         segments.push(segment);
-        segments.len() < usize::from(elf::PN_XNUM)
+        segments.len() < SEGMENTS_MAX
     })?;
     Ok(segments)
 }

@@ -52,7 +52,7 @@ fn write_rows(table: TableRef<'_, Format>, seed: u64) -> ! {
         number += 1;
         let is_full = match table.register_as(name(number), announced(number)) {
             Ok(handle) => {
-                if number % 3 == 0 {
+                if number.is_multiple_of(3) {
                     table.set_properties(handle, changed(number)).unwrap();
                 }
                 held.push(handle);
@@ -61,7 +61,7 @@ fn write_rows(table: TableRef<'_, Format>, seed: u64) -> ! {
             Err(RegisterError::Full) => true,
             Err(error) => panic!("{error}"),
         };
-        if is_full || number % 97 == 0 || held.len() == most {
+        if is_full || number.is_multiple_of(97) || held.len() == most {
             held.drain(..).for_each(|handle| table.unregister(handle).unwrap());
         }
     }
@@ -126,7 +126,7 @@ fn check<M: Memory + ?Sized>(table: &LiveTable<'_, M>, row: &LiveEntry<'_>) {
     assert_eq!(core.id, id, "{core:?}");
     let twin = u64::from_ne_bytes(row.row[64..72].try_into().unwrap());
     assert_eq!(twin, core.instance, "{core:?}");
-    if number % 16 == 0 {
+    if number.is_multiple_of(16) {
         let mut text = [0; 8];
         assert_eq!(table.text(core.name, &mut text), Ok(name(number)), "{core:?}");
     }

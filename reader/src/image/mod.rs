@@ -3,10 +3,15 @@
 //! [`open`] looks at what it was given, never at its name, and hands it to the module of that kind.
 //! Each of them makes an [`Image`]: the memory, the objects that were loaded into it with what may
 //! lead to their roots, and the tables that the image carries as files do. Finding tables is the
-//! business of `discover`.
+//! business of [`discover`](crate::discover).
 
 pub mod compressed;
+mod core;
+mod elf;
+mod fill;
+mod kernel_core;
 mod layered;
+mod pieces;
 pub mod process;
 mod raw;
 pub mod snapshot;
@@ -24,6 +29,7 @@ use inspect_format::abi::{Order, TABLE_MAGIC, ZONE_MAGIC};
 use inspect_format::table;
 
 use crate::file::File;
+use crate::loaded::HeaderError;
 use crate::memory::Memory;
 
 /// An image that was opened.
@@ -220,6 +226,15 @@ pub enum ErrorKind {
         /// How many bytes there are.
         length: u64,
     },
+    /// The headers of an ELF file are at fault.
+    Elf(HeaderError),
+    /// More segments than are read.
+    Segments {
+        /// How many there are.
+        found: u32,
+        /// How many there may be.
+        most: u32,
+    },
 }
 
 /// Opens an image.
@@ -264,6 +279,9 @@ fn open_plain(file: File, options: &Options) -> Result<Image, ErrorKind> {
     }
     if start.starts_with(&ZONE_MAGIC) {
         return zone::open(&file, options);
+    }
+    if start.starts_with(b"\x7fELF") {
+        return elf::open(file, options);
     }
     Err(if start.is_empty() { ErrorKind::Empty } else { ErrorKind::Unknown })
 }
@@ -362,6 +380,7 @@ impl std::error::Error for Error {
             ErrorKind::Zone(error) => Some(error),
             ErrorKind::Snapshot(error) => Some(error),
             ErrorKind::Compressed(error) => Some(error),
+            ErrorKind::Elf(error) => Some(error),
             _ => None,
         }
     }
@@ -383,6 +402,10 @@ impl fmt::Display for Error {
             ErrorKind::Compressed(error) => error.fmt(f),
             ErrorKind::Address { address, length } => {
                 write!(f, "its {length} bytes reach beyond the last address, from {address:#x} on")
+            }
+            ErrorKind::Elf(error) => error.fmt(f),
+            ErrorKind::Segments { found, most } => {
+                write!(f, "{found} segments, {most} are read at most")
             }
         }
     }

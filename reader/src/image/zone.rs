@@ -62,10 +62,8 @@ fn choose(file: &File, options: &Options) -> Result<(Dump, Vec<Remark>), Error> 
     let storage = Stored { file, window: RefCell::default() };
     let zone = Zone::open(&storage).map_err(Error::Zone)?;
     let count = zone.slot_count();
-    if let Some(slot) = options.dump {
-        if slot >= count {
-            return Err(Error::NoSlot(count));
-        }
+    if options.dump.is_some_and(|slot| slot >= count) {
+        return Err(Error::NoSlot(count));
     }
     let mut slots = Slots::default();
     for slot in 0..count {
