@@ -9,9 +9,10 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use inspect_format::hash;
-use inspect_format::walk::{LiveEntry, LiveTable, Memory, Tables};
+use inspect_format::walk::{Fault, LiveEntry, LiveTable, Memory, Tables};
 use inspect_reader::image::{self, Image, Options, Target};
 use inspect_reader::memory::AddressSpace;
 use inspect_runtime::{EntryFormat, RegisterError, RuntimeTable, TableRef};
@@ -73,13 +74,9 @@ fn child() {
     if std::env::var_os(ROLE).is_none() {
         return;
     }
-    // Whoever started this process kills it; if that one died itself, nobody would. Writers are many,
-    // and the reader gets its share of the processors.
-    // SAFETY: plain calls on this process.
-    unsafe {
-        libc::alarm(900);
-        libc::nice(10);
-    }
+    // Whoever started this process kills it; if that one died itself, nobody would.
+    // SAFETY: a plain call on this process.
+    unsafe { libc::alarm(900) };
     let say = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         say(info);
@@ -132,9 +129,25 @@ fn check<M: Memory + ?Sized>(table: &LiveTable<'_, M>, row: &LiveEntry<'_>) {
     }
 }
 
+/// Memory whose reader is interrupted before it reads rows, as the system may do at any time: what was
+/// read before is stale by then.
+struct Interrupted<'m>(AddressSpace<'m>, Duration);
+
+impl Memory for Interrupted<'_> {
+    fn read(&self, address: u64, out: &mut [u8]) -> Result<(), Fault> {
+        if out.len() >= Format::SIZE as usize * 12 {
+            std::thread::sleep(self.1);
+        }
+        self.0.read(address, out)
+    }
+}
+
 /// Lists the tables of an image once.
-fn list(image: &Image, root: u64, batch: usize, counts: &mut [u64; 3]) {
-    let memory = AddressSpace::virtual_of(&*image.memory);
+fn list(image: &Image, root: u64, index: u64, counts: &mut [u64; 3]) {
+    let batch = [1, 12, 64, 300][index as usize % 4];
+    // A sleep of no time is none.
+    let pause = Duration::from_micros(index / 4 % 4 * 20);
+    let memory = Interrupted(AddressSpace::virtual_of(&*image.memory), pause);
     let mut tables = 0;
     for table in Tables::of_root(&memory, root).unwrap() {
         let table = table.unwrap();
@@ -165,7 +178,7 @@ fn no_row_is_shown_that_nobody_published() {
     );
     let mut counts = [0; 3];
     for index in 0..lists() {
-        list(&image, root, [1, 7, 64, 300][index as usize % 4], &mut counts);
+        list(&image, root, index, &mut counts);
     }
     let [live, torn, busy] = counts;
     println!("{} lists: {live} rows, {torn} torn, {busy} busy", lists());
