@@ -28,7 +28,7 @@ static LARGE: RuntimeTable<Format, 300, 512> = RuntimeTable::new();
 
 /// How often all tables are listed.
 fn lists() -> u64 {
-    if std::env::var_os("INSPECT_LONG").is_some() { 200_000 } else { 3000 }
+    if std::env::var_os("INSPECT_LONG").is_some() { 200_000 } else { 2000 }
 }
 
 /// A row of which everything follows from the address.
