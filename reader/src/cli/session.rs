@@ -84,6 +84,9 @@ impl Session {
         let roots = arguments.root.clone();
         let options = discover::Options { roots, scan, ..discover::Options::default() };
         let discovery = discover::tables_of(&image, &options);
+        if image.memory.is_gone() {
+            return Err(gone(&image));
+        }
         let brought = arguments.schema.iter().map(|path| {
             let name = path.display().to_string();
             match std::fs::read(path) {
@@ -154,6 +157,15 @@ impl Session {
         let help = "search all memory with `--scan`, or give the root's address with `--root`";
         Failure::input(message, Some(help.to_owned()))
     }
+}
+
+/// Of a process that has ended, what was read so far is not all.
+pub(crate) fn gone(image: &Image) -> Failure {
+    let message = format!(
+        "{}: the process ended, or became another program, while it was read",
+        Terminal(&image.name)
+    );
+    Failure::input(message, Some("if it left a core, read that".to_owned()))
 }
 
 impl SelectorArguments {
