@@ -17,12 +17,15 @@ extern crate std;
 
 #[rustfmt::skip]
 pub mod abi;
+pub mod annotation;
 pub mod bits;
 pub mod btf;
 pub mod descriptor;
 pub mod elfcore;
 pub mod hash;
 pub mod history;
+#[cfg(feature = "alloc")]
+pub mod ids;
 pub mod notes;
 pub mod pairs;
 pub mod root;

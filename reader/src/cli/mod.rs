@@ -3,7 +3,9 @@
 //! Exit status: 0 done; 1 the input is at fault; 2 usage, or the output cannot be written.
 
 mod list;
+mod progress;
 mod session;
+mod show;
 
 use std::io;
 use std::process::ExitCode;
@@ -34,6 +36,7 @@ enum Color {
 #[derive(Subcommand)]
 enum Command {
     List(list::Arguments),
+    Show(show::Arguments),
 }
 
 /// Runs the program.
@@ -47,6 +50,7 @@ pub fn main() -> ExitCode {
     choice.write_global();
     let result = match &arguments.command {
         Command::List(arguments) => list::run(arguments),
+        Command::Show(arguments) => show::run(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
