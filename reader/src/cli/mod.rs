@@ -1,8 +1,11 @@
 //! The program `inspect`: one module for each command, and what they share.
 //!
-//! Exit status: 0 done; 1 the input is at fault; 2 usage, or the output cannot be written.
+//! Exit status: 0 done; 1 the input is at fault, or there are findings; 2 usage, or the output cannot be written.
 
+mod consumers;
+mod doctor;
 mod list;
+mod map;
 mod session;
 
 use std::io;
@@ -33,7 +36,9 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
+    Doctor(doctor::Arguments),
     List(list::Arguments),
+    Map(map::Arguments),
 }
 
 /// Runs the program.
@@ -46,7 +51,9 @@ pub fn main() -> ExitCode {
     };
     choice.write_global();
     let result = match &arguments.command {
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::List(arguments) => list::run(arguments),
+        Command::Map(arguments) => map::run(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
