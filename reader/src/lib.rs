@@ -11,6 +11,7 @@ pub mod catalog;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod consume;
+pub mod decode;
 pub mod discover;
 pub mod doctor;
 pub mod dump;
@@ -22,3 +23,4 @@ pub mod map;
 pub mod memory;
 pub mod output;
 pub mod select;
+pub mod value;

@@ -6,6 +6,7 @@ mod consumers;
 mod doctor;
 mod list;
 mod map;
+mod progress;
 mod session;
 
 use std::io;
