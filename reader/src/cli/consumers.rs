@@ -1,6 +1,6 @@
 //! What a consumer would see, or what a dump says that one saw, for the commands that show it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -58,14 +58,18 @@ pub(crate) struct Capture {
 impl ConsumerArguments {
     /// The file that declares the consumer, if one was named.
     pub(crate) fn policy_file(&self) -> Result<Option<PolicyFile>, Failure> {
-        let Some(path) = &self.policy else { return Ok(None) };
-        let image = image::open(&Target::Path(path.clone()), &image::Options::default())?;
-        let discovery = discover::tables_of(&image, &discover::Options::default());
-        Ok(Some(PolicyFile { discovery, name: image.name }))
+        self.policy.as_ref().map(|path| PolicyFile::open(path)).transpose()
     }
 }
 
 impl PolicyFile {
+    /// Opens a table file, or whatever has tables.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let image = image::open(&Target::Path(path.to_owned()), &image::Options::default())?;
+        let discovery = discover::tables_of(&image, &discover::Options::default());
+        Ok(Self { discovery, name: image.name })
+    }
+
     /// Its tables.
     pub(crate) fn catalog(&self) -> Result<Catalog<'_>, Failure> {
         let (catalog, errors) = Catalog::new(&self.discovery, &[]);

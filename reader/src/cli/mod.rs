@@ -1,9 +1,11 @@
 //! The program `inspect`: one module for each command, and what they share.
 //!
-//! Exit status: 0 done; 1 the input is at fault, or there are findings; 2 usage, or the output cannot be written.
+//! Exit status: 0 done; 1 the input is at fault, or there are findings; 2 usage, or the output
+//! cannot be written.
 
 mod consumers;
 mod doctor;
+mod dump;
 mod list;
 mod map;
 mod progress;
@@ -38,6 +40,7 @@ enum Color {
 #[derive(Subcommand)]
 enum Command {
     Doctor(doctor::Arguments),
+    Dump(dump::Arguments),
     List(list::Arguments),
     Map(map::Arguments),
 }
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
     choice.write_global();
     let result = match &arguments.command {
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Dump(arguments) => dump::run(arguments),
         Command::List(arguments) => list::run(arguments),
         Command::Map(arguments) => map::run(arguments),
     };

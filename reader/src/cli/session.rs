@@ -39,6 +39,13 @@ pub(crate) struct TargetArguments {
     scan: bool,
 }
 
+impl TargetArguments {
+    /// What is to be opened.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+}
+
 /// Which entries.
 #[derive(Args)]
 pub(crate) struct SelectorArguments {
