@@ -291,7 +291,7 @@ impl<'p> Decoder<'p> {
             None => return self.stop(Limit::Values),
         }
         self.clock += 1;
-        if self.clock % CLOCK_STEP == 0
+        if self.clock.is_multiple_of(CLOCK_STEP)
             && self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline)
         {
             return self.stop(Limit::Time);
