@@ -13,6 +13,7 @@ pub mod cli;
 pub mod decode;
 pub mod discover;
 pub mod escape;
+pub mod export;
 pub mod file;
 pub mod image;
 pub mod loaded;

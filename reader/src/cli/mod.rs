@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 done; 1 the input is at fault; 2 usage, or the output cannot be written.
 
+mod export;
 mod list;
 mod progress;
 mod session;
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use session::{Failure, Session, TargetArguments};
+pub(crate) use session::{Failure, ReadingArguments, Session, TargetArguments};
 
 /// Reads inspect tables and the memory that they describe: which memory matters, what is in it, who may see it.
 #[derive(Parser)]
@@ -34,6 +35,7 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
+    Export(export::Arguments),
     List(list::Arguments),
 }
 
@@ -47,6 +49,7 @@ pub fn main() -> ExitCode {
     };
     choice.write_global();
     let result = match &arguments.command {
+        Command::Export(arguments) => export::run(arguments),
         Command::List(arguments) => list::run(arguments),
     };
     match result {
@@ -57,7 +60,7 @@ pub fn main() -> ExitCode {
         }
         Err(failure) => {
             session::report(&failure);
-            ExitCode::from(if matches!(failure, Failure::Output(_)) { 2 } else { 1 })
+            ExitCode::from(if matches!(failure, Failure::Input { .. }) { 1 } else { 2 })
         }
     }
 }

@@ -19,6 +19,13 @@ pub(crate) struct TargetArguments {
     /// A core, a running process (pid:123), a program or library, a table file, a zone, a snapshot
     /// directory, or raw memory (raw:FILE@0xADDRESS). Files may be compressed by gzip or zstd.
     target: Target,
+    #[command(flatten)]
+    reading: ReadingArguments,
+}
+
+/// How to read a target.
+#[derive(Args)]
+pub(crate) struct ReadingArguments {
     /// A table file that describes tables which carry no description.
     #[arg(long, value_name = "FILE")]
     schema: Vec<PathBuf>,
@@ -65,6 +72,11 @@ pub(crate) enum Failure {
         /// What to do about it.
         help: Option<String>,
     },
+    /// What was asked for cannot be done, whatever the input.
+    Usage {
+        /// What is wrong, and what to write.
+        message: String,
+    },
     /// The output cannot be written.
     Output(io::Error),
 }
@@ -72,6 +84,11 @@ pub(crate) enum Failure {
 impl Session {
     /// Opens a target. Without a table in it that can be read, this fails.
     pub(crate) fn open(arguments: &TargetArguments) -> Result<Self, Failure> {
+        Self::of(&arguments.target, &arguments.reading)
+    }
+
+    /// The same, for commands that have several targets.
+    pub(crate) fn of(target: &Target, arguments: &ReadingArguments) -> Result<Self, Failure> {
         let options = image::Options {
             lenders: arguments.image.clone(),
             sysroot: arguments.sysroot.clone(),
@@ -79,7 +96,7 @@ impl Session {
             progress: progress::line("decompressing"),
             ..image::Options::default()
         };
-        let image = image::open(&arguments.target, &options)?;
+        let image = image::open(target, &options)?;
         let scan = if arguments.scan { Scan::Always } else { Scan::IfNeeded };
         let roots = arguments.root.clone();
         let options = discover::Options { roots, scan, ..discover::Options::default() };
@@ -191,6 +208,7 @@ pub(crate) fn report(failure: &Failure) {
         Failure::Input { message, help: Some(help) } => {
             writeln!(out, "inspect: {message}\n  help: {help}")
         }
+        Failure::Usage { message } => writeln!(out, "inspect: {message}"),
         Failure::Output(error) => writeln!(out, "inspect: the output cannot be written: {error}"),
     };
 }
