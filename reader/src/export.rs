@@ -5,13 +5,18 @@
 //! [`output`](crate::output) are [`Sink`]s of rows. Which targets there are, and where the bytes
 //! go, is the business of the program.
 
+mod values;
+
 use std::fmt;
 use std::io;
 use std::str::FromStr;
 
 use inspect_format::hash::fnv1a_64;
+use inspect_format::notes::capture::Capture;
 use inspect_format::schema::{Identity, Value};
 use serde_json::{Map, Value as Json};
+
+pub use values::Values;
 
 use crate::catalog::{Entry, NamedTable};
 use crate::discover::Origin;
@@ -104,7 +109,7 @@ pub struct Row {
     pub kind: &'static str,
     /// The build-id of the object that the table belongs to, as hexadecimal digits.
     pub build_id: Option<String>,
-    /// The program that was packed, where the table says so.
+    /// The program that was packed, or that wrote the image, where either says so.
     pub producer: Option<String>,
     /// The version of the schema under which the entry was written.
     pub schema_version: u32,
@@ -147,7 +152,9 @@ impl Source {
             Some(Value::Bytes(bytes)) => Some(bytes),
             _ => None,
         };
-        let producer = identity.and_then(|identity| identity.producer);
+        let capture = image.capture.as_deref().and_then(|bytes| Capture::parse(bytes).ok());
+        let of_capture = capture.as_ref().and_then(|capture| capture.head.producer);
+        let producer = identity.and_then(|identity| identity.producer).or(of_capture);
         Self {
             target: target.to_owned(),
             kind: kind_word(image.kind),

@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 
 use super::session::report;
 use super::{Failure, ReadingArguments, Session};
-use crate::export::{Date, Row, Shard, Sink, Source};
+use crate::export::{Date, Row, Shard, Sink, Source, Values};
 use crate::image::Target;
 #[cfg(feature = "arrow")]
 use crate::output::arrow::{ArrowFileRows, ArrowStreamRows, ParquetRows};
@@ -53,6 +53,9 @@ pub(crate) struct Arguments {
     /// Only entries for which this term holds, as of `inspect list`. Several must all hold.
     #[arg(long, value_name = "TERM")]
     select: Vec<Term>,
+    /// Decode what lies in the memory of each entry, into the column `value`.
+    #[arg(long)]
+    values: bool,
     /// Only the targets of one of several equal parts: 1/4 is the first of four. The name of a
     /// target, as given, decides.
     #[arg(long, value_name = "I/N")]
@@ -119,8 +122,10 @@ fn one(arguments: &Arguments, target: &Target, output: &mut Output) -> Result<()
     output.begin(target, arguments.date)?;
     for table in &catalog.tables {
         let source = Source::new(&name, &session.image, table);
+        let values = arguments.values.then(|| Values::new(table, &session.image));
         for entry in table.entries().filter(|entry| selector.matches(entry, &session.image)) {
-            output.row(&source.entry(&entry, None))?;
+            let value = values.as_ref().and_then(|values| values.json(&entry));
+            output.row(&source.entry(&entry, value))?;
         }
         let unsettled = if selector.is_empty() { table.unsettled() } else { 0 };
         for _ in 0..unsettled {
