@@ -1,0 +1,62 @@
+//! A file that is read at positions, whatever its size: nothing of it stays in memory.
+//!
+//! Offsets and lengths come from files and are lies until proved: a read beyond the end is an
+//! error, and no buffer is made for bytes that the file does not have. Images are made of these.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// An open file of a known length.
+#[derive(Debug)]
+pub struct File {
+    handle: std::fs::File,
+    path: PathBuf,
+    length: u64,
+}
+
+impl File {
+    /// Opens a file for reading.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Self::of(std::fs::File::open(path)?, path)
+    }
+
+    /// A file that is open already, under the name that messages give it.
+    pub fn of(handle: std::fs::File, path: &Path) -> io::Result<Self> {
+        let length = handle.metadata()?.len();
+        Ok(Self { handle, path: path.to_owned(), length })
+    }
+
+    /// Under which name it was opened.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many bytes it had when it was opened.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The file itself, for copies within the kernel.
+    #[must_use]
+    pub fn handle(&self) -> &std::fs::File {
+        &self.handle
+    }
+
+    /// Fills `out` with the bytes from `offset` on. [`io::ErrorKind::UnexpectedEof`] if the file
+    /// has fewer.
+    pub fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.handle.read_exact_at(out, offset)
+    }
+
+    /// `length` bytes from `offset` on.
+    pub fn bytes(&self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+        let left = self.length.saturating_sub(offset);
+        let size = usize::try_from(length).ok().filter(|_| length <= left);
+        let mut bytes = vec![0; size.ok_or(io::ErrorKind::UnexpectedEof)?];
+        self.read(offset, &mut bytes)?;
+        Ok(bytes)
+    }
+}

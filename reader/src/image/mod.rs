@@ -1,0 +1,286 @@
+//! Images: whatever holds the memory of a program, opened under one roof.
+//!
+//! [`open`] looks at what it was given, never at its name, and hands it to the module of that kind.
+//! Each of them makes an [`Image`]: the memory, the objects that were loaded into it with what may
+//! lead to their roots, and the tables that the image carries as files do. Finding tables is the
+//! business of `discover`.
+
+mod table_file;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use inspect_format::abi::{Order, TABLE_MAGIC};
+use inspect_format::table;
+
+use crate::file::File;
+use crate::memory::Memory;
+
+/// An image that was opened.
+#[derive(Debug)]
+pub struct Image {
+    /// What it is.
+    pub kind: Kind,
+    /// As it was asked for.
+    pub name: String,
+    /// Who wrote it; none where only its tables know.
+    pub machine: Option<Machine>,
+    /// Its memory.
+    pub memory: Box<dyn Memory>,
+    /// What was loaded into the memory: the program first, then libraries; a kernel and its modules.
+    pub objects: Vec<Object>,
+    /// Tables that it carries beside its memory, each block one or several tables.
+    pub carried: Vec<Carried>,
+    /// What it says about itself: the contents of the note, or of the file, of that kind.
+    pub capture: Option<Vec<u8>>,
+    /// What a reader of its memory should know: pages that were filled from files, and those that
+    /// could not be.
+    pub remarks: Vec<Remark>,
+}
+
+/// The kinds of images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The core of a process.
+    Core,
+    /// The core of a kernel.
+    KernelCore,
+    /// A running process.
+    Process,
+    /// A program, a library, a module: compile-time tables only.
+    Elf,
+    /// Tables one behind another.
+    TableFile,
+    /// Dumps that firmware keeps over a reset.
+    Zone,
+    /// A directory that a program wrote about itself.
+    Snapshot,
+    /// Memory of which only the address is known.
+    Raw,
+}
+
+/// The machine that an image comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Its byte order.
+    pub order: Order,
+    /// Bytes of its pointers: 4 or 8.
+    pub word_size: u8,
+    /// The processor, `EM_*` of ELF; 0 where nothing says so.
+    pub number: u16,
+}
+
+/// A program, library or module in the memory of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its path or name. It comes from the image: escape it.
+    pub name: String,
+    /// What the loader added to the addresses that the linker gave.
+    pub bias: u64,
+    /// The address of its first byte, and the one behind its last.
+    pub range: std::ops::Range<u64>,
+    /// The build-id that the linker gave it.
+    pub build_id: Option<Vec<u8>>,
+    /// What may lead to its root.
+    pub roots: Vec<Clue>,
+}
+
+/// An address where a root may lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clue {
+    /// Where.
+    pub address: u64,
+    /// Who says so.
+    pub found_by: FoundBy,
+}
+
+/// What led to a root or a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum FoundBy {
+    /// The image carries it.
+    Carried,
+    /// Whoever asked gave the address.
+    Given,
+    /// The note of the object.
+    Note,
+    /// The symbol `inspect_root`.
+    Symbol,
+    /// The section `inspect_table`.
+    Section,
+    /// A search through all memory.
+    Scan,
+}
+
+/// Tables that an image carries as a file does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// The blocks, one behind another.
+    pub bytes: Vec<u8>,
+    /// What carries them: a note, a file.
+    pub place: String,
+}
+
+/// Something to know about an image that is no error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark(
+    /// One line without a full stop. It holds names from the image: escape it.
+    pub String,
+);
+
+/// What is to be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A file or a directory.
+    Path(PathBuf),
+    /// `pid:123`
+    Process(u32),
+    /// `raw:FILE@0xADDRESS`
+    Raw {
+        /// The file.
+        path: PathBuf,
+        /// The address of its first byte.
+        address: u64,
+    },
+}
+
+/// How an image is opened.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Files that lend their bytes where the image lacks them: programs and libraries.
+    pub lenders: Vec<PathBuf>,
+    /// The directory that holds the mapped files, in place of `/`.
+    pub sysroot: Option<PathBuf>,
+}
+
+/// Why an image was not opened.
+#[derive(Debug)]
+pub struct Error {
+    /// What was to be opened, or the file of it that is at fault. Escape it.
+    pub name: String,
+    /// What is wrong.
+    pub kind: ErrorKind,
+}
+
+/// The kinds of errors.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The file or the process cannot be read.
+    Io(io::Error),
+    /// It is empty.
+    Empty,
+    /// It is none of the kinds that are known.
+    Unknown,
+    /// A table is at fault.
+    Table(table::Error),
+}
+
+/// Opens an image.
+pub fn open(target: &Target, options: &Options) -> Result<Image, Error> {
+    let _ = options;
+    match target {
+        Target::Path(path) => open_path(path),
+        Target::Process(_) | Target::Raw { .. } => {
+            Err(Error { name: target.to_string(), kind: ErrorKind::Unknown })
+        }
+    }
+}
+
+/// Opens what stands at a path, by what it begins with.
+fn open_path(path: &Path) -> Result<Image, Error> {
+    let name = path.display().to_string();
+    let fail = |kind| Error { name: name.clone(), kind };
+    let file = File::open(path).map_err(|error| fail(ErrorKind::Io(error)))?;
+    let size = file.length().min(16);
+    let start = file.bytes(0, size).map_err(|error| fail(ErrorKind::Io(error)))?;
+    if start.starts_with(&TABLE_MAGIC) {
+        return table_file::open(&file).map_err(fail);
+    }
+    Err(fail(if start.is_empty() { ErrorKind::Empty } else { ErrorKind::Unknown }))
+}
+
+impl Error {
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn help(&self) -> Option<&'static str> {
+        match &self.kind {
+            ErrorKind::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                Some("a running process is `pid:123`, raw memory `raw:FILE@0xADDRESS`")
+            }
+            ErrorKind::Unknown => {
+                Some("if it is raw memory, give its address: `raw:FILE@0xADDRESS`")
+            }
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(number) = text.strip_prefix("pid:") {
+            let number = number.parse().map_err(|_| format!("`{number}` is no process number"))?;
+            return Ok(Self::Process(number));
+        }
+        if let Some(rest) = text.strip_prefix("raw:") {
+            let (path, address) = rest.rsplit_once('@').ok_or("write `raw:FILE@0xADDRESS`")?;
+            let digits = address.strip_prefix("0x").ok_or("the address begins with `0x`")?;
+            let address = u64::from_str_radix(digits, 16)
+                .map_err(|_| format!("`{address}` is no address of 64 bits"))?;
+            return Ok(Self::Raw { path: path.into(), address });
+        }
+        Ok(Self::Path(text.into()))
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::Process(number) => write!(f, "pid:{number}"),
+            Self::Raw { path, address } => write!(f, "raw:{}@{address:#x}", path.display()),
+        }
+    }
+}
+
+impl fmt::Display for FoundBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Carried => "carried",
+            Self::Given => "given",
+            Self::Note => "note",
+            Self::Symbol => "symbol",
+            Self::Section => "section",
+            Self::Scan => "scan",
+        })
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            ErrorKind::Io(error) => Some(error),
+            ErrorKind::Table(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.name)?;
+        match &self.kind {
+            ErrorKind::Io(error) => error.fmt(f),
+            ErrorKind::Empty => f.write_str("the file is empty"),
+            ErrorKind::Unknown => {
+                f.write_str("neither ELF, a table, a zone nor a snapshot: nothing that is known")
+            }
+            ErrorKind::Table(error) => error.fmt(f),
+        }
+    }
+}
