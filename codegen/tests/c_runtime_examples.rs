@@ -34,15 +34,17 @@ fn inspect() -> String {
     built.with_file_name("inspect").display().to_string()
 }
 
-/// What `inspect list` says of a file, with addresses left out.
+/// What `inspect list` says of a file, with addresses and sizes left out.
 fn list(inspect: &str, path: &Path) -> Vec<String> {
-    let listed = run(root(), inspect, &["list", &path.display().to_string()]);
+    let listed = run(root(), inspect, &["list", "--color=never", &path.display().to_string()]);
     let listed = listed.unwrap_or_else(|error| panic!("{error}"));
     let words = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        format!("{} {} {}", words[0], words[1], words[3..].join(" "))
+        // Class, name, address, two words of a size, properties, fields.
+        format!("{} {} {}", words[0], words[1], words[5])
     };
-    let mut rows: Vec<String> = listed.lines().map(words).collect();
+    let is_row = |line: &&str| line.contains(" 0x");
+    let mut rows: Vec<String> = listed.lines().filter(is_row).map(words).collect();
     rows.sort();
     rows
 }

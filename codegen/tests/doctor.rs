@@ -192,6 +192,31 @@ fn entries_are_the_same_whatever_was_done() {
     }
 }
 
+/// By class, name, instance, in whatever order they were annotated.
+#[test]
+fn entries_are_listed_in_order() {
+    let Some(workshop) = Workshop::new() else { return };
+    let keys = [("b", 1), ("a", 2), ("b", 0), ("a", 1)];
+    let one = |(index, (name, instance)): (usize, (&str, u64))| {
+        let key = format!("INSPECT_INTEGER(\"instance\", {instance})");
+        format!("uint64_t v{index};\nR(CLASS, NAME(\"{name}\"), {key}, AT(v{index}));\n")
+    };
+    let source: String = keys.into_iter().enumerate().map(one).collect();
+    let program = workshop.program("ordered", &source, &[]);
+    for status in [1, 0] {
+        let value = json(&workshop, status, &[&program]);
+        let entries = value["entries"].as_array().expect("entries");
+        let keys: Vec<_> = entries
+            .iter()
+            .map(|it| (it["name"].as_str().unwrap_or_default(), it["instance"].as_u64()))
+            .collect();
+        let expected =
+            [("a", 1), ("a", 2), ("b", 0), ("b", 1), ("good", 0)].map(|(a, b)| (a, Some(b)));
+        assert_eq!(keys, expected);
+        pack(&workshop, &program);
+    }
+}
+
 fn json(workshop: &Workshop, status: i32, arguments: &[&str]) -> Value {
     let output = workshop.generator(&[&["doctor", "--json"], arguments].concat());
     assert_eq!(output.status.code(), Some(status), "{arguments:?}");

@@ -101,7 +101,7 @@ fn a_row_goes_all_the_way() {
          struct record takes 48 bytes, there are 8\n"
     );
     let listed = list(&table);
-    for word in ["main", "dyn1", "log[cpu=3]", "+0x60", "dump|persist"] {
+    for word in ["main", "dyn1", "log[cpu=3]", "96 B", "dump|persist"] {
         assert!(listed.contains(word), "{word} is in\n{listed}");
     }
 }

@@ -45,6 +45,18 @@ pub fn sign_extend(value: u64, bit_size: u32) -> i64 {
     (value << unused) as i64 >> unused
 }
 
+/// Whether an integer is itself again after a field of `bit_size` bits has held it, with a sign or without:
+/// what such a field cuts off is zero, or repeats its highest bit.
+#[must_use]
+#[inline]
+pub fn fits(value: u64, bit_size: u32) -> bool {
+    match bit_size {
+        0 => value == 0,
+        1..=63 => value >> bit_size == 0 || sign_extend(value, bit_size) as u64 == value,
+        _ => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +104,25 @@ mod tests {
         assert_eq!(sign_extend(0b011, 3), 3);
         assert_eq!(sign_extend(u64::MAX, 64), -1);
         assert_eq!(sign_extend(1, 1), -1);
+    }
+
+    #[test]
+    fn integers_fit_with_a_sign_or_without() {
+        for (value, bit_size, expected) in [
+            (0, 0, true),
+            (1, 0, false),
+            (255, 8, true),
+            (256, 8, false),
+            (-128, 8, true),
+            (-129, 8, false),
+            (i64::MIN, 63, false),
+            (i64::MIN >> 1, 63, true),
+            (-1, 1, true),
+            (2, 1, false),
+            (i64::MIN, 64, true),
+            (i64::MIN, 128, true),
+        ] {
+            assert_eq!(fits(value as u64, bit_size), expected, "{value} in {bit_size}");
+        }
     }
 }

@@ -11,7 +11,7 @@ mod freeze;
 mod span;
 
 pub use entries::{LiveEntry, Summary};
-pub use freeze::FreezeError;
+pub use freeze::{FreezeError, Frozen};
 pub use span::{Span, SpanError, span};
 
 use core::fmt;

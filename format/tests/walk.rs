@@ -10,7 +10,7 @@ use inspect_format::abi::{
 use inspect_format::root::RootError;
 use inspect_format::table::{self, TableWriter};
 use inspect_format::walk::{
-    Fault, LiveEntry, LiveTable, Memory, Summary, Tables, TextError, WalkErrorKind, span,
+    Fault, Frozen, LiveEntry, LiveTable, Memory, Summary, Tables, TextError, WalkErrorKind, span,
 };
 use proptest::prelude::*;
 
@@ -250,7 +250,7 @@ fn a_frozen_table_is_what_a_writer_makes() {
         let expected = writer.finish();
         for table in space.tables() {
             let mut frozen = vec![0xee; table.frozen_size()];
-            let size = table.freeze(&mut frozen).unwrap();
+            let size = table.freeze(&mut frozen).unwrap().size;
             assert_eq!(size, expected.len());
             let parsed = table::Table::parse(&frozen[..size]).unwrap();
             assert_eq!(parsed.rows().map(|row| row.name()).collect::<Vec<_>>(), [Ok("first"); 3]);
@@ -379,7 +379,7 @@ fn explore(space: &Space, buffer_size: usize) -> u64 {
         let size = table.frozen_size();
         if size < 1 << 20 {
             let mut frozen = vec![0; size];
-            if let Ok(size) = table.freeze(&mut frozen) {
+            if let Ok(Frozen { size, .. }) = table.freeze(&mut frozen) {
                 let _ = table::Table::parse(&frozen[..size]).map(|table| table.rows().count());
             }
         }

@@ -7,8 +7,14 @@
 // One module reads the memory of processes and proves what it does; nothing else may.
 #![deny(unsafe_code)]
 
+pub mod catalog;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod discover;
 pub mod escape;
 pub mod file;
 pub mod image;
-pub mod list;
+pub mod loaded;
 pub mod memory;
+pub mod output;
+pub mod select;

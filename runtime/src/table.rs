@@ -249,7 +249,7 @@ impl<F: EntryFormat> TableRef<'_, F> {
     /// Writes the table, as it is now, to the start of `out`, and returns how many bytes it took: a table
     /// file. Only live entries are in it. What lies behind it in `out` is scratch.
     pub fn copy_to(&self, out: &mut [u8]) -> Result<usize, FreezeError> {
-        self.live()?.freeze(out)
+        Ok(self.live()?.freeze(out)?.size)
     }
 
     fn live(&self) -> Result<LiveTable<'static, ThisProcess>, FreezeError> {

@@ -260,7 +260,7 @@ fn a_stranger_reads_writers_that_run_and_that_have_stopped() {
             assert_eq!(summary.busy, 0);
             assert!(summary.torn <= THREADS, "{summary:?}");
             let mut frozen = vec![0; table.frozen_size()];
-            let size = table.freeze(&mut frozen).unwrap();
+            let size = table.freeze(&mut frozen).unwrap().size;
             let frozen = inspect_format::table::Table::parse(&frozen[..size]).unwrap();
             assert_eq!(frozen.row_count() as u64, summary.live);
         }

@@ -139,7 +139,7 @@ impl Image {
             torn += summary.torn;
             // A dump keeps the same rows.
             let mut frozen = vec![0; table.frozen_size()];
-            let size = table.freeze(&mut frozen).unwrap();
+            let size = table.freeze(&mut frozen).unwrap().size;
             let frozen = Table::parse(&frozen[..size]).unwrap();
             let names = frozen.rows().map(|row| row.name().unwrap().to_owned());
             assert!(names.eq(rows.iter().map(|row| row.2.clone())));

@@ -63,7 +63,7 @@ fn pack_one(
     progress: &Progress,
 ) -> Status {
     let format = arguments.message_format;
-    let result = read(path).map_err(|finding| vec![finding]).and_then(|bytes| {
+    let result = read(path).map_err(Vec::from).and_then(|bytes| {
         let packed = pack::pack(&bytes, options)?;
         // A copy elsewhere is wanted even where nothing changes.
         let copy = arguments.output.is_some() && packed.image.is_none();

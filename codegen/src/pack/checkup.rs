@@ -85,9 +85,7 @@ impl Checkup<'_, '_> {
             );
         }
         let elf = self.image.image().elf();
-        let is_code = |name: &[u8]| name.starts_with(b".gnu.lto_") || name == b".llvm.lto";
-        if self.image.sections().next().is_some() && elf.sections.iter().any(|it| is_code(it.name))
-        {
+        if self.image.sections().next().is_some() && elf.has_intermediate_code() {
             let what = "a linker with link-time optimisation takes the other form of this object, \
                         with its annotations as they were compiled";
             self.findings

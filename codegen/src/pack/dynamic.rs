@@ -276,7 +276,8 @@ impl Compressed {
             ));
         }
         words.resize(room, 1);
-        let bytes = words.into_iter().flat_map(|word| elf.word_bytes(word)).collect();
+        let mut bytes = Vec::with_capacity(self.range.len());
+        words.into_iter().for_each(|word| elf.put_word(word, &mut bytes));
         edits.writes.push((self.range.start, bytes));
         Ok(())
     }

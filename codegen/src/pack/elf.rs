@@ -138,6 +138,17 @@ impl<'a> Elf<'a> {
         Notes::new(bytes, self.order).map_while(std::result::Result::ok)
     }
 
+    /// Whether a kernel loads it.
+    pub(super) fn is_module(&self) -> bool {
+        self.sections.iter().any(|it| it.name == b".gnu.linkonce.this_module")
+    }
+
+    /// Whether it holds the form from which a linker with link-time optimisation compiles.
+    pub(super) fn has_intermediate_code(&self) -> bool {
+        let is_code = |name: &[u8]| name.starts_with(b".gnu.lto_") || name == b".llvm.lto";
+        self.sections.iter().any(|it| is_code(it.name))
+    }
+
     /// Where `size` bytes at an address of a linked file stand in the file.
     pub(super) fn range_at(&self, address: u64, size: u64) -> Option<Range<usize>> {
         let until = self.loaded.partition_point(|segment| segment.address <= address);
@@ -160,11 +171,18 @@ impl<'a> Elf<'a> {
 
     /// The bytes of a pointer.
     pub(super) fn word_bytes(&self, value: u64) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(usize::from(self.word_size));
+        self.put_word(value, &mut bytes);
+        bytes
+    }
+
+    /// Adds the bytes of a pointer to others.
+    pub(super) fn put_word(&self, value: u64, bytes: &mut Vec<u8>) {
         match (self.word_size, self.order) {
-            (4, Order::Little) => (value as u32).to_le_bytes().to_vec(),
-            (4, Order::Big) => (value as u32).to_be_bytes().to_vec(),
-            (_, Order::Little) => value.to_le_bytes().to_vec(),
-            (_, Order::Big) => value.to_be_bytes().to_vec(),
+            (4, Order::Little) => bytes.extend((value as u32).to_le_bytes()),
+            (4, Order::Big) => bytes.extend((value as u32).to_be_bytes()),
+            (_, Order::Little) => bytes.extend(value.to_le_bytes()),
+            (_, Order::Big) => bytes.extend(value.to_be_bytes()),
         }
     }
 
@@ -220,10 +238,10 @@ impl<'a> Elf<'a> {
                 4 => u64::from(relocation.symbol) << 8 | u64::from(relocation.kind & 0xff),
                 _ => u64::from(relocation.symbol) << 32 | u64::from(relocation.kind),
             };
-            bytes.extend(self.word_bytes(relocation.offset));
-            bytes.extend(self.word_bytes(info));
+            self.put_word(relocation.offset, &mut bytes);
+            self.put_word(info, &mut bytes);
             if let Some(addend) = relocation.addend {
-                bytes.extend(self.word_bytes(addend as u64));
+                self.put_word(addend as u64, &mut bytes);
             }
         }
         bytes

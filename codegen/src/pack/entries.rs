@@ -83,7 +83,7 @@ pub(super) enum FieldValue<'a> {
 
 impl<'a> FieldValue<'a> {
     /// What a field has where nothing is said of it.
-    pub(super) fn default_of(field: &Field<'a>) -> Self {
+    fn default_of(field: &Field<'a>) -> Self {
         match field.default {
             description::Value::Int(number) => Self::Number(number as u64),
             description::Value::Text(text) => Self::Text(text),
@@ -91,36 +91,85 @@ impl<'a> FieldValue<'a> {
         }
     }
 
-    /// The bytes of the field in the row; of one in the strings, its text.
-    pub(super) fn stored(self, field: &Field<'_>) -> Vec<u8> {
-        let (bytes, number) = match self {
-            Self::Text(text) => (text.as_bytes(), [0; 8]),
-            Self::Raw(bytes) => (bytes, [0; 8]),
-            Self::Number(number) => (&[][..], number.to_le_bytes()),
-        };
-        match (field.kind, self) {
-            (FieldKind::String, _) => bytes.to_vec(),
-            (FieldKind::Number(order), Self::Number(_)) => {
-                let mut stored = number[..field.size.min(8)].to_vec();
-                if order == Order::Big {
-                    stored.reverse();
-                }
-                stored
-            }
-            // What is shorter than the field is filled up with zeros; a number stands for them where bytes are.
-            _ => {
-                let mut stored = bytes[..bytes.len().min(field.size)].to_vec();
-                stored.resize(field.size, 0);
-                stored
-            }
+    /// The text of a field that stands in the strings; any other default is no text.
+    pub(super) fn text(self) -> &'a str {
+        match self {
+            Self::Text(text) => text,
+            Self::Number(_) | Self::Raw(_) => "",
         }
+    }
+
+    /// Puts the value of a field that stands in the row itself into its place there. What is shorter than the
+    /// place leaves zeros behind it, and so does a number where bytes stand.
+    pub(super) fn store(self, kind: FieldKind, place: &mut [u8]) {
+        place.fill(0);
+        let mut put = |bytes: &[u8]| {
+            let size = bytes.len().min(place.len());
+            place[..size].copy_from_slice(&bytes[..size]);
+        };
+        match (kind, self) {
+            (_, Self::Text(text)) => put(text.as_bytes()),
+            (_, Self::Raw(bytes)) => put(bytes),
+            (FieldKind::Number(order), Self::Number(number)) => {
+                put(&number.to_le_bytes());
+                if order == Order::Big {
+                    place.reverse();
+                }
+            }
+            (_, Self::Number(_)) => {}
+        }
+    }
+
+    /// Whether both leave the same in a field.
+    fn is_stored_like(self, other: Self, field: &Field<'_>) -> bool {
+        if field.kind == FieldKind::String {
+            return self.text() == other.text();
+        }
+        let stored = |value: Self| {
+            let mut place = vec![0; field.size];
+            value.store(field.kind, &mut place);
+            place
+        };
+        stored(self) == stored(other)
     }
 }
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
+    /// An entry of which nothing has been said.
+    pub(super) const fn blank() -> Self {
+        Self {
+            class: "",
+            number: 0,
+            name: "",
+            instance: 0,
+            id: None,
+            type_id: 0,
+            properties: 0,
+            space: abi::space::VIRTUAL,
+            extent: extent::DIRECT,
+            bound_size: 0,
+            length: 0,
+            address: Target::Null,
+            bound: Target::Null,
+            fields: Vec::new(),
+            file: "",
+            line: 0,
+        }
+    }
+
     /// Where the annotation stands.
     pub(super) fn place(&self) -> SourcePlace {
         SourcePlace { file: self.file.to_owned(), line: self.line }
+    }
+
+    /// The value of each field of the schema, in its order: what the entry says, or else the default.
+    pub(super) fn values(&self, schema: &Schema<'a>) -> Vec<FieldValue<'a>> {
+        let mut values: Vec<_> = schema.fields.iter().map(FieldValue::default_of).collect();
+        // A row may have thousands of fields: none of them is searched for.
+        for (position, value) in &self.fields {
+            values[*position] = *value;
+        }
+        values
     }
 }
 
@@ -173,8 +222,8 @@ struct Collector<'i, 'a> {
     known: Vec<(Target, std::result::Result<usize, ()>)>,
     /// Tables that were met: their schema's numbers, where its parts are, and its position.
     packed: Vec<(Numbers, [Target; 3], usize)>,
-    /// The file and line of the annotation that was read last.
-    last: Option<(&'a str, u64)>,
+    /// The annotation that was read last.
+    last: Option<Record<'a>>,
     found: Collected<'a>,
 }
 
@@ -184,10 +233,7 @@ impl<'a> Collector<'_, 'a> {
         let finding = Finding::new(Code::E0903, error.to_string())
             .help("annotate with the macros of the generated header, or of the Rust runtime");
         match &self.last {
-            Some((file, line)) => {
-                let place = SourcePlace { file: (*file).to_owned(), line: *line };
-                finding.also(place, "the annotation before it stands here")
-            }
+            Some(last) => finding.also(place_of(last), "the annotation before it stands here"),
             None => finding,
         }
     }
@@ -195,23 +241,16 @@ impl<'a> Collector<'_, 'a> {
     fn annotation(&mut self, chunk: &Chunk<'a>, record: &Record<'a>) -> Result<()> {
         self.found.annotations += 1;
         self.found.annotation_bytes += record.size as u64;
-        let place = || SourcePlace {
-            file: record.text("file").unwrap_or_default().to_owned(),
-            line: record.integer("line").unwrap_or_default(),
-        };
-        self.last = Some((
-            record.text("file").unwrap_or_default(),
-            record.integer("line").unwrap_or_default(),
-        ));
+        self.last = Some(*record);
         // The descriptor is the address of the first pair.
         let descriptor = chunk.pointer((record.offset + abi::Pair::ADDRESS_AT) as u64);
         // A library may export it; it describes this one all the same.
         let descriptor = self.image.own(descriptor);
-        let Some(schema) = self.schema(&descriptor).map_err(|it| it.at(place()))? else {
+        let Some(schema) = self.schema(&descriptor).map_err(|it| it.at(place_of(record)))? else {
             return Ok(());
         };
         let entry = entry_of(&self.found.schemas[schema], chunk, record);
-        let mut entry = entry.map_err(|finding| finding.at(place()))?;
+        let mut entry = entry.map_err(|finding| finding.at(place_of(record)))?;
         for target in [&mut entry.address, &mut entry.bound] {
             if let Target::Number(number) = *target {
                 *target = Target::of_number(number, self.image.elf(), entry.space);
@@ -409,40 +448,29 @@ impl<'a> Packed<'_, '_, 'a> {
     }
 }
 
-/// The place of the annotation that the byte at `offset` of a section belongs to, for findings about its
-/// relocations.
-pub(super) fn place_at(elf: &Elf<'_>, section: &[u8], offset: u64) -> Option<SourcePlace> {
+/// A relocation of this kind, at `offset` of a section of annotations.
+pub(super) fn no_pointer(elf: &Elf<'_>, section: &[u8], offset: u64, kind: u32) -> Finding {
     let mut records = Records::new(section, elf.order, elf.word_size).flatten();
     let is_there = |it: &Record<'_>| {
         offset.checked_sub(it.offset as u64).is_some_and(|within| within < it.size as u64)
     };
-    let record = records.find(is_there)?;
-    Some(SourcePlace {
+    let what = format!(
+        "at {offset:#x} of the annotations stands a relocation of kind {kind}, which is no pointer"
+    );
+    Finding::new(Code::E0911, what).at_if(records.find(is_there).map(|it| place_of(&it)))
+}
+
+/// Where an annotation says that it stands.
+fn place_of(record: &Record<'_>) -> SourcePlace {
+    SourcePlace {
         file: record.text("file").unwrap_or_default().to_owned(),
         line: record.integer("line").unwrap_or_default(),
-    })
+    }
 }
 
 /// What an annotation says.
 fn entry_of<'a>(schema: &Schema<'a>, chunk: &Chunk<'a>, record: &Record<'a>) -> Result<Entry<'a>> {
-    let mut entry = Entry {
-        class: "",
-        number: 0,
-        name: "",
-        instance: 0,
-        id: None,
-        type_id: 0,
-        properties: 0,
-        space: abi::space::VIRTUAL,
-        extent: extent::DIRECT,
-        bound_size: 0,
-        length: 0,
-        address: Target::Null,
-        bound: Target::Null,
-        fields: Vec::new(),
-        file: "",
-        line: 0,
-    };
+    let mut entry = Entry::blank();
     let mut seen = 0_u16;
     let mut class = None;
     let mut type_id = None;
@@ -629,12 +657,7 @@ fn value_of<'a>(field: &Field<'a>, value: &Value<'a>) -> Option<FieldValue<'a>> 
             (text.len() <= field.size).then_some(FieldValue::Text(text))
         }
         (FieldKind::Number(_), Value::Integer(number)) => {
-            // What is cut off must be the sign alone.
-            let bits = 8 * field.size as u32;
-            let rest = number.checked_shr(bits).unwrap_or(0);
-            let is_negative = number >> (bits - 1) & 1 == 1;
-            let fits = rest == 0 || is_negative && rest == u64::MAX.checked_shr(bits).unwrap_or(0);
-            fits.then_some(FieldValue::Number(number))
+            bits::fits(number, 8 * field.size as u32).then_some(FieldValue::Number(number))
         }
         _ => None,
     }
@@ -654,20 +677,13 @@ fn wrong_value(key: &str, expected: &str, value: &Value<'_>) -> Finding {
 
 /// Whether two annotations of one region agree: otherwise the order of linking would decide, and what one of them
 /// calls sensitive might be shown.
-fn says_the_same(schema: &Schema<'_>, one: &Entry<'_>, other: &Entry<'_>) -> bool {
+fn says_the_same<'a>(schema: &Schema<'a>, one: &Entry<'a>, other: &Entry<'a>) -> bool {
     let core = |it: &Entry<'_>| {
         (it.id, it.type_id, it.properties, it.space, it.extent, it.bound_size, it.length)
     };
-    let value = |entry: &Entry<'_>, position: usize, field: &Field<'_>| {
-        let said = entry.fields.iter().find(|(it, _)| *it == position);
-        said.map_or_else(|| FieldValue::default_of(field), |(_, value)| *value).stored(field)
-    };
-    core(one) == core(other)
-        && schema
-            .fields
-            .iter()
-            .enumerate()
-            .all(|(position, field)| value(one, position, field) == value(other, position, field))
+    let values = one.values(schema).into_iter().zip(other.values(schema));
+    let mut fields = schema.fields.iter().zip(values);
+    core(one) == core(other) && fields.all(|(field, (one, other))| one.is_stored_like(other, field))
 }
 
 /// Removes repetitions, and reports identities that two entries have.

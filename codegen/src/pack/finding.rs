@@ -33,6 +33,15 @@ pub struct SourcePlace {
 /// The usual result of a step.
 pub(super) type Result<T> = std::result::Result<T, Finding>;
 
+/// The result of a step that looks on after its first finding.
+pub(super) type Results<T> = std::result::Result<T, Vec<Finding>>;
+
+impl From<Finding> for Vec<Finding> {
+    fn from(finding: Finding) -> Self {
+        vec![finding]
+    }
+}
+
 impl Finding {
     /// About the image as a whole.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {

@@ -106,24 +106,8 @@ mod tests {
     }
 
     fn entry(name: &str, instance: u64, id: Option<u32>) -> Entry<'_> {
-        Entry {
-            class: "it",
-            number: 1,
-            name,
-            instance,
-            id,
-            type_id: 0,
-            properties: 0,
-            space: 0,
-            extent: 0,
-            bound_size: 0,
-            length: 8,
-            address: Target::Address(8),
-            bound: Target::Null,
-            fields: Vec::new(),
-            file: "",
-            line: 0,
-        }
+        let address = Target::Address(8);
+        Entry { class: "it", number: 1, name, instance, id, address, ..Entry::blank() }
     }
 
     /// The ids of entries without a number of their own, and how many were displaced.

@@ -16,7 +16,7 @@ use object::elf;
 
 use super::dynamic::{Dynamic, Moved};
 use super::elf::{Elf, Kind, Place, Section, Symbol, broken};
-use super::entries::place_at;
+use super::entries::no_pointer;
 use super::finding::{Finding, Result};
 use super::image::{Chunk, Edits, FoundBy, Image, RootOverview, SECTION, Target};
 use super::tables::Tables;
@@ -104,7 +104,7 @@ impl<'a> Linked<'a> {
     }
 
     /// Puts the tables where the annotations are.
-    pub(super) fn write(&self, tables: &Tables) -> Result<Edits> {
+    pub(super) fn write(&self, tables: Tables) -> Result<Edits> {
         let mut edits = Edits::default();
         let (Some(section), Some(addresses)) = (self.our_section(), self.addresses()) else {
             return Ok(edits);
@@ -113,13 +113,13 @@ impl<'a> Linked<'a> {
             return Err(no_room(tables.bytes.len() as u64, section.range.len() as u64));
         }
         let half = self.elf.pointer_in_number();
-        let mut bytes = tables.bytes.clone();
+        let Tables { mut bytes, pointers, .. } = tables;
         let mut moved = Vec::new();
         let mut put = |at: u64, new: &[u8]| {
             let at = at as usize;
             bytes[at..at + new.len()].copy_from_slice(new);
         };
-        for (at, target) in &tables.pointers {
+        for (at, target) in &pointers {
             match *target {
                 Target::Number(number) => put(*at, &self.elf.number_bytes(number)),
                 Target::Symbol { symbol, addend } => {
@@ -176,14 +176,8 @@ impl<'a> Linked<'a> {
         let Some(section) = self.our_section() else { return Err(broken("no section")) };
         let bytes = self.elf.bytes_of(section);
         if let Some(found) = self.dynamic.stranger(&self.elf, addresses) {
-            let what = format!(
-                "at {:#x} of the annotations stands a relocation of kind {}, which is no pointer",
-                found.offset - addresses.start,
-                found.kind
-            );
             let at = found.offset - addresses.start;
-            return Err(Finding::new(Code::E0911, what)
-                .at_if(place_at(&self.elf, bytes, at))
+            return Err(no_pointer(&self.elf, bytes, at, found.kind)
                 .help("annotate variables that are neither thread-local nor behind an ifunc"));
         }
         let mut pointers = Vec::new();

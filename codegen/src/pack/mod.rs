@@ -33,11 +33,11 @@ pub use tables::Summary;
 use crate::diag::Code;
 use elf::{Elf, Kind, Place};
 use entries::Collected;
-use finding::{MOST_FINDINGS, Result, shown};
+use finding::{MOST_FINDINGS, Result, Results, shown};
 use image::{Image, Target};
 use linked::Linked;
 use relocatable::Relocatable;
-use tables::{Form, Tables};
+use tables::{Contents, Form, Tables};
 
 /// What is wanted of the packer.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,19 +73,19 @@ pub struct Packed {
 
 /// Packs an image. It is refused whole where anything is wrong with it.
 pub fn pack(image: &[u8], options: &Options<'_>) -> std::result::Result<Packed, Vec<Finding>> {
-    let bytes = without_signature(image, options).map_err(|finding| vec![finding])?;
-    let elf = Elf::parse(bytes).map_err(|finding| vec![finding])?;
+    let bytes = without_signature(image, options)?;
+    let elf = Elf::parse(bytes)?;
     if elf.sections.is_empty() {
         // Its annotations may be there all the same, where only section headers would lead to them.
         let what = "it has no section headers, which the packer needs";
         let finding = Finding::new(Code::E0902, what);
-        return Err(vec![finding.help("pack before the section headers are removed")]);
+        return Err(finding.help("pack before the section headers are removed").into());
     }
     let mut packed = if elf.kind == Kind::Relocatable {
-        let image = Relocatable::read(elf).map_err(|finding| vec![finding])?;
+        let image = Relocatable::read(elf)?;
         pack_relocatable(&image, options)
     } else {
-        let image = Linked::read(elf).map_err(|finding| vec![finding])?;
+        let image = Linked::read(elf)?;
         pack_linked(&image, options)
     }?;
     if packed.image.is_none() && bytes.len() != image.len() {
@@ -94,71 +94,64 @@ pub fn pack(image: &[u8], options: &Options<'_>) -> std::result::Result<Packed, 
     Ok(packed)
 }
 
-fn pack_relocatable(
-    image: &Relocatable<'_>,
-    options: &Options<'_>,
-) -> std::result::Result<Packed, Vec<Finding>> {
+fn pack_relocatable(image: &Relocatable<'_>, options: &Options<'_>) -> Results<Packed> {
     if options.detached {
         let what = "an object file has no addresses yet that a table of its own could hold";
-        return Err(vec![
-            Finding::new(Code::E0902, what).help("pack the linked program with `--detached`"),
-        ]);
+        let finding = Finding::new(Code::E0902, what);
+        return Err(finding.help("pack the linked program with `--detached`").into());
     }
     if image.is_in_group() {
-        return Err(vec![in_group()]);
+        return Err(in_group().into());
     }
     let collected = collect(image, options)?;
     if collected.annotations == 0 && collected.tables == 0 {
         // What a runtime keeps in the section, so that it exists, stays.
-        return Ok(Packed::new(None, None, Tables::default(), &collected));
+        return Ok(Packed::new(None, None, Vec::new(), &collected));
     }
-    let tables = tables::build(image.elf(), &collected, Form::Relocatable, !options.without_types)?;
-    let bytes = apply(image, image.write(&tables));
-    Ok(Packed::new(bytes.map_err(|finding| vec![finding])?, None, tables, &collected))
+    let contents = tables::contents(&collected);
+    let tables = tables::build(image.elf(), &contents, Form::Relocatable, !options.without_types)?;
+    let summaries = tables.summaries.clone();
+    let bytes = image.write(tables)?.apply(image.elf().bytes)?;
+    Ok(Packed::new(bytes, None, summaries, &collected))
 }
 
-fn pack_linked<'a>(
-    image: &Linked<'a>,
-    options: &Options<'a>,
-) -> std::result::Result<Packed, Vec<Finding>> {
+fn pack_linked<'a>(image: &Linked<'a>, options: &Options<'a>) -> Results<Packed> {
     let mut collected = collect(image, options)?;
     let identity = identity::of(image.elf());
     let with_types = !options.without_types;
     if !options.detached {
-        let tables = linked_tables(image, &collected, &identity, with_types)?;
-        let bytes = apply(image, image.write(&tables));
-        return Ok(Packed::new(bytes.map_err(|it| vec![it])?, None, tables, &collected));
+        let tables = linked_tables(image, &tables::contents(&collected), &identity, with_types)?;
+        let summaries = tables.summaries.clone();
+        let bytes = image.write(tables)?.apply(image.elf().bytes)?;
+        return Ok(Packed::new(bytes, None, summaries, &collected));
     }
     with_addresses(image, &mut collected)?;
     let form = Form::Detached { identity: &identity };
-    let tables = tables::build(image.elf(), &collected, form, with_types)?;
+    let Tables { bytes: detached, summaries, .. } =
+        tables::build(image.elf(), &tables::contents(&collected), form, with_types)?;
     let bytes = match options.remove_annotations {
-        true => apply(image, image.write(&Tables::default())).map_err(|it| vec![it])?,
+        true => image.write(Tables::default())?.apply(image.elf().bytes)?,
         false => None,
     };
-    let detached = tables.bytes.clone();
-    Ok(Packed::new(bytes, Some(detached), tables, &collected))
+    Ok(Packed::new(bytes, Some(detached), summaries, &collected))
 }
 
 /// The tables that take the place of the annotations.
 fn linked_tables(
     image: &Linked<'_>,
-    collected: &Collected<'_>,
+    contents: &[Contents<'_, '_>],
     identity: &[u8],
     with_types: bool,
-) -> std::result::Result<Tables, Vec<Finding>> {
+) -> Results<Tables> {
     let addresses = image.addresses().unwrap_or_default();
     let room = addresses.end - addresses.start;
-    let row = |(schema, _): &(usize, entries::Entry<'_>)| {
-        u64::from(collected.schemas[*schema].entry_size)
-    };
-    let rows: u64 = collected.entries.iter().map(row).sum();
+    let rows = Contents::rows_size(contents);
     if rows > room {
-        return Err(vec![linked::no_room(rows, room)]);
+        return Err(linked::no_room(rows, room).into());
     }
     let build = |identity| {
         let form = Form::Linked { address: addresses.start, identity };
-        tables::build(image.elf(), collected, form, with_types)
+        tables::build(image.elf(), contents, form, with_types)
     };
     let tables = build(identity)?;
     // What was linked from packed objects has no room to spare; its build-id stands in a note too.
@@ -167,11 +160,8 @@ fn linked_tables(
 }
 
 /// Reads the annotations and stops if anything is wrong with them.
-fn collect<'a>(
-    image: &dyn Image<'a>,
-    options: &Options<'a>,
-) -> std::result::Result<Collected<'a>, Vec<Finding>> {
-    let mut collected = collect_all(image, options.schemas).map_err(|finding| vec![finding])?;
+fn collect<'a>(image: &dyn Image<'a>, options: &Options<'a>) -> Results<Collected<'a>> {
+    let mut collected = collect_all(image, options.schemas)?;
     if collected.findings.is_empty() {
         return Ok(collected);
     }
@@ -234,16 +224,8 @@ fn is_pairs(name: &[u8]) -> bool {
 /// What the names of the generated macros begin with.
 const PAIRS: &[u8] = b"inspect_pairs_";
 
-/// The edited bytes, if they differ.
-fn apply<'a>(image: &dyn Image<'a>, edits: Result<image::Edits>) -> Result<Option<Vec<u8>>> {
-    edits?.apply(image.elf().bytes)
-}
-
 /// A table in a file of its own cannot say "whatever the symbol turns out to be".
-fn with_addresses(
-    image: &Linked<'_>,
-    collected: &mut Collected<'_>,
-) -> std::result::Result<(), Vec<Finding>> {
+fn with_addresses(image: &Linked<'_>, collected: &mut Collected<'_>) -> Results<()> {
     let mut findings = Vec::new();
     for (_, entry) in &mut collected.entries {
         let place = entry.place();
@@ -291,13 +273,13 @@ impl Packed {
     fn new(
         image: Option<Vec<u8>>,
         detached: Option<Vec<u8>>,
-        tables: Tables,
+        tables: Vec<Summary>,
         collected: &Collected<'_>,
     ) -> Self {
         Self {
             image,
             detached,
-            tables: tables.summaries,
+            tables,
             annotations: collected.annotations,
             annotation_bytes: collected.annotation_bytes,
             repeated: collected.repeated,

@@ -13,12 +13,11 @@ use super::elf::{Elf, Kind, Section};
 use super::entries::Collected;
 use super::file::{File, Location};
 use super::finding::{Finding, put_in_order};
-use super::ids::ids;
 use super::image::RootOverview;
 use super::linked::Linked;
 use super::relocatable::Relocatable;
 use super::schemas::SchemaFile;
-use super::tables::{self, Form};
+use super::tables::{self, Contents, Form};
 use super::{identity, linked_tables};
 use crate::diag::{Code, Severity};
 
@@ -43,7 +42,7 @@ pub struct Overview<'a> {
     pub root: Option<RootOverview>,
     /// The tables, or those that packing would make, by schema and version.
     pub tables: Vec<TableOverview<'a>>,
-    /// The entries, by schema, class, instance and name.
+    /// The entries, by schema, number of the class, name and instance.
     pub entries: Vec<EntryOverview<'a>>,
     /// What is wrong, or will be.
     pub findings: Vec<Finding>,
@@ -173,8 +172,7 @@ pub fn overview<'a>(
     let bytes = super::signed_part(image)?.unwrap_or(image);
     let elf = Elf::parse(bytes)?;
     let (kind, image) = if elf.kind == Kind::Relocatable {
-        let is_module = elf.sections.iter().any(|it| it.name == b".gnu.linkonce.this_module");
-        let kind = if is_module { ImageKind::KernelModule } else { ImageKind::Object };
+        let kind = if elf.is_module() { ImageKind::KernelModule } else { ImageKind::Object };
         (kind, File::Object(Relocatable::read(elf)?))
     } else {
         (linked_kind(&elf)?, File::Linked(Linked::read(elf)?))
@@ -184,7 +182,8 @@ pub fn overview<'a>(
     if matches!(&image, File::Object(object) if object.is_in_group()) {
         findings.push(super::in_group());
     }
-    let tables = tables(&image, &collected, &mut findings);
+    let contents = tables::contents(&collected);
+    let tables = tables(&image, &contents, &mut findings);
     findings.extend(checkup(kind, &image, &collected, &tables));
     // What cannot be read is no sign that nothing is there.
     if findings.iter().any(|it| it.severity() == Severity::Error) {
@@ -201,7 +200,7 @@ pub fn overview<'a>(
         sections: image.sections().map(section).collect(),
         root: image.root(),
         tables,
-        entries: entries(&image, &collected),
+        entries: entries(&image, &contents),
         findings,
     })
 }
@@ -230,27 +229,25 @@ pub fn unexpected(overview: &Overview<'_>, expected: usize) -> Option<Finding> {
 /// The tables, or what packing would make. What it would refuse is added to the findings.
 fn tables<'a>(
     image: &File<'a>,
-    collected: &Collected<'a>,
+    contents: &[Contents<'_, 'a>],
     findings: &mut Vec<Finding>,
 ) -> Vec<TableOverview<'a>> {
     let mut tables = Vec::new();
-    for (schema, entries) in tables::by_schema(collected) {
-        let of = &collected.schemas[schema];
-        let displaced = ids(of, &entries).map_or(0, |(_, displaced)| displaced);
+    for Contents { schema, entries, ids } in contents {
         tables.push(TableOverview {
-            schema: of.name,
-            version: of.version,
+            schema: schema.name,
+            version: schema.version,
             entries: entries.len(),
             size: None,
-            entry_size: of.entry_size,
-            types_size: of.parts[Part::Types as usize].size,
-            displaced,
+            entry_size: schema.entry_size,
+            types_size: schema.parts[Part::Types as usize].size,
+            displaced: ids.as_ref().map_or(0, |(_, displaced)| *displaced),
         });
     }
     let elf = image.image().elf();
     let built = match image {
-        File::Object(_) => tables::build(elf, collected, Form::Relocatable, true),
-        File::Linked(image) => linked_tables(image, collected, &identity::of(elf), true),
+        File::Object(_) => tables::build(elf, contents, Form::Relocatable, true),
+        File::Linked(image) => linked_tables(image, contents, &identity::of(elf), true),
     };
     match built {
         Ok(built) => {
@@ -263,14 +260,13 @@ fn tables<'a>(
     tables
 }
 
-fn entries<'a>(image: &File<'a>, collected: &Collected<'a>) -> Vec<EntryOverview<'a>> {
-    let mut entries = Vec::with_capacity(collected.entries.len());
-    for (schema, all) in tables::by_schema(collected) {
-        let of = &collected.schemas[schema];
-        let ids = ids(of, &all).map(|(ids, _)| ids).unwrap_or_default();
-        for (index, entry) in all.into_iter().enumerate() {
+fn entries<'a>(image: &File<'a>, contents: &[Contents<'_, 'a>]) -> Vec<EntryOverview<'a>> {
+    let mut entries = Vec::new();
+    for Contents { schema, entries: all, ids } in contents {
+        let ids = ids.as_ref().map_or(&[][..], |(ids, _)| ids);
+        for (index, entry) in all.iter().enumerate() {
             entries.push(EntryOverview {
-                schema: of.name,
+                schema: schema.name,
                 class: entry.class,
                 name: entry.name,
                 instance: entry.instance,

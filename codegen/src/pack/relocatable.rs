@@ -10,7 +10,7 @@ use inspect_format::abi::Root;
 use object::elf;
 
 use super::elf::{Elf, HeaderField, Place, Relocation, Section, Symbol, broken};
-use super::entries::place_at;
+use super::entries::no_pointer;
 use super::finding::{Finding, Result};
 use super::image::{Chunk, Edits, Image, SECTION, Target};
 use super::machine::Distance;
@@ -89,12 +89,12 @@ impl<'a> Relocatable<'a> {
     }
 
     /// Puts the tables where the annotations are.
-    pub(super) fn write(&self, tables: &Tables) -> Result<Edits> {
+    pub(super) fn write(&self, mut tables: Tables) -> Result<Edits> {
         let mut edits = Edits::default();
         let Some(first) = self.first() else { return Ok(edits) };
         let section = &self.elf.sections[first as usize];
-        let mut bytes = tables.bytes.clone();
-        let relocations = self.relocations_of(tables, first, &mut bytes)?;
+        let mut bytes = std::mem::take(&mut tables.bytes);
+        let relocations = self.relocations_of(&tables, first, &mut bytes)?;
         let size = bytes.len() as u64;
         let at = edits.put(&self.elf, section.range.clone(), bytes);
         edits.word(&self.elf, self.elf.header_field(section, HeaderField::Offset), at as u64);
@@ -328,12 +328,7 @@ impl<'a> Relocatable<'a> {
             return Ok(None);
         }
         if !machine.is_pointer(relocation.kind) && !is_distance {
-            let what = format!(
-                "at {at:#x} of the annotations stands a relocation of kind {}, which is no pointer",
-                relocation.kind
-            );
-            return Err(Finding::new(Code::E0911, what)
-                .at_if(place_at(&self.elf, self.elf.bytes_of(section), at))
+            return Err(no_pointer(&self.elf, self.elf.bytes_of(section), at, relocation.kind)
                 .help("annotate variables that are neither thread-local nor constants"));
         }
         Ok(Some((at, self.named(relocation.symbol, addend)?)))
@@ -384,8 +379,7 @@ impl<'a> Relocatable<'a> {
 
 /// The kernel's loader of modules knows no distances on MIPS, and refuses a module that has one.
 fn refuse_module_of_mips(elf: &Elf<'_>) -> Result<()> {
-    let is_module = elf.sections.iter().any(|it| it.name == b".gnu.linkonce.this_module");
-    if elf.machine.name != "mips" || !is_module {
+    if elf.machine.name != "mips" || !elf.is_module() {
         return Ok(());
     }
     let what = "the kernel's loader for MIPS knows no relocation that a packed module needs";
@@ -395,9 +389,8 @@ fn refuse_module_of_mips(elf: &Elf<'_>) -> Result<()> {
 
 /// What link-time optimisation will compile later holds no annotations yet, though it may look like it.
 fn refuse_intermediate_code(elf: &Elf<'_>) -> Result<()> {
-    let is_code = |name: &[u8]| name.starts_with(b".gnu.lto_") || name == b".llvm.lto";
     let is_fat = elf.sections.iter().any(|it| it.name == SECTION);
-    if is_fat || !elf.sections.iter().any(|it| is_code(it.name)) {
+    if is_fat || !elf.has_intermediate_code() {
         return Ok(());
     }
     let what = "this is an object for link-time optimisation, which holds no machine code yet";

@@ -124,14 +124,7 @@ impl<'a> Found<'a> {
             let descriptor = Target::Symbol { symbol, addend: 0 };
             return brought_for(elf, &name, brought, descriptor).map(Self::Brought);
         }
-        let numbers = Descriptor {
-            size: 0,
-            version: header.schema_version,
-            schema: header.schema,
-            fingerprint: header.fingerprint,
-            entry_size: header.entry_size,
-            sizes: parts.map(|part| part.size as u32),
-        };
+        let numbers = numbers_of(header, &parts);
         Ok(Self::Here(Described { numbers, parts }))
     }
 
@@ -176,6 +169,18 @@ impl<'a> Described<'a> {
     fn read(self, order: Order) -> Result<Schema<'a>> {
         let bytes = self.parts[Part::Schema as usize].bytes.unwrap_or_default();
         Schema::new(order, &self.numbers, self.parts, bytes)
+    }
+}
+
+/// What a descriptor would say of the schema of a table.
+fn numbers_of(header: &Header, parts: &[Carried<'_>; 3]) -> Descriptor {
+    Descriptor {
+        size: 0,
+        version: header.schema_version,
+        schema: header.schema,
+        fingerprint: header.fingerprint,
+        entry_size: header.entry_size,
+        sizes: parts.map(|part| part.size as u32),
     }
 }
 
@@ -401,14 +406,7 @@ fn from_table<'a>(elf: &Elf<'_>, file: &SchemaFile<'a>) -> Result<(String, Schem
         size: bytes.len() as u64,
         bytes: Some(bytes),
     });
-    let numbers = Descriptor {
-        size: 0,
-        version: header.schema_version,
-        schema: header.schema,
-        fingerprint: header.fingerprint,
-        entry_size: header.entry_size,
-        sizes: blobs.map(|bytes| bytes.len() as u32),
-    };
+    let numbers = numbers_of(header, &parts);
     let schema = Schema::new(elf.order, &numbers, parts, sections.schema)?;
     Ok((symbol_of(schema.name, schema.version), schema))
 }

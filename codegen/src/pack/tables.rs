@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use inspect_format::abi::{CoreEntry, Order, extent, phase, section_kind, table_flags};
+use inspect_format::abi::{CoreEntry, extent, phase, section_kind, table_flags};
 use inspect_format::descriptor::Part;
-use inspect_format::schema::Value;
 use inspect_format::table::TableWriter;
 use inspect_format::{abi, root};
 
 use super::elf::Elf;
 use super::entries::{Collected, Entry, FieldValue};
-use super::finding::{Finding, Result};
+use super::finding::{Finding, Result, Results};
 use super::ids::ids;
 use super::image::Target;
-use super::schemas::{Field, FieldKind, Schema};
+use super::schemas::{FieldKind, Schema};
 use crate::diag::Code;
 
 /// The tables of an image, one behind another as they will stand in the section.
@@ -66,43 +65,63 @@ pub(super) enum Form<'a> {
 /// How many times the bytes of a file its rows may take.
 const MOST_GROWTH: u64 = 32;
 
-/// Writes a table for each schema, by name and version.
-pub(super) fn build(
-    elf: &Elf<'_>,
-    collected: &Collected<'_>,
-    form: Form<'_>,
-    with_types: bool,
-) -> std::result::Result<Tables, Vec<Finding>> {
-    // Rows may be longer than annotations, but not without end.
-    let row = |(schema, _): &(usize, Entry<'_>)| u64::from(collected.schemas[*schema].entry_size);
-    let rows: u64 = collected.entries.iter().map(row).sum();
-    if rows > elf.bytes.len() as u64 * MOST_GROWTH {
-        let what = format!("the tables would be more than {MOST_GROWTH} times as long as the file");
-        return Err(vec![Finding::new(Code::E0910, what).help("shorten the fields of the entry")]);
-    }
-    let mut tables = Tables::default();
-    let mut findings = Vec::new();
-    for (index, entries) in by_schema(collected) {
-        let writer = Writer { elf, schema: &collected.schemas[index], form, with_types };
-        if let Err(finding) = writer.append(&entries, &mut tables) {
-            findings.push(finding);
-        }
-    }
-    if findings.is_empty() { Ok(tables) } else { Err(findings) }
+/// What goes into one table.
+#[derive(Debug)]
+pub(super) struct Contents<'c, 'a> {
+    pub(super) schema: &'c Schema<'a>,
+    /// By number of the class, name and instance.
+    pub(super) entries: Vec<&'c Entry<'a>>,
+    /// Their ids, and how many of these were displaced; what is wrong with those that were given.
+    pub(super) ids: Result<(Vec<u32>, usize)>,
 }
 
-/// The entries of each schema, by its name and version, with the schema's position.
-pub(super) fn by_schema<'c, 'a>(collected: &'c Collected<'a>) -> Vec<(usize, Vec<&'c Entry<'a>>)> {
+impl Contents<'_, '_> {
+    /// Bytes of all rows.
+    pub(super) fn rows_size(all: &[Self]) -> u64 {
+        let one = |it: &Self| it.entries.len() as u64 * u64::from(it.schema.entry_size);
+        all.iter().map(one).sum()
+    }
+}
+
+/// What goes into the table of each schema, by its name and version.
+pub(super) fn contents<'c, 'a>(collected: &'c Collected<'a>) -> Vec<Contents<'c, 'a>> {
     let mut by_schema: BTreeMap<usize, Vec<&Entry<'_>>> = BTreeMap::new();
     for (schema, entry) in &collected.entries {
         by_schema.entry(*schema).or_default().push(entry);
     }
-    let mut all: Vec<_> = by_schema.into_iter().collect();
-    all.sort_by_key(|(index, _)| {
-        let schema = &collected.schemas[*index];
-        (schema.name, schema.version)
-    });
+    let of = |(index, entries): (usize, Vec<&'c Entry<'a>>)| {
+        let schema = &collected.schemas[index];
+        let ids = ids(schema, &entries);
+        Contents { schema, entries, ids }
+    };
+    let mut all: Vec<_> = by_schema.into_iter().map(of).collect();
+    all.sort_by_key(|it| (it.schema.name, it.schema.version));
     all
+}
+
+/// Writes a table for each schema.
+pub(super) fn build(
+    elf: &Elf<'_>,
+    contents: &[Contents<'_, '_>],
+    form: Form<'_>,
+    with_types: bool,
+) -> Results<Tables> {
+    // Rows may be longer than annotations, but not without end.
+    if Contents::rows_size(contents) > elf.bytes.len() as u64 * MOST_GROWTH {
+        let what = format!("the tables would be more than {MOST_GROWTH} times as long as the file");
+        let finding = Finding::new(Code::E0910, what);
+        return Err(finding.help("shorten the fields of the entry").into());
+    }
+    let mut tables = Tables::default();
+    let mut findings = Vec::new();
+    for Contents { schema, entries, ids } in contents {
+        let writer = Writer { elf, schema, form, with_types };
+        let ids = ids.as_ref().map_err(Finding::clone);
+        if let Err(finding) = ids.and_then(|ids| writer.append(entries, ids, &mut tables)) {
+            findings.push(finding);
+        }
+    }
+    if findings.is_empty() { Ok(tables) } else { Err(findings) }
 }
 
 struct Writer<'a> {
@@ -119,9 +138,13 @@ const PLACES: [(usize, u8); 2] = [
 ];
 
 impl Writer<'_> {
-    fn append(&self, entries: &[&Entry<'_>], tables: &mut Tables) -> Result<()> {
+    fn append(
+        &self,
+        entries: &[&Entry<'_>],
+        (ids, displaced): &(Vec<u32>, usize),
+        tables: &mut Tables,
+    ) -> Result<()> {
         let table = tables.bytes.len() as u64;
-        let (ids, displaced) = ids(self.schema, entries)?;
         let mut order: Vec<usize> = (0..entries.len()).collect();
         order.sort_by_key(|index| (entries[*index].number, ids[*index]));
         let mut writer = self.writer(table, tables)?;
@@ -162,7 +185,7 @@ impl Writer<'_> {
             version: self.schema.version,
             entries: entries.len(),
             size: bytes.len() as u64,
-            displaced,
+            displaced: *displaced,
         });
         tables.bytes.extend(bytes);
         Ok(())
@@ -267,66 +290,18 @@ impl Writer<'_> {
     /// The schema's fields behind the core.
     fn fields(&self, entry: &Entry<'_>, row: &mut [u8], writer: &mut TableWriter) -> Result<()> {
         row.fill(0);
-        for (field, value) in self.schema.fields.iter().zip(values(self.schema, entry)) {
+        for (field, value) in self.schema.fields.iter().zip(entry.values(self.schema)) {
             let start = field.offset - CoreEntry::SIZE;
             let place = &mut row[start..start + field.size];
-            self.put(field, value, place, writer)?;
+            if field.kind == FieldKind::String {
+                let offset = writer.string(value.text()).map_err(|error| refused(&error))?;
+                let number = FieldKind::Number(self.elf.order);
+                FieldValue::Number(offset.into()).store(number, place);
+            } else {
+                value.store(field.kind, place);
+            }
         }
         Ok(())
-    }
-
-    fn put(
-        &self,
-        field: &Field<'_>,
-        value: FieldValue<'_>,
-        place: &mut [u8],
-        writer: &mut TableWriter,
-    ) -> Result<()> {
-        let number = |number: u64, order: Order, place: &mut [u8]| {
-            let bytes = number.to_le_bytes();
-            for (index, byte) in place.iter_mut().enumerate().take(8) {
-                *byte = bytes[index];
-            }
-            if order == Order::Big {
-                place.reverse();
-            }
-        };
-        match (field.kind, value) {
-            (FieldKind::String, FieldValue::Text(text)) => {
-                let offset = writer.string(text).map_err(|error| refused(&error))?;
-                number(offset.into(), self.elf.order, place);
-            }
-            (FieldKind::Number(order), FieldValue::Number(it)) => number(it, order, place),
-            (_, FieldValue::Text(text)) => {
-                let size = text.len().min(place.len());
-                place[..size].copy_from_slice(&text.as_bytes()[..size]);
-            }
-            (_, FieldValue::Raw(bytes)) => {
-                let size = bytes.len().min(place.len());
-                place[..size].copy_from_slice(&bytes[..size]);
-            }
-            // A default of 0 where bytes stand.
-            (_, FieldValue::Number(_)) => {}
-        }
-        Ok(())
-    }
-}
-
-/// The value of each field of the schema, in its order: what the entry says, or else the default.
-fn values<'a>(schema: &Schema<'a>, entry: &Entry<'a>) -> Vec<FieldValue<'a>> {
-    let mut values: Vec<_> = schema.fields.iter().map(|field| default_of(field)).collect();
-    // A row may have thousands of fields: none of them is searched for.
-    for (position, value) in &entry.fields {
-        values[*position] = *value;
-    }
-    values
-}
-
-fn default_of<'a>(field: &Field<'a>) -> FieldValue<'a> {
-    match field.default {
-        Value::Int(number) => FieldValue::Number(number as u64),
-        Value::Text(text) => FieldValue::Text(text),
-        Value::Bytes(bytes) => FieldValue::Raw(bytes),
     }
 }
 
@@ -342,7 +317,7 @@ mod tests {
     use inspect_format::abi::Order;
     use inspect_format::schema::Value;
 
-    use super::super::schemas::Carried;
+    use super::super::schemas::{Carried, Field};
     use super::*;
 
     fn field<'a>(name: &'a str, default: Value<'a>) -> Field<'a> {
@@ -368,27 +343,13 @@ mod tests {
             parts: [Carried { target: Target::Null, size: 0, bytes: None }; 3],
         };
         let entry = Entry {
-            class: "it",
-            number: 1,
-            name: "a",
-            instance: 0,
-            id: None,
-            type_id: 0,
-            properties: 0,
-            space: 0,
-            extent: 0,
-            bound_size: 0,
-            length: 8,
-            address: Target::Address(8),
-            bound: Target::Null,
             fields: vec![(3, FieldValue::Number(4)), (0, FieldValue::Number(5))],
-            file: "",
-            line: 0,
+            ..Entry::blank()
         };
         let [FieldValue::Number(5), FieldValue::Text("default"), third, FieldValue::Number(4)] =
-            values(&schema, &entry)[..]
+            entry.values(&schema)[..]
         else {
-            panic!("{:?}", values(&schema, &entry))
+            panic!("{:?}", entry.values(&schema))
         };
         assert!(matches!(third, FieldValue::Number(u64::MAX)), "{third:?}");
     }

@@ -14,7 +14,7 @@ fn main() {
         let table = registry::tables().map(|table| table.unwrap()).find(|it| !it.is_run_time());
         let Some(table) = table else { return };
         let mut bytes = vec![0; table.frozen_size()];
-        let size = table.freeze(&mut bytes).unwrap();
+        let size = table.freeze(&mut bytes).unwrap().size;
         bytes.truncate(size);
         bytes
     };

@@ -7,7 +7,7 @@ use core::fmt;
 use core::ops::ControlFlow;
 
 use super::span::number;
-use super::{LiveEntry, LiveTable, Memory, WalkError};
+use super::{LiveEntry, LiveTable, Memory, Summary, WalkError};
 use crate::abi::{self, CoreEntry, DirectoryRecord, Header, Order, section_kind, table_flags};
 use crate::root::offset_address;
 use crate::table;
@@ -22,6 +22,15 @@ pub enum FreezeError {
     },
     /// The table cannot be read.
     Walk(WalkError),
+}
+
+/// What a block holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frozen {
+    /// Bytes of the block.
+    pub size: usize,
+    /// What was found among the rows; only the live ones are in the block.
+    pub summary: Summary,
 }
 
 /// What is copied behind the rows.
@@ -48,9 +57,9 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
         usize::try_from(size).unwrap_or(usize::MAX).saturating_add(work).saturating_add(fixed)
     }
 
-    /// Writes the table to the start of `out`, which is scratch behind it, and returns the block's size. With
-    /// less room than [`LiveTable::frozen_size`] nothing is written.
-    pub fn freeze(&self, out: &mut [u8]) -> Result<usize, FreezeError> {
+    /// Writes the table to the start of `out`, which is scratch behind it. With less room than
+    /// [`LiveTable::frozen_size`] nothing is written.
+    pub fn freeze(&self, out: &mut [u8]) -> Result<Frozen, FreezeError> {
         let needed = self.frozen_size();
         let full = FreezeError::Full { needed };
         if out.len() < needed {
@@ -61,7 +70,8 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
         let present = SECTIONS.iter().filter(|kind| self.place(**kind).size > 0).count();
         let start = Header::SIZE + (present + 1) * DirectoryRecord::SIZE;
         let mut block = Block { out: block, at: start, directory: 0, order: self.order };
-        self.freeze_rows(&mut block, work).map_err(|error| error.unwrap_or(full))?;
+        let rows = self.freeze_rows(&mut block, work);
+        let summary = rows.map_err(|error| error.unwrap_or(full))?;
         for kind in SECTIONS {
             let place = self.place(kind);
             if place.size > 0 {
@@ -81,7 +91,7 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
         let checksum = table::checksum(&out[..total]);
         let place = out.first_chunk_mut().ok_or(full)?;
         Header { checksum, ..header }.write(place, order);
-        Ok(total)
+        Ok(Frozen { size: total, summary })
     }
 
     /// Bytes in which rows are fetched, a few at a time.
@@ -110,7 +120,7 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
         &self,
         block: &mut Block<'_>,
         work: &mut [u8],
-    ) -> Result<(), Option<FreezeError>> {
+    ) -> Result<Summary, Option<FreezeError>> {
         let start = block.at;
         let mut is_full = false;
         let mut visit = |entry: LiveEntry<'_>| {
@@ -127,12 +137,13 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
             ControlFlow::Continue(())
         };
         let walked = self.entries(work, &mut visit);
-        walked.map_err(|error| Some(FreezeError::Walk(error)))?;
+        let summary = walked.map_err(|error| Some(FreezeError::Walk(error)))?;
         if is_full {
             return Err(None);
         }
         let size = (block.at - start) as u64;
-        block.note(section_kind::ENTRIES, start, size).ok_or(None)
+        block.note(section_kind::ENTRIES, start, size).ok_or(None)?;
+        Ok(summary)
     }
 
     /// The entry with the addresses that its slots hold; a slot that cannot be read stays.

@@ -3,8 +3,13 @@
 //! [`open`] looks at what it was given, never at its name, and hands it to the module of that kind.
 //! Each of them makes an [`Image`]: the memory, the objects that were loaded into it with what may
 //! lead to their roots, and the tables that the image carries as files do. Finding tables is the
-//! business of `discover`.
+//! business of [`discover`](crate::discover).
 
+mod core;
+mod elf;
+mod fill;
+mod kernel_core;
+mod pieces;
 mod table_file;
 
 use std::fmt;
@@ -16,6 +21,7 @@ use inspect_format::abi::{Order, TABLE_MAGIC};
 use inspect_format::table;
 
 use crate::file::File;
+use crate::loaded::HeaderError;
 use crate::memory::Memory;
 
 /// An image that was opened.
@@ -177,13 +183,21 @@ pub enum ErrorKind {
     Unknown,
     /// A table is at fault.
     Table(table::Error),
+    /// The headers of an ELF file are at fault.
+    Elf(HeaderError),
+    /// More segments than are read.
+    Segments {
+        /// How many there are.
+        found: u32,
+        /// How many there may be.
+        most: u32,
+    },
 }
 
 /// Opens an image.
 pub fn open(target: &Target, options: &Options) -> Result<Image, Error> {
-    let _ = options;
     match target {
-        Target::Path(path) => open_path(path),
+        Target::Path(path) => open_path(path, options),
         Target::Process(_) | Target::Raw { .. } => {
             Err(Error { name: target.to_string(), kind: ErrorKind::Unknown })
         }
@@ -191,7 +205,7 @@ pub fn open(target: &Target, options: &Options) -> Result<Image, Error> {
 }
 
 /// Opens what stands at a path, by what it begins with.
-fn open_path(path: &Path) -> Result<Image, Error> {
+fn open_path(path: &Path, options: &Options) -> Result<Image, Error> {
     let name = path.display().to_string();
     let fail = |kind| Error { name: name.clone(), kind };
     let file = File::open(path).map_err(|error| fail(ErrorKind::Io(error)))?;
@@ -199,6 +213,9 @@ fn open_path(path: &Path) -> Result<Image, Error> {
     let start = file.bytes(0, size).map_err(|error| fail(ErrorKind::Io(error)))?;
     if start.starts_with(&TABLE_MAGIC) {
         return table_file::open(&file).map_err(fail);
+    }
+    if start.starts_with(b"\x7fELF") {
+        return elf::open(file, options).map_err(fail);
     }
     Err(fail(if start.is_empty() { ErrorKind::Empty } else { ErrorKind::Unknown }))
 }
@@ -266,6 +283,7 @@ impl std::error::Error for Error {
         match &self.kind {
             ErrorKind::Io(error) => Some(error),
             ErrorKind::Table(error) => Some(error),
+            ErrorKind::Elf(error) => Some(error),
             _ => None,
         }
     }
@@ -281,6 +299,10 @@ impl fmt::Display for Error {
                 f.write_str("neither ELF, a table, a zone nor a snapshot: nothing that is known")
             }
             ErrorKind::Table(error) => error.fmt(f),
+            ErrorKind::Elf(error) => error.fmt(f),
+            ErrorKind::Segments { found, most } => {
+                write!(f, "{found} segments, {most} are read at most")
+            }
         }
     }
 }

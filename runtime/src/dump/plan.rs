@@ -252,7 +252,7 @@ impl<'w> Frozen<'w> {
         if let Some(table) = table {
             let frozen = table.freeze(&mut self.bytes[self.used..]);
             // What is frozen must be readable, or the counts of the two walks over it would differ.
-            let size = frozen.ok();
+            let size = frozen.ok().map(|frozen| frozen.size);
             let size = size.filter(|size| Table::parse(&self.bytes[self.used..][..*size]).is_ok());
             if let Some(size) = size {
                 self.used += size;

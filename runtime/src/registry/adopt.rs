@@ -5,6 +5,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use inspect_format::abi::{Order, extent};
+use inspect_format::bits;
 use inspect_format::hash;
 use inspect_format::pairs::{PairError, Record, Records, Value};
 use inspect_format::root::offset_address;
@@ -185,13 +186,7 @@ fn fits(field: &FieldInfo, value: &Value<'_>) -> bool {
         (
             FieldKind::Native | FieldKind::Big | FieldKind::Little,
             Value::Integer(number) | Value::Address(number, _),
-        ) => {
-            // What is cut off must be the sign alone.
-            let bits = 8 * field.size.clamp(1, 8);
-            let rest = number.checked_shr(bits).unwrap_or(0);
-            let is_negative = number >> (bits - 1) & 1 == 1;
-            rest == 0 || is_negative && rest == u64::MAX.checked_shr(bits).unwrap_or(0)
-        }
+        ) => bits::fits(number, 8 * field.size),
         _ => false,
     }
 }

@@ -1,0 +1,167 @@
+//! `inspect list`: the entries of all tables.
+
+use std::io::{BufWriter, Write};
+
+use anstyle::{AnsiColor, Style};
+use clap::Args;
+
+use super::session::{SelectorArguments, output_width};
+use super::{Failure, Session, TargetArguments};
+use crate::catalog::{Entry, Field, FieldValue, NamedTable, State};
+use crate::discover::Origin;
+use crate::escape::Terminal;
+use crate::output::columns::{Cell, Columns, Heading, size};
+use crate::output::record::{self, Record};
+use inspect_format::abi::extent;
+
+/// Lists the entries of all tables.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  inspect list daemon.table
+  inspect list core prop:dump
+  inspect list pid:4711 class:cache name:'user*'
+  inspect list core addr:0x7f1200004010
+  inspect list core --json | jq '.[] | select(.length > 4096)'")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    target: TargetArguments,
+    #[command(flatten)]
+    selector: SelectorArguments,
+    /// Print an array of objects.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let session = Session::open(&arguments.target)?;
+    let catalog = session.catalog()?;
+    let selector = arguments.selector.selector();
+    let mut out = BufWriter::new(anstream::stdout().lock());
+    let mut is_first = true;
+    if arguments.json {
+        write!(out, "[")?;
+    }
+    for table in &catalog.tables {
+        let entries: Vec<Entry<'_>> =
+            table.entries().filter(|entry| selector.matches(entry, &session.image)).collect();
+        let unsettled = if selector.is_empty() { table.unsettled() } else { 0 };
+        if arguments.json {
+            let torn = (0..unsettled).map(|_| Record::torn(table));
+            for record in entries.iter().map(Record::new).chain(torn) {
+                write!(out, "{}", if is_first { "\n  " } else { ",\n  " })?;
+                is_first = false;
+                serde_json::to_writer(&mut out, &record).map_err(std::io::Error::from)?;
+            }
+        } else if !entries.is_empty() || selector.is_empty() {
+            if !is_first {
+                writeln!(out)?;
+            }
+            is_first = false;
+            text(&mut out, table, &entries, unsettled)?;
+        }
+    }
+    if arguments.json {
+        writeln!(out, "{}]", if is_first { "" } else { "\n" })?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn text(
+    out: &mut dyn Write,
+    table: &NamedTable<'_>,
+    entries: &[Entry<'_>],
+    unsettled: u64,
+) -> Result<(), Failure> {
+    let bold = Style::new().bold();
+    let (name, place) = (table.schema_name(), &table.found.place);
+    let origin = match table.found.origin {
+        Origin::CompileTime => "",
+        Origin::RunTime => ", run-time",
+        Origin::Unpacked => ", unpacked",
+    };
+    let (version, count) = (table.table.version(), entries.len());
+    let entries_word = if count == 1 { "entry" } else { "entries" };
+    writeln!(
+        out,
+        "{bold}{}{bold:#} version {version} in {}{origin}: {count} {entries_word}",
+        Terminal(&name),
+        Terminal(place),
+    )?;
+    let heading = |text, is_right| Heading { text, is_right };
+    let mut columns = Columns::new(vec![
+        heading("CLASS", false),
+        heading("NAME", false),
+        heading("ADDRESS", false),
+        heading("SIZE", true),
+        heading("PROPERTIES", false),
+        heading("FIELDS", false),
+    ]);
+    for entry in entries {
+        columns.row(row(entry));
+    }
+    if count > 0 {
+        columns.write(out, 2, output_width())?;
+    }
+    if unsettled > 0 {
+        writeln!(out, "  {unsettled} more were being written: nothing of them can be trusted")?;
+    }
+    Ok(())
+}
+
+fn row(entry: &Entry<'_>) -> Vec<Cell> {
+    let plain = |text: String| Cell { text, style: Style::new() };
+    if entry.state() == State::Torn {
+        let style = AnsiColor::Red.on_default();
+        let mut cells = vec![Cell { text: "torn".to_owned(), style }];
+        cells.resize_with(6, Cell::default);
+        return cells;
+    }
+    let class = Terminal(&entry.class_text()).to_string();
+    let class = match entry.key() {
+        Some(key) => format!("{class}[{}={}]", Terminal(key), entry.row.instance()),
+        None if entry.row.instance() != 0 => format!("{class}[{}]", entry.row.instance()),
+        None => class,
+    };
+    let name = entry.name().map_or_else(|error| format!("({error})"), str::to_owned);
+    let digits = usize::from(entry.table.table.word_size()) * 2 + 2;
+    let address = format!("{:#0digits$x}", entry.row.address());
+    let (address, length) = match entry.extent() {
+        extent::INDIRECT => (format!("*{address}"), size(entry.length())),
+        extent::COUNTED => (format!("*{address}"), format!("n × {}", size(entry.length()))),
+        extent::ADDRESS_ONLY => (address, "-".to_owned()),
+        _ => (address, size(entry.length())),
+    };
+    let address = match entry.row.space() {
+        0 => address,
+        _ => format!("{}:{address}", Terminal(&entry.space_text())),
+    };
+    let properties = Terminal(&record::properties(entry).join("|")).to_string();
+    let fields: Vec<String> = entry.fields().map(|field| shown(&field)).collect();
+    vec![
+        Cell { text: class, style: AnsiColor::Cyan.on_default() },
+        Cell { text: Terminal(&name).to_string(), style: Style::new().bold() },
+        plain(address),
+        plain(length),
+        Cell { text: properties, style: AnsiColor::Yellow.on_default() },
+        plain(fields.join(" ")),
+    ]
+}
+
+/// `name=value`, as short as it can be said.
+fn shown(field: &Field<'_>) -> String {
+    let value = match &field.value {
+        FieldValue::Text(text) => format!("\"{text}\""),
+        FieldValue::Flags(names, rest) => {
+            let rest = (*rest != 0).then(|| format!("{rest:#x}"));
+            let names: Vec<&str> = names.iter().copied().chain(rest.as_deref()).collect();
+            if names.is_empty() { "0".to_owned() } else { names.join("|") }
+        }
+        FieldValue::Broken(error) => format!("({error})"),
+        other => match record::json(other) {
+            serde_json::Value::String(text) => text,
+            value => value.to_string(),
+        },
+    };
+    format!("{}={}", Terminal(field.name), Terminal(&value))
+}

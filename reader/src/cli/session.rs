@@ -1,0 +1,206 @@
+//! What every command begins with: the target, opened, with its tables found and named.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::catalog::{Brought, Catalog};
+use crate::discover::{self, Discovery, Origin, Scan};
+use crate::escape::Terminal;
+use crate::image::{self, Image, Target};
+use crate::select::{Selector, Term};
+
+/// The target, and how to read it.
+#[derive(Args)]
+pub(crate) struct TargetArguments {
+    /// A core, a running process (pid:123), a program or library, a table file, a zone, a snapshot
+    /// directory, or raw memory (raw:FILE@0xADDRESS). Files may be compressed by gzip or zstd.
+    target: Target,
+    /// A table file that describes tables which carry no description.
+    #[arg(long, value_name = "FILE")]
+    schema: Vec<PathBuf>,
+    /// A program or library that lends the bytes which the target lacks.
+    #[arg(long, value_name = "ELF")]
+    image: Vec<PathBuf>,
+    /// The directory that holds the files which were mapped, in place of /.
+    #[arg(long, value_name = "DIRECTORY")]
+    sysroot: Option<PathBuf>,
+    /// The address of a root; nothing else is tried then.
+    #[arg(long, value_name = "0xADDRESS", value_parser = address)]
+    root: Vec<u64>,
+    /// Search all memory, whatever else answers.
+    #[arg(long)]
+    scan: bool,
+}
+
+/// Which entries.
+#[derive(Args)]
+pub(crate) struct SelectorArguments {
+    /// Terms that must all hold: class:, name:, id:, prop:, type:, addr:, instance:, schema:,
+    /// object:, or a word that is a class or a name.
+    #[arg(value_name = "SELECTOR")]
+    terms: Vec<Term>,
+}
+
+/// An open target.
+pub(crate) struct Session {
+    pub(crate) image: Image,
+    pub(crate) discovery: Discovery,
+    brought: Vec<Brought>,
+}
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The input is at fault.
+    Input {
+        /// What is wrong, escaped.
+        message: String,
+        /// What to do about it.
+        help: Option<String>,
+    },
+    /// The output cannot be written.
+    Output(io::Error),
+}
+
+impl Session {
+    /// Opens a target. Without a table in it that can be read, this fails.
+    pub(crate) fn open(arguments: &TargetArguments) -> Result<Self, Failure> {
+        let options =
+            image::Options { lenders: arguments.image.clone(), sysroot: arguments.sysroot.clone() };
+        let image = image::open(&arguments.target, &options)?;
+        let scan = if arguments.scan { Scan::Always } else { Scan::IfNeeded };
+        let roots = arguments.root.clone();
+        let options = discover::Options { roots, scan, ..discover::Options::default() };
+        let discovery = discover::tables_of(&image, &options);
+        let brought = arguments.schema.iter().map(|path| {
+            let name = path.display().to_string();
+            match std::fs::read(path) {
+                Ok(bytes) => Ok(Brought { name, bytes }),
+                Err(error) => Err(Failure::input(format!("{}: {error}", Terminal(&name)), None)),
+            }
+        });
+        let brought = brought.collect::<Result<_, _>>()?;
+        let session = Self { image, discovery, brought };
+        if session.discovery.tables.is_empty() {
+            return Err(session.nothing());
+        }
+        session.remark();
+        Ok(session)
+    }
+
+    /// The tables with their names. What cannot be named is reported and left out.
+    pub(crate) fn catalog(&self) -> Result<Catalog<'_>, Failure> {
+        let (catalog, errors) = Catalog::new(&self.discovery, &self.brought);
+        for (found, error) in &errors {
+            warn(&format!("{}: {error}", found.place));
+        }
+        match errors.first() {
+            Some((found, error)) if catalog.tables.is_empty() => {
+                let message = format!("{}: {error}", Terminal(&found.place));
+                Err(Failure::input(message, None))
+            }
+            _ => Ok(catalog),
+        }
+    }
+
+    /// What whoever reads the result should know.
+    fn remark(&self) {
+        for remark in &self.image.remarks {
+            warn(&remark.0);
+        }
+        for attempt in &self.discovery.attempts {
+            if let Some(failure) = attempt.failure.as_ref().filter(|_| attempt.tables > 0) {
+                warn(&format!("{}: {failure}", attempt.place));
+            }
+        }
+        let unpacked = self.discovery.tables.iter().find(|it| it.origin == Origin::Unpacked);
+        if let Some(found) = unpacked {
+            warn(&format!(
+                "{}: its annotations are not packed; they were read as the compiler wrote them",
+                found.place
+            ));
+        }
+    }
+
+    /// There are no tables: what was tried.
+    fn nothing(&self) -> Failure {
+        const SHOWN: usize = 8;
+        let mut message = format!("{}: no table found", Terminal(&self.image.name));
+        let attempts = &self.discovery.attempts;
+        for attempt in attempts.iter().take(SHOWN) {
+            let (place, by) = (Terminal(&attempt.place), attempt.found_by);
+            // Writing into a text does not fail.
+            let _ = write!(message, "\n  {by} of {place}: ");
+            let _ = match &attempt.failure {
+                Some(failure) => write!(message, "{failure}"),
+                None => write!(message, "nothing"),
+            };
+        }
+        if attempts.len() > SHOWN {
+            let _ = write!(message, "\n  and {} more", attempts.len() - SHOWN);
+        }
+        let help = "search all memory with `--scan`, or give the root's address with `--root`";
+        Failure::input(message, Some(help.to_owned()))
+    }
+}
+
+impl SelectorArguments {
+    pub(crate) fn selector(&self) -> Selector {
+        Selector::new(self.terms.clone())
+    }
+}
+
+impl Failure {
+    /// The input is at fault.
+    pub(crate) fn input(message: impl Into<String>, help: Option<String>) -> Self {
+        Self::Input { message: message.into(), help }
+    }
+}
+
+impl From<image::Error> for Failure {
+    fn from(error: image::Error) -> Self {
+        let help = error.help().map(str::to_owned);
+        Self::input(Terminal(&error.to_string()).to_string(), help)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// Says why nothing came of it.
+pub(crate) fn report(failure: &Failure) {
+    let mut out = anstream::stderr().lock();
+    // There is nowhere to report that reporting failed.
+    let _ = match failure {
+        Failure::Input { message, help: None } => writeln!(out, "inspect: {message}"),
+        Failure::Input { message, help: Some(help) } => {
+            writeln!(out, "inspect: {message}\n  help: {help}")
+        }
+        Failure::Output(error) => writeln!(out, "inspect: the output cannot be written: {error}"),
+    };
+}
+
+/// Says something beside the result. The text is escaped here.
+pub(crate) fn warn(text: &str) {
+    // There is nowhere to report that reporting failed.
+    let _ = writeln!(anstream::stderr().lock(), "inspect: {}", Terminal(text));
+}
+
+/// How wide the terminal is that the output goes to; nothing for a file.
+pub(crate) fn output_width() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+}
+
+fn address(text: &str) -> Result<u64, String> {
+    let digits = text.strip_prefix("0x").ok_or("an address begins with `0x`")?;
+    u64::from_str_radix(digits, 16).map_err(|error| error.to_string())
+}

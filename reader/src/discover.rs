@@ -1,0 +1,324 @@
+//! Tables of an image: found, checked, and copied as they were at one moment.
+//!
+//! An object's note leads to its root, or its symbol or section does; the root leads to the tables
+//! of the image and to those that the program made. Where nothing does, all memory is searched, if
+//! that is wished. Every way that was tried is in the answer. What is found is frozen: from here on
+//! a table is a block of bytes with absolute addresses, wherever it came from. The
+//! [`catalog`](crate::catalog) reads them.
+
+mod scan;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use inspect_format::table::{self, tables};
+use inspect_format::walk::{FreezeError, LiveTable, Summary, Tables, WalkError};
+
+use crate::image::{Clue, FoundBy, Image, Kind};
+use crate::memory::AddressSpace;
+
+/// How tables are searched for.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Roots whose addresses are known. With any, nothing else is tried.
+    pub roots: Vec<u64>,
+    /// Whether all memory is searched.
+    pub scan: Scan,
+    /// How many bytes all tables together may have.
+    pub limit: Limit,
+}
+
+/// When all memory is searched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scan {
+    /// Where nothing else answers, and the image is raw memory or the core of a kernel.
+    #[default]
+    IfNeeded,
+    /// Always, beside all else.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// A bound for bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(
+    /// Bytes.
+    pub u64,
+);
+
+/// What was found, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Discovery {
+    /// Tables: objects in the order of the image, those of the image before those of the program.
+    pub tables: Vec<Found>,
+    /// Everything that was tried, with what came of it.
+    pub attempts: Vec<Attempt>,
+}
+
+/// A table.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The block: a table file.
+    pub bytes: Vec<u8>,
+    /// Where its header lay in memory; nothing for a table that the image carries.
+    pub address: Option<u64>,
+    /// In which of the image's objects.
+    pub object: Option<usize>,
+    /// Where it comes from, as a person would say it. Escape it.
+    pub place: String,
+    /// What led to it.
+    pub found_by: FoundBy,
+    /// Whose it is.
+    pub origin: Origin,
+    /// What was found among its rows.
+    pub summary: Summary,
+    /// Its position among the tables that the image carries, which its own description counts too.
+    pub carried: Option<usize>,
+}
+
+/// Whose a table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Packed into the image.
+    CompileTime,
+    /// Made by the program while it ran.
+    RunTime,
+    /// Annotations that nobody has packed.
+    Unpacked,
+}
+
+/// A way that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Where: an object or the image. Escape it.
+    pub place: String,
+    /// By what.
+    pub found_by: FoundBy,
+    /// How many tables it led to.
+    pub tables: usize,
+    /// Why it led to nothing, or to less than it could.
+    pub failure: Option<Failure>,
+}
+
+/// Why a way led to nothing, or to less than it could.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// Nothing is there that it could begin with.
+    Nothing,
+    /// The memory, or what stands in it.
+    Walk(WalkError),
+    /// A block.
+    Table(table::Error),
+    /// All tables together are larger than the limit.
+    Limit {
+        /// Bytes.
+        limit: u64,
+    },
+    /// Annotations stand there that nobody has packed and that cannot be read either.
+    Unpacked(String),
+}
+
+/// Finds all tables of an image.
+#[must_use]
+pub fn tables_of(image: &Image, options: &Options) -> Discovery {
+    let Limit(limit) = options.limit;
+    let found = Discovery::default();
+    let mut search = Search { image, limit, left: limit, seen: BTreeSet::new(), found };
+    if options.roots.is_empty() {
+        search.carried();
+        search.objects();
+    }
+    for root in &options.roots {
+        let clue = Clue { address: *root, found_by: FoundBy::Given };
+        search.clue(search.object_at(*root), clue);
+    }
+    let is_last_resort = matches!(image.kind, Kind::Raw | Kind::KernelCore);
+    let is_needed = search.found.tables.is_empty() && is_last_resort && options.roots.is_empty();
+    if options.scan == Scan::Always || options.scan == Scan::IfNeeded && is_needed {
+        search.scan();
+    }
+    search.found
+}
+
+/// A search, and what it has found so far.
+#[derive(Debug)]
+struct Search<'i> {
+    image: &'i Image,
+    limit: u64,
+    /// Bytes of it that are left.
+    left: u64,
+    /// Addresses of roots and of tables that are known already.
+    seen: BTreeSet<u64>,
+    found: Discovery,
+}
+
+impl Search<'_> {
+    /// The tables that the image carries as a file does.
+    fn carried(&mut self) {
+        for carried in &self.image.carried {
+            let (mut count, mut failure) = (0, None);
+            for table in tables(&carried.bytes) {
+                match table {
+                    Err(error) => failure = Some(Failure::Table(error)),
+                    Ok((at, table)) => {
+                        let start = at as usize;
+                        let bytes =
+                            carried.bytes[start..start + table.total_size() as usize].to_vec();
+                        if self.spend(bytes.len() as u64).is_err() {
+                            failure = Some(self.too_large());
+                            break;
+                        }
+                        let live = table.rows().filter(|row| row.is_live()).count() as u64;
+                        let torn = table.rows().filter(|row| row.phase() == table::Phase::Torn);
+                        let summary = Summary { live, torn: torn.count() as u64, busy: 0 };
+                        let origin =
+                            if table.is_runtime() { Origin::RunTime } else { Origin::CompileTime };
+                        self.found.tables.push(Found {
+                            bytes,
+                            address: None,
+                            object: None,
+                            place: carried.place.clone(),
+                            found_by: FoundBy::Carried,
+                            origin,
+                            summary,
+                            carried: Some(count),
+                        });
+                        count += 1;
+                    }
+                }
+            }
+            self.attempt(carried.place.clone(), FoundBy::Carried, count, failure);
+        }
+    }
+
+    /// The tables of each object, by the first of its clues that leads to any.
+    fn objects(&mut self) {
+        for (index, object) in self.image.objects.iter().enumerate() {
+            if object.roots.is_empty() {
+                self.attempt(object.name.clone(), FoundBy::Note, 0, Some(Failure::Nothing));
+            }
+            for clue in &object.roots {
+                if self.clue(Some(index), *clue) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Whether a root leads to tables, or was known before.
+    fn clue(&mut self, object: Option<usize>, clue: Clue) -> bool {
+        if self.seen.contains(&clue.address) {
+            return true;
+        }
+        let place = self.place(object);
+        let memory = AddressSpace::virtual_of(self.image.memory.as_ref());
+        let mut walk = match Tables::of_root(&memory, clue.address) {
+            Ok(walk) => walk,
+            Err(error) => {
+                self.attempt(place, clue.found_by, 0, Some(Failure::Walk(error)));
+                return false;
+            }
+        };
+        self.seen.insert(clue.address);
+        let (mut count, mut failure) = (0, None);
+        for table in walk.by_ref() {
+            match table
+                .map_err(Failure::Walk)
+                .and_then(|it| self.freeze(object, clue.found_by, &it))
+            {
+                Ok(()) => count += 1,
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        self.attempt(place, clue.found_by, count, failure);
+        true
+    }
+
+    /// Copies a table as it is now.
+    fn freeze(
+        &mut self,
+        object: Option<usize>,
+        found_by: FoundBy,
+        table: &LiveTable<'_, AddressSpace<'_>>,
+    ) -> Result<(), Failure> {
+        if !self.seen.insert(table.address()) {
+            return Ok(());
+        }
+        let size = table.frozen_size();
+        self.spend(size as u64)?;
+        let mut bytes = vec![0; size];
+        let frozen = table.freeze(&mut bytes).map_err(|error| match error {
+            FreezeError::Walk(error) => Failure::Walk(error),
+            FreezeError::Full { .. } => self.too_large(),
+        })?;
+        bytes.truncate(frozen.size);
+        bytes.shrink_to_fit();
+        table::Table::parse(&bytes).map_err(Failure::Table)?;
+        self.left += (size - bytes.len()) as u64;
+        let origin = if table.is_run_time() { Origin::RunTime } else { Origin::CompileTime };
+        self.found.tables.push(Found {
+            bytes,
+            address: Some(table.address()),
+            object,
+            place: self.place(object),
+            found_by,
+            origin,
+            summary: frozen.summary,
+            carried: None,
+        });
+        Ok(())
+    }
+
+    /// Takes from what tables may have. Small ones count as a page: their number is bounded too.
+    fn spend(&mut self, size: u64) -> Result<(), Failure> {
+        self.left = self.left.checked_sub(size.max(4096)).ok_or(self.too_large())?;
+        Ok(())
+    }
+
+    fn too_large(&self) -> Failure {
+        Failure::Limit { limit: self.limit }
+    }
+
+    fn attempt(
+        &mut self,
+        place: String,
+        found_by: FoundBy,
+        tables: usize,
+        failure: Option<Failure>,
+    ) {
+        self.found.attempts.push(Attempt { place, found_by, tables, failure });
+    }
+
+    fn place(&self, object: Option<usize>) -> String {
+        let object = object.and_then(|index| self.image.objects.get(index));
+        object.map_or_else(|| self.image.name.clone(), |object| object.name.clone())
+    }
+
+    /// The object in whose memory an address lies.
+    fn object_at(&self, address: u64) -> Option<usize> {
+        self.image.objects.iter().position(|object| object.range.contains(&address))
+    }
+}
+
+impl Default for Limit {
+    /// Enough for three million entries.
+    fn default() -> Self {
+        Self(256 << 20)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("no note, no symbol, no section"),
+            Self::Walk(error) => error.fmt(f),
+            Self::Table(error) => error.fmt(f),
+            Self::Limit { limit } => {
+                write!(f, "all tables together would need more than {limit} bytes")
+            }
+            Self::Unpacked(why) => write!(f, "unpacked annotations that cannot be read: {why}"),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Programs and libraries in memory: from the ELF header that the loader put there to an
+//! [`Object`] with what may lead to its root.
+//!
+//! Everything is read from memory, nothing from a file, so that it works alike for cores and for
+//! running processes: program headers, notes, and the dynamic symbol table through its hash table.
+//! Sizes are believed only within bounds that no real object reaches.
+
+mod headers;
+mod symbols;
+
+use inspect_format::abi::{Order, note_kind, space};
+use inspect_format::notes::Notes;
+use inspect_format::root::offset_address;
+use object::elf;
+
+pub use headers::{HeaderError, Headers, Segment};
+pub(crate) use headers::{Source, endian};
+
+use crate::image::{Clue, FoundBy, Machine, Object};
+use crate::memory::{Memory, Missing};
+
+/// Bytes of notes that are read of an object; what a linker writes is a few hundred.
+const NOTES_MAX: u64 = 1 << 20;
+/// Segments of an object that are looked at; there are about ten.
+const SEGMENTS_MAX: usize = 512;
+/// The symbol of a root.
+pub(crate) const ROOT_SYMBOL: &str = "inspect_root";
+
+/// An object that was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Where it lies and what leads to its root.
+    pub object: Object,
+    /// Its file header.
+    pub headers: Headers,
+    /// The headers of its segments, in their order, at the addresses that the linker gave.
+    pub segments: Vec<Segment>,
+}
+
+/// Reads the object whose ELF header lies at `address` of virtual memory.
+///
+/// Notes and symbols that are not there, or are broken, are passed over: what an object lacks leads
+/// to no root, and another way may.
+pub fn object_at(memory: &dyn Memory, address: u64, name: String) -> Result<Loaded, HeaderError> {
+    let mut loaded = headers_at(memory, address, name)?;
+    let (build_id, mut roots) = notes(memory, &loaded);
+    if let Some(root) = symbols::find(memory, &loaded, ROOT_SYMBOL) {
+        roots.push(Clue { address: root, found_by: FoundBy::Symbol });
+    }
+    loaded.object.build_id = build_id;
+    loaded.object.roots = roots;
+    Ok(loaded)
+}
+
+/// The same without notes and symbols: where it lies.
+fn headers_at(memory: &dyn Memory, address: u64, name: String) -> Result<Loaded, HeaderError> {
+    let source = |offset: u64, out: &mut [u8]| {
+        memory.read(space::VIRTUAL, address.wrapping_add(offset), out)
+    };
+    let headers = Headers::read(&source)?;
+    let word_size = headers.machine.word_size;
+    let segments = all_segments(&headers, &source)?;
+    let loads = || segments.iter().filter(|segment| segment.is_load());
+    // The header lies at the beginning of the file, which is in the segment with the lowest offset.
+    let first = loads().min_by_key(|segment| segment.offset).ok_or(HeaderError::Unplaced)?;
+    let linked = offset_address(first.address, first.offset.wrapping_neg(), word_size);
+    let bias = offset_address(address, linked.wrapping_neg(), word_size);
+    let start = loads().map(|it| it.address).min().unwrap_or(0);
+    let end = loads().map(|it| it.address.saturating_add(it.memory_size)).max().unwrap_or(0);
+    let start = offset_address(start, bias, word_size);
+    let length = end.saturating_sub(loads().map(|it| it.address).min().unwrap_or(0));
+    let range = start..start.saturating_add(length);
+    let object = Object { name, bias, range, build_id: None, roots: Vec::new() };
+    Ok(Loaded { object, headers, segments })
+}
+
+/// The segments of an object, as many as a loader would look at.
+pub(crate) fn all_segments(
+    headers: &Headers,
+    source: Source<'_>,
+) -> Result<Vec<Segment>, HeaderError> {
+    let mut segments = Vec::new();
+    headers.segments(source, &mut |segment| {
+        segments.push(segment);
+        segments.len() < SEGMENTS_MAX
+    })?;
+    Ok(segments)
+}
+
+impl Loaded {
+    /// The machine that it was built for.
+    #[must_use]
+    pub fn machine(&self) -> Machine {
+        self.headers.machine
+    }
+
+    /// Where something lies that the linker put at `address`.
+    #[must_use]
+    pub fn address_of(&self, address: u64) -> u64 {
+        offset_address(self.object.bias, address, self.headers.machine.word_size)
+    }
+}
+
+/// What the notes of an object say: its build-id, and where its roots are.
+fn notes(memory: &dyn Memory, loaded: &Loaded) -> (Option<Vec<u8>>, Vec<Clue>) {
+    let (mut build_id, mut roots) = (None, Vec::<Clue>::new());
+    for segment in loaded.segments.iter().filter(|segment| segment.kind == elf::PT_NOTE.0) {
+        let address = loaded.address_of(segment.address);
+        let Ok(bytes) = bytes_at(memory, address, segment.file_size.min(NOTES_MAX)) else {
+            continue;
+        };
+        let found = NotesOf::read(&bytes, address, loaded.machine());
+        build_id = build_id.or(found.build_id);
+        let new = found.roots.into_iter().filter(|root| !roots.contains(root));
+        let new: Vec<Clue> = new.collect();
+        roots.extend(new);
+    }
+    (build_id, roots)
+}
+
+/// What a run of notes says that stands at an address.
+#[derive(Debug, Default)]
+pub(crate) struct NotesOf {
+    pub(crate) build_id: Option<Vec<u8>>,
+    pub(crate) roots: Vec<Clue>,
+}
+
+impl NotesOf {
+    /// Looks through notes; what is broken ends them.
+    pub(crate) fn read(bytes: &[u8], address: u64, machine: Machine) -> Self {
+        let mut found = Self::default();
+        for note in Notes::new(bytes, machine.order).map_while(Result::ok) {
+            if note.name == elf::ELF_NOTE_GNU && note.kind == elf::NT_GNU_BUILD_ID.0 {
+                found.build_id.get_or_insert_with(|| note.contents.to_vec());
+            }
+            if !note.is(note_kind::ROOT) {
+                continue;
+            }
+            let Some(distance) = note.contents.first_chunk::<8>() else { continue };
+            let distance = match machine.order {
+                Order::Little => u64::from_le_bytes(*distance),
+                Order::Big => u64::from_be_bytes(*distance),
+            };
+            let place = offset_address(address, note.offset, machine.word_size);
+            let root = offset_address(place, distance, machine.word_size);
+            let clue = Clue { address: root, found_by: FoundBy::Note };
+            if !found.roots.contains(&clue) {
+                found.roots.push(clue);
+            }
+        }
+        found
+    }
+}
+
+/// `length` bytes of virtual memory. The caller bounds the length.
+pub(crate) fn bytes_at(memory: &dyn Memory, address: u64, length: u64) -> Result<Vec<u8>, Missing> {
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    memory.read(space::VIRTUAL, address, &mut bytes)?;
+    Ok(bytes)
+}
