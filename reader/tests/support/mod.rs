@@ -7,6 +7,8 @@
 #![allow(dead_code, reason = "each test uses its own part")]
 
 pub(crate) mod cores;
+pub(crate) mod debugger;
+pub(crate) mod leaves;
 pub(crate) mod listed;
 pub(crate) mod machines;
 pub(crate) mod normal;
