@@ -10,6 +10,7 @@
 pub mod catalog;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod decode;
 pub mod discover;
 pub mod escape;
 pub mod file;
@@ -18,3 +19,4 @@ pub mod loaded;
 pub mod memory;
 pub mod output;
 pub mod select;
+pub mod value;

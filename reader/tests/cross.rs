@@ -63,7 +63,6 @@ fn lists_are_the_same() {
         normal(machine, dump).json(&Value::Array(entries))
     };
     insta::assert_snapshot!("list_json", all_say("list --json", "all", look));
-    insta::assert_snapshot!("list_json_few", all_say("list --json of few", "few", look));
 }
 
 #[test]

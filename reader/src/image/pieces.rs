@@ -212,7 +212,13 @@ mod tests {
     use super::{Piece, Pieces, Source};
 
     fn piece(address: u64, length: u64, number: u16) -> Piece {
-        Piece { address, length, offset: address.wrapping_mul(1000), access: 4, source: Source::File(number) }
+        Piece {
+            address,
+            length,
+            offset: address.wrapping_mul(1000),
+            access: 4,
+            source: Source::File(number),
+        }
     }
 
     #[test]

@@ -2,4 +2,7 @@
 
 #[cfg(feature = "cli")]
 pub mod columns;
+mod forms;
 pub mod record;
+pub mod value_json;
+pub mod value_text;

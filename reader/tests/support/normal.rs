@@ -82,10 +82,13 @@ impl Normal {
             let is_digit = |it: &char| it.is_ascii_hexdigit() && !it.is_ascii_uppercase();
             let digits: String = number[2..].chars().take_while(is_digit).collect();
             let length = digits.len() + 2;
-            match u64::from_str_radix(&digits, 16).ok().and_then(|it| self.label(it)) {
-                Some(label) if self.is_padded => out.push_str(&format!("{label:length$}")),
-                Some(label) => out.push_str(&label),
-                None => out.push_str(&number[..length]),
+            let value = u64::from_str_radix(&digits, 16).ok();
+            match (value.and_then(|it| self.label(it)), value) {
+                (Some(label), _) if self.is_padded => out.push_str(&format!("{label:length$}")),
+                (Some(label), _) => out.push_str(&label),
+                // Zeros before a number are the width of a pointer.
+                (None, Some(value)) if !self.is_padded => out.push_str(&format!("{value:#x}")),
+                (None, _) => out.push_str(&number[..length]),
             }
             rest = &number[length..];
         }

@@ -1,0 +1,646 @@
+//! Goes through bytes by a plan and tells a sink what it finds: structs, members, scalars, arrays. What
+//! leads out of the bytes, and what tags make special, is in `special`.
+
+use std::time::Instant;
+
+use inspect_format::abi::Order;
+use inspect_format::bits;
+use inspect_format::walk::{Fault, Memory};
+
+use super::plan::{Composite, Kind, Member, NO_EXTRA, Plan, Shape, Why};
+use super::sink::{Hints, Limit, Note, Scalar, Sink, StructInfo};
+use super::source::{Fetched, Frame, STEP, Source};
+
+/// How many structs, arrays and targets of pointers inside one another are entered: what the stack bears.
+const NESTING_MAX: u32 = 128;
+
+/// How many values pass between two looks at the clock.
+const CLOCK_STEP: u64 = 256;
+
+/// What one call of a decoder may spend. What exceeds it is a note in the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Pointers that are followed one behind another; elements of a list are one further than its head.
+    /// Texts count only if this is 0.
+    pub depth: u32,
+    /// Bytes that are read from memory.
+    pub bytes: u64,
+    /// Values of all kinds.
+    pub values: u64,
+    /// Elements of one array or list.
+    pub elements: u64,
+    /// Bytes of one text, and of one run of bytes without a meaning.
+    pub text: u64,
+    /// When to stop.
+    pub deadline: Option<Instant>,
+}
+
+impl Default for Budget {
+    /// For people: what a terminal can show.
+    fn default() -> Self {
+        Self {
+            depth: 3,
+            bytes: 64 << 20,
+            values: 1 << 20,
+            elements: 1 << 12,
+            text: 1 << 12,
+            deadline: None,
+        }
+    }
+}
+
+/// An address space without memory, for bytes that stand alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoMemory;
+
+impl Memory for NoMemory {
+    fn read(&self, address: u64, _: &mut [u8]) -> Result<(), Fault> {
+        Err(Fault { address })
+    }
+}
+
+/// Decodes entries of one table. It keeps its buffers from one entry to the next.
+pub struct Decoder<'p> {
+    pub(super) plan: &'p Plan,
+    pub(super) memory: &'p dyn Memory,
+    pub(super) strings: &'p [u8],
+    pub(super) budget: Budget,
+    pub(super) reveal: bool,
+    pub(super) bytes_left: u64,
+    values_left: u64,
+    pub(super) stopped: Option<Limit>,
+    pub(super) depth: u32,
+    nesting: u32,
+    /// Addresses and types of what is being shown, from the outermost on.
+    pub(super) path: Vec<(u64, u32)>,
+    pub(super) pool: Vec<Fetched>,
+}
+
+/// How the bytes of a region are values of its type.
+enum Region {
+    /// One value.
+    One,
+    /// Elements of a type and their size, so many, and bytes behind them.
+    Many { element: u32, size: u64, count: u64, trailing: u64 },
+}
+
+impl<'p> Decoder<'p> {
+    /// Decodes by `plan`, follows pointers into `memory`, and spends `budget` on each entry.
+    #[must_use]
+    pub fn new(plan: &'p Plan, memory: &'p dyn Memory, budget: Budget) -> Self {
+        Self {
+            plan,
+            memory,
+            strings: &[],
+            budget,
+            reveal: false,
+            bytes_left: 0,
+            values_left: 0,
+            stopped: None,
+            depth: 0,
+            nesting: 0,
+            path: Vec::new(),
+            pool: Vec::new(),
+        }
+    }
+
+    /// The table's strings, for `string` fields of rows.
+    #[must_use]
+    pub fn strings(mut self, strings: &'p [u8]) -> Self {
+        self.strings = strings;
+        self
+    }
+
+    /// Shows what is marked as sensitive.
+    #[must_use]
+    pub fn reveal_sensitive(mut self, reveal: bool) -> Self {
+        self.reveal = reveal;
+        self
+    }
+
+    /// Tells `sink` one value: `bytes` as the type with the id `type_id`. `address` is where they lie; without
+    /// it, circles that lead back here are found only when they have been gone round once.
+    ///
+    /// Bytes of several values of the type are an array; a type of no length takes all bytes; without a
+    /// type, or with one that is not known, they are bytes.
+    pub fn entry<S: Sink + ?Sized>(
+        &mut self,
+        type_id: u32,
+        address: Option<u64>,
+        bytes: &[u8],
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        self.begin();
+        if let Some(address) = address {
+            self.path.push((address, type_id));
+        }
+        let source = Source::new(bytes, address);
+        self.region_value(type_id, source, bytes.len() as u64, sink)
+    }
+
+    /// The same for `length` bytes of memory at `address`. Parts of it that are not there are notes; large
+    /// arrays are read piece by piece.
+    pub fn region<S: Sink + ?Sized>(
+        &mut self,
+        type_id: u32,
+        address: u64,
+        length: u64,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        self.begin();
+        self.path.push((address, type_id));
+        let plan = self.plan;
+        let shape = plan.shape(type_id);
+        if let Region::Many { element, size, count, trailing } = self.divide(shape, length)
+            && length > STEP as u64
+        {
+            sink.begin_array()?;
+            let runs = [(0, count)];
+            self.elements_at(element, size, address, &runs, Hints::default(), sink)?;
+            if trailing > 0 && self.stopped.is_none() {
+                sink.note(Note::Trailing(trailing))?;
+            }
+            return sink.end_array();
+        }
+        let wanted = match shape.kind {
+            // Nobody sees more of it.
+            Kind::Text | Kind::Void | Kind::Function | Kind::Opaque(_) => {
+                length.min(self.budget.text.saturating_add(1))
+            }
+            _ => length,
+        };
+        let mut fetched = self.pool.pop().unwrap_or_default();
+        fetched.read(self.memory, address, wanted, &mut self.bytes_left);
+        if fetched.is_empty() && length > 0 {
+            let end = fetched.end();
+            self.pool.push(fetched);
+            return sink.note(end);
+        }
+        let mut source = fetched.source();
+        if source.bytes.len() as u64 == length {
+            source.end = Note::Short;
+        }
+        self.region_value(type_id, source, length, sink)?;
+        self.pool.push(fetched);
+        Ok(())
+    }
+
+    fn begin(&mut self) {
+        self.bytes_left = self.budget.bytes;
+        self.values_left = self.budget.values;
+        let is_late = self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        self.stopped = is_late.then_some(Limit::Time);
+        self.depth = 0;
+        self.nesting = 0;
+        self.path.clear();
+    }
+
+    /// How `length` bytes are divided into values.
+    fn divide(&self, shape: Shape, length: u64) -> Region {
+        let many = |element: u32, size: u64| match length.checked_div(size) {
+            Some(count) => Region::Many { element, size, count, trailing: length % size },
+            None => Region::One,
+        };
+        match shape.kind {
+            Kind::Array(element) if shape.size == 0 => many(element, self.plan.shape(element).size),
+            _ => Region::One,
+        }
+    }
+
+    fn region_value<S: Sink + ?Sized>(
+        &mut self,
+        type_id: u32,
+        source: Source<'_>,
+        length: u64,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let plan = self.plan;
+        let shape = plan.shape(type_id);
+        let hints = Hints::default();
+        let (element, size, count, trailing) = match self.divide(shape, length) {
+            Region::Many { element, size, count, trailing } => (element, size, count, trailing),
+            Region::One if shape.size == 0 => match shape.kind {
+                Kind::Text => return self.text(source, None, sink),
+                // Nothing but members without bytes.
+                Kind::Composite(_) => return self.value(shape, hints, source, None, sink),
+                kind => return self.unknown(kind, source, sink),
+            },
+            Region::One if length <= shape.size || self.is_flexible(shape) => {
+                return self.value(shape, hints, source, None, sink);
+            }
+            Region::One => (type_id, shape.size, length / shape.size, length % shape.size),
+        };
+        if count == 1 && shape.size > 0 {
+            sink.begin_noted(Note::Trailing(trailing))?;
+            self.value(shape, hints, source, None, sink)?;
+            return sink.end_noted();
+        }
+        sink.begin_array()?;
+        let shape = plan.shape(element);
+        self.elements(shape, size, source, &[(0, count)], hints, None, sink)?;
+        if trailing > 0 && self.stopped.is_none() {
+            sink.note(Note::Trailing(trailing))?;
+        }
+        sink.end_array()
+    }
+
+    /// Whether a struct ends with an array of no declared length.
+    fn is_flexible(&self, shape: Shape) -> bool {
+        let mut shape = shape;
+        for _ in 0..8 {
+            let Some(composite) = shape.composite().and_then(|index| self.plan.composite(index))
+            else {
+                break;
+            };
+            let Some(last) = self.plan.members_of(composite).last() else { break };
+            if last.shape.size == 0 && matches!(last.shape.kind, Kind::Array(_) | Kind::Text) {
+                return true;
+            }
+            shape = last.shape;
+        }
+        false
+    }
+
+    /// Whether something may be entered that may hold its like. [`Decoder::leave`] follows then.
+    #[inline]
+    pub(super) fn enter(&mut self) -> bool {
+        let may = self.nesting < NESTING_MAX;
+        self.nesting += u32::from(may);
+        may
+    }
+
+    #[inline]
+    pub(super) fn leave(&mut self) {
+        self.nesting -= 1;
+    }
+
+    /// Counts a value; whether the budgets allow it.
+    #[inline]
+    pub(super) fn may_go_on(&mut self) -> Result<(), Limit> {
+        if let Some(limit) = self.stopped {
+            return Err(limit);
+        }
+        match self.values_left.checked_sub(1) {
+            Some(left) => self.values_left = left,
+            None => return self.stop(Limit::Values),
+        }
+        if self.values_left % CLOCK_STEP == 0
+            && self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        {
+            return self.stop(Limit::Time);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn stop(&mut self, limit: Limit) -> Result<(), Limit> {
+        self.stopped = Some(limit);
+        Err(limit)
+    }
+
+    /// A value of a type whose tags say nothing.
+    #[inline]
+    pub(super) fn value<S: Sink + ?Sized>(
+        &mut self,
+        shape: Shape,
+        hints: Hints<'_>,
+        source: Source<'_>,
+        around: Option<&Frame<'_>>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        match shape.kind {
+            Kind::Int { signed, order } => match source.number(shape.size, order) {
+                Ok(value) if signed => {
+                    let value = bits::sign_extend(value, shape.size as u32 * 8);
+                    sink.scalar(Scalar::Signed(value), hints)
+                }
+                Ok(value) => sink.scalar(Scalar::Unsigned(value), hints),
+                Err(note) => sink.note(note),
+            },
+            Kind::Composite(index) => self.composite(index, source, around, sink),
+            Kind::Array(element) => {
+                let element = self.plan.shape(element);
+                let count = shape.size.checked_div(element.size).unwrap_or(0);
+                sink.begin_array()?;
+                let runs = [(0, count)];
+                self.elements(element, element.size, source, &runs, hints, around, sink)?;
+                sink.end_array()
+            }
+            Kind::Text => self.text(source.part(0, shape.size), None, sink),
+            Kind::Pointer(target) => match source.number(shape.size, self.plan.order) {
+                Ok(address) => self.pointer(target, address, hints, sink),
+                Err(note) => sink.note(note),
+            },
+            Kind::Bool | Kind::Char | Kind::Enum { .. } | Kind::Flags(_) | Kind::Float => {
+                match source.number(shape.size, self.plan.order) {
+                    Ok(value) => self.number(shape, value, hints, sink),
+                    Err(note) => sink.note(note),
+                }
+            }
+            Kind::Wide { signed } => self.wide(signed, source, hints, sink),
+            Kind::Void | Kind::Function | Kind::Absent | Kind::Opaque(_) => {
+                self.unknown(shape.kind, source.part(0, shape.size), sink)
+            }
+        }
+    }
+
+    /// A number that has been read, of a whole type or of a bit-field.
+    fn number<S: Sink + ?Sized>(
+        &mut self,
+        shape: Shape,
+        value: u64,
+        hints: Hints<'_>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let scalar = match shape.kind {
+            Kind::Bool => Scalar::Bool(value != 0),
+            Kind::Char => Scalar::Char(value as u8),
+            Kind::Float if shape.size == 4 => Scalar::Float(f32::from_bits(value as u32)),
+            Kind::Float => Scalar::Double(f64::from_bits(value)),
+            Kind::Enum { index, signed } => {
+                let bits = shape.size as u32 * 8;
+                let (key, shown) = if signed {
+                    let value = bits::sign_extend(value, bits);
+                    (value as u64, i128::from(value))
+                } else {
+                    (value, i128::from(value))
+                };
+                Scalar::Enum(shown, self.plan.enumerator(index, key))
+            }
+            Kind::Flags(index) => return self.flags(index, value, sink),
+            Kind::Int { signed: true, .. } => {
+                Scalar::Signed(bits::sign_extend(value, shape.size as u32 * 8))
+            }
+            _ => Scalar::Unsigned(value),
+        };
+        sink.scalar(scalar, hints)
+    }
+
+    fn flags<S: Sink + ?Sized>(
+        &mut self,
+        index: u32,
+        value: u64,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let plan = self.plan;
+        sink.begin_flags(value)?;
+        let mut rest = value;
+        for flag in plan.flag_sets.get(index as usize).into_iter().flatten() {
+            if value & flag.mask != 0 {
+                let part = flag.is_range.then_some((value & flag.mask) >> flag.first);
+                sink.flag(plan.name(flag.name), part)?;
+                rest &= !flag.mask;
+            }
+        }
+        sink.end_flags(rest)
+    }
+
+    fn wide<S: Sink + ?Sized>(
+        &mut self,
+        signed: bool,
+        source: Source<'_>,
+        hints: Hints<'_>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let bytes: &[u8; 16] = match (source.missing(16), source.bytes.first_chunk()) {
+            (None, Some(bytes)) => bytes,
+            (note, _) => return sink.note(note.unwrap_or(source.end)),
+        };
+        let value = match self.plan.order {
+            Order::Little => u128::from_le_bytes(*bytes),
+            Order::Big => u128::from_be_bytes(*bytes),
+        };
+        let scalar =
+            if signed { Scalar::WideSigned(value as i128) } else { Scalar::WideUnsigned(value) };
+        sink.scalar(scalar, hints)
+    }
+
+    /// A struct or union.
+    fn composite<S: Sink + ?Sized>(
+        &mut self,
+        index: u32,
+        source: Source<'_>,
+        around: Option<&Frame<'_>>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let plan = self.plan;
+        let Some(composite) = plan.composite(index) else {
+            return self.unknown(Kind::Opaque(Why::Unknown), source, sink);
+        };
+        if self.is_hidden(composite) {
+            return sink.note(Note::Sensitive);
+        }
+        if !self.enter() {
+            return sink.note(Note::Budget(Limit::Nesting));
+        }
+        let name_width = composite.name_width as usize;
+        sink.begin_struct(StructInfo { name: plan.name(composite.name).text, name_width })?;
+        let frame = Frame { composite: index, source, parent: around };
+        self.members(composite, &frame, sink)?;
+        self.leave();
+        sink.end_struct()
+    }
+
+    /// Whether a union must not be shown: nobody knows which arm is valid, and one is sensitive.
+    pub(super) fn is_hidden(&self, composite: &Composite) -> bool {
+        composite.is_union && composite.has_sensitive && !self.reveal
+    }
+
+    /// The members of a struct or union, those of anonymous ones among them.
+    pub(super) fn members<S: Sink + ?Sized>(
+        &mut self,
+        composite: &'p Composite,
+        frame: &Frame<'_>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let plan = self.plan;
+        for member in plan.members_of(composite) {
+            if let Err(limit) = self.may_go_on() {
+                return sink.remark(Note::Budget(limit));
+            }
+            self.member(member, frame, sink)?;
+        }
+        if composite.is_incomplete {
+            sink.remark(Note::Incomplete)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn member<S: Sink + ?Sized>(
+        &mut self,
+        member: &'p Member,
+        frame: &Frame<'_>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let plan = self.plan;
+        if member.name == 0 {
+            return self.anonymous(member, frame, sink);
+        }
+        if member.shape.kind == Kind::Absent {
+            return Ok(());
+        }
+        sink.field(plan.name(member.name))?;
+        if member.extra != NO_EXTRA {
+            return self.special(member, frame, sink);
+        }
+        self.plain(member, frame, sink)
+    }
+
+    /// The value of a member, whatever its tags say.
+    #[inline]
+    pub(super) fn plain<S: Sink + ?Sized>(
+        &mut self,
+        member: &Member,
+        frame: &Frame<'_>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let plan = self.plan;
+        let (shape, offset) = (member.shape, u64::from(member.bit_offset));
+        if member.bit_size != 0 && !matches!(shape.kind, Kind::Opaque(_)) {
+            let size = u32::from(member.bit_size);
+            let order = match shape.kind {
+                Kind::Int { order, .. } => order,
+                _ => plan.order,
+            };
+            let value = match frame.source.bits(offset, size, order) {
+                Ok(value) => value,
+                Err(note) => return sink.note(note),
+            };
+            let signed = matches!(
+                shape.kind,
+                Kind::Int { signed: true, .. } | Kind::Enum { signed: true, .. }
+            );
+            let value = if signed { bits::sign_extend(value, size) as u64 } else { value };
+            return self.number(shape, value, plan.hints(member), sink);
+        }
+        if shape.size == 0 && matches!(shape.kind, Kind::Array(_) | Kind::Text) {
+            let source = frame.source.rest(offset / 8);
+            return self.flexible(shape, plan.hints(member), source, frame, sink);
+        }
+        let source = frame.source.part(offset / 8, shape.size);
+        self.value(shape, plan.hints(member), source, Some(frame), sink)
+    }
+
+    /// An array of no declared length: what is left of the bytes.
+    fn flexible<S: Sink + ?Sized>(
+        &mut self,
+        shape: Shape,
+        hints: Hints<'_>,
+        source: Source<'_>,
+        frame: &Frame<'_>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let Kind::Array(element) = shape.kind else { return self.text(source, None, sink) };
+        let element = self.plan.shape(element);
+        let count = (source.bytes.len() as u64).checked_div(element.size).unwrap_or(0);
+        sink.begin_array()?;
+        self.elements(element, element.size, source, &[(0, count)], hints, Some(frame), sink)?;
+        sink.end_array()
+    }
+
+    /// Elements that lie one behind another, in runs of a first one and a number.
+    #[expect(clippy::too_many_arguments, reason = "they are one thing each and all needed")]
+    pub(super) fn elements<S: Sink + ?Sized>(
+        &mut self,
+        shape: Shape,
+        size: u64,
+        source: Source<'_>,
+        runs: &[(u64, u64)],
+        hints: Hints<'_>,
+        around: Option<&Frame<'_>>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        if !self.enter() {
+            return sink.note(Note::Budget(Limit::Nesting));
+        }
+        let mut left = self.budget.elements;
+        'all: for (first, count) in runs {
+            for index in *first..first.saturating_add(*count) {
+                let limit = match left.checked_sub(1) {
+                    None => Err(Limit::Elements),
+                    Some(rest) => {
+                        left = rest;
+                        self.may_go_on()
+                    }
+                };
+                if let Err(limit) = limit {
+                    sink.note(Note::Budget(limit))?;
+                    break 'all;
+                }
+                let element = source.part(index.saturating_mul(size), size);
+                if element.bytes.is_empty() && size > 0 {
+                    // All that follow are missing as well.
+                    sink.note(element.end)?;
+                    break 'all;
+                }
+                self.value(shape, hints, element, around, sink)?;
+            }
+        }
+        self.leave();
+        Ok(())
+    }
+
+    /// Text: `count` bytes, or up to the first NUL.
+    pub(super) fn text<S: Sink + ?Sized>(
+        &mut self,
+        source: Source<'_>,
+        count: Option<u64>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let (mut bytes, mut note) = source.readable(count.unwrap_or(source.bytes.len() as u64));
+        if count.is_none()
+            && let Some(end) = bytes.iter().position(|byte| *byte == 0)
+        {
+            bytes = bytes.get(..end).unwrap_or(bytes);
+            note = None;
+        }
+        self.run(Scalar::Text, bytes, note, Hints::default(), sink)
+    }
+
+    /// A text or bytes, cut where the budget says so; behind them follows what the note says.
+    pub(super) fn run<'b, S: Sink + ?Sized>(
+        &mut self,
+        scalar: fn(&'b [u8]) -> Scalar<'b>,
+        bytes: &'b [u8],
+        note: Option<Note>,
+        hints: Hints<'_>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let limit = usize::try_from(self.budget.text).unwrap_or(usize::MAX);
+        let (shown, note) = match bytes.get(..limit) {
+            Some(shown) if shown.len() < bytes.len() => (shown, Some(Note::Budget(Limit::Text))),
+            _ => (bytes, note),
+        };
+        match note {
+            None => sink.scalar(scalar(shown), hints),
+            Some(note) if shown.is_empty() => sink.note(note),
+            Some(note) => {
+                sink.begin_noted(note)?;
+                sink.scalar(scalar(shown), hints)?;
+                sink.end_noted()
+            }
+        }
+    }
+
+    /// Bytes of which nothing is known, and why.
+    pub(super) fn unknown<S: Sink + ?Sized>(
+        &mut self,
+        kind: Kind,
+        source: Source<'_>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let why = match kind {
+            Kind::Opaque(why) => why.words(),
+            Kind::Void => "no type is known",
+            _ => Why::NoValue.words(),
+        };
+        if source.bytes.is_empty() {
+            return sink.note(Note::Type(why));
+        }
+        sink.begin_noted(Note::Type(why))?;
+        let (bytes, note) = source.readable(source.bytes.len() as u64);
+        self.run(Scalar::Bytes, bytes, note, Hints::default(), sink)?;
+        sink.end_noted()
+    }
+}
