@@ -23,6 +23,12 @@ pub(crate) struct Knowledge {
     pub(crate) lists: &'static [(&'static str, &'static [&'static str])],
     /// Rings: the index of their oldest element, and how many elements they have.
     pub(crate) rings: &'static [(&'static str, usize, usize)],
+    /// Members that point at text.
+    pub(crate) texts: &'static [&'static str],
+    /// Members that point at a whole array, and not at the first of its elements.
+    pub(crate) arrays: &'static [&'static str],
+    /// What is bytes in the output and has a name more in C.
+    pub(crate) renamed: &'static [(&'static str, &'static str)],
 }
 
 /// All leaves of a value.
@@ -33,18 +39,25 @@ pub(crate) fn leaves(knowledge: &Knowledge, path: &str, value: &Value) -> Vec<(S
 }
 
 fn collect(knowledge: &Knowledge, path: &str, value: &Value, found: &mut Vec<(String, Leaf)>) {
-    let mut add = |leaf| found.push((path.to_owned(), leaf));
     match value {
         Value::Object(object) if object.contains_key("@note") => {
-            add(Leaf::Note(object["@note"].as_str().expect("a word").to_owned()));
+            let word = object["@note"].as_str().expect("a word").to_owned();
+            found.push((path.to_owned(), Leaf::Note(word)));
             if let Some(inner) = object.get("@value") {
                 collect(knowledge, path, inner, found);
             }
         }
         Value::Object(object) if object.contains_key("@address") => {
-            add(Leaf::Address(address(&object["@address"])));
-            if let Some(inner) = object.get("@value") {
-                collect(knowledge, &behind(path, inner), inner, found);
+            found.push((path.to_owned(), Leaf::Address(address(&object["@address"]))));
+            match object.get("@value") {
+                Some(Value::String(text)) if names(knowledge.texts, path) => {
+                    let letters = text.bytes().enumerate();
+                    found.extend(letters.map(|(index, letter)| {
+                        (format!("{path}[{index}]"), Leaf::Value(letter.into()))
+                    }));
+                }
+                Some(inner) => collect(knowledge, &knowledge.behind(path, inner), inner, found),
+                None => {}
             }
         }
         Value::Object(object) if !object.contains_key("@text") => {
@@ -56,7 +69,7 @@ fn collect(knowledge: &Knowledge, path: &str, value: &Value, found: &mut Vec<(St
                 found.push((path.to_owned(), Leaf::Note(word)));
             }
         }
-        Value::Array(elements) if !is_flags(elements) => {
+        Value::Array(elements) if !elements.is_empty() && !is_flags(elements) => {
             for (index, element) in elements.iter().enumerate() {
                 let place = knowledge.element(path, index);
                 if let (Some(place), true) = (&place, is_list(knowledge, path)) {
@@ -69,14 +82,18 @@ fn collect(knowledge: &Knowledge, path: &str, value: &Value, found: &mut Vec<(St
                 collect(knowledge, &place, element, found);
             }
         }
-        _ => add(Leaf::Value(value.clone())),
+        _ => {
+            let renamed = knowledge.renamed.iter().find(|(it, _)| *it == path);
+            let path = renamed.map_or(path, |(_, other)| other);
+            found.push((path.to_owned(), Leaf::Value(value.clone())));
+        }
     }
 }
 
 /// Whether texts stand there, which only flags and arrays of enums and characters have. Those of flags are told
 /// apart by whoever compares: no array of the fixture is empty, or has a text that is none of an enum.
 fn is_flags(elements: &[Value]) -> bool {
-    elements.iter().all(|it| it.as_str().is_some_and(|text| FLAGS.iter().any(|it| it.is(text))))
+    !elements.is_empty() && elements.iter().all(|it| it.as_str().is_some_and(|text| FLAGS.iter().any(|it| it.is(text))))
 }
 
 fn is_list(knowledge: &Knowledge, path: &str) -> bool {
@@ -84,6 +101,17 @@ fn is_list(knowledge: &Knowledge, path: &str) -> bool {
 }
 
 impl Knowledge {
+    /// The expression for what a pointer leads to.
+    fn behind(&self, path: &str, target: &Value) -> String {
+        match target {
+            // Several elements: the pointer itself is indexed.
+            Value::Array(elements) if !is_flags(elements) && !names(self.arrays, path) => {
+                path.to_owned()
+            }
+            _ => format!("{path}[0]"),
+        }
+    }
+
     /// The expression for an element of an array that is not simply counted.
     fn element(&self, path: &str, index: usize) -> Option<String> {
         if let Some((_, elements)) = self.lists.iter().find(|(head, _)| *head == path) {
@@ -94,14 +122,10 @@ impl Knowledge {
     }
 }
 
-/// The expression for what a pointer leads to.
-fn behind(path: &str, target: &Value) -> String {
-    match target {
-        // Text, and several elements: the pointer itself is indexed.
-        Value::String(_) | Value::Array(_) => path.to_owned(),
-        Value::Object(object) if object.contains_key("@text") => path.to_owned(),
-        _ => format!("{path}[0]"),
-    }
+/// Whether the last member of a path is one of these.
+fn names(members: &[&str], path: &str) -> bool {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    members.contains(&name)
 }
 
 #[track_caller]
