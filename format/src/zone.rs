@@ -201,6 +201,13 @@ impl Zone {
         self.slot_count
     }
 
+    /// Where a slot begins, with its record, for one of the zone's slots.
+    #[must_use]
+    pub fn slot_offset(&self, slot: u32) -> u64 {
+        // Of a slot that exists, the product was checked when the header was.
+        self.header_size.saturating_add(u64::from(slot).saturating_mul(self.slot_size))
+    }
+
     /// The newest dump whose checksums hold; `None` in a zone without one. A slot that cannot be
     /// read does not hide others; if nothing else is there, its error is the answer.
     pub fn newest<S: Storage>(&self, storage: &S) -> Outcome<Option<Dump>, S> {
@@ -313,11 +320,6 @@ impl Zone {
             slot_size: header.slot_size,
             slot_count: header.slot_count,
         })
-    }
-
-    fn slot_offset(&self, slot: u32) -> u64 {
-        // The product was checked when the header was.
-        self.header_size + u64::from(slot) * self.slot_size
     }
 }
 

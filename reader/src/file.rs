@@ -3,9 +3,12 @@
 //! Offsets and lengths come from files and are lies until proved: a read beyond the end is an
 //! error, and no buffer is made for bytes that the file does not have. Images are made of these.
 
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::fs::{Metadata, OpenOptions};
+use std::io::{self, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 /// An open file of a known length.
 #[derive(Debug)]
@@ -16,14 +19,16 @@ pub struct File {
 }
 
 impl File {
-    /// Opens a file for reading.
+    /// Opens a file for reading: an ordinary one, or a device that has a length. Whatever has no
+    /// positions, a pipe or a directory, is an error; nobody waits for a writer that never comes.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Self::of(std::fs::File::open(path)?, path)
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        Self::of(OpenOptions::new().read(true).custom_flags(flags).open(path)?, path)
     }
 
     /// A file that is open already, under the name that messages give it.
     pub fn of(handle: std::fs::File, path: &Path) -> io::Result<Self> {
-        let length = handle.metadata()?.len();
+        let length = length(&handle, &handle.metadata()?)?;
         Ok(Self { handle, path: path.to_owned(), length })
     }
 
@@ -59,4 +64,22 @@ impl File {
         self.read(offset, &mut bytes)?;
         Ok(bytes)
     }
+}
+
+/// Bytes of what was opened. Flash and disks say nothing of their length but where their end is.
+fn length(mut handle: &std::fs::File, metadata: &Metadata) -> io::Result<u64> {
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        return Ok(metadata.len());
+    }
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if kind.is_block_device() || kind.is_char_device() {
+        let end = handle.seek(SeekFrom::End(0))?;
+        handle.rewind()?;
+        return Ok(end);
+    }
+    let what = "it is a pipe or a socket, which cannot be read at positions: save it in a file";
+    Err(io::Error::new(io::ErrorKind::NotSeekable, what))
 }

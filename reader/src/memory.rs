@@ -27,6 +27,11 @@ pub trait Memory: fmt::Debug + Send + Sync {
         let _ = (space, address);
         None
     }
+
+    /// Whether nothing is there any more: of a process that has ended or runs another program.
+    fn is_gone(&self) -> bool {
+        false
+    }
 }
 
 /// Memory that is there.

@@ -42,6 +42,8 @@ pub(super) struct Collected<'a> {
     pub(super) annotation_bytes: u64,
     /// How many tables stood there already.
     pub(super) tables: usize,
+    /// What the first of them says that it was packed by.
+    pub(super) generator: Option<&'a str>,
     /// Repetitions of one annotation.
     pub(super) repeated: usize,
     /// What is wrong.
@@ -348,6 +350,12 @@ impl<'a> Collector<'_, 'a> {
                     } else {
                         strings = found;
                     }
+                    continue;
+                }
+                section_kind::IDENTITY => {
+                    let identity = inside().and_then(|it| description::Identity::parse(it).ok());
+                    let generator = identity.and_then(|it| it.generator);
+                    self.found.generator = self.found.generator.or(generator);
                     continue;
                 }
                 section_kind::HISTORY => 0,

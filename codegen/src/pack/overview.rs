@@ -183,7 +183,8 @@ pub fn overview<'a>(
         findings.push(super::in_group());
     }
     let contents = tables::contents(&collected);
-    let tables = tables(&image, &contents, &mut findings);
+    let identity = identity::of(image.image().elf(), &collected);
+    let tables = tables(&image, &contents, &identity, &mut findings);
     findings.extend(checkup(kind, &image, &collected, &tables));
     // What cannot be read is no sign that nothing is there.
     if findings.iter().any(|it| it.severity() == Severity::Error) {
@@ -230,6 +231,7 @@ pub fn unexpected(overview: &Overview<'_>, expected: usize) -> Option<Finding> {
 fn tables<'a>(
     image: &File<'a>,
     contents: &[Contents<'_, 'a>],
+    identity: &[u8],
     findings: &mut Vec<Finding>,
 ) -> Vec<TableOverview<'a>> {
     let mut tables = Vec::new();
@@ -247,7 +249,7 @@ fn tables<'a>(
     let elf = image.image().elf();
     let built = match image {
         File::Object(_) => tables::build(elf, contents, Form::Relocatable, true),
-        File::Linked(image) => linked_tables(image, contents, &identity::of(elf), true),
+        File::Linked(image) => linked_tables(image, contents, identity, true),
     };
     match built {
         Ok(built) => {

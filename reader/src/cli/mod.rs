@@ -3,6 +3,7 @@
 //! Exit status: 0 done; 1 the input is at fault; 2 usage, or the output cannot be written.
 
 mod list;
+mod progress;
 mod session;
 
 use std::io;

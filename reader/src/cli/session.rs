@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::progress;
 use crate::catalog::{Brought, Catalog};
 use crate::discover::{self, Discovery, Origin, Scan};
 use crate::escape::Terminal;
@@ -27,6 +28,9 @@ pub(crate) struct TargetArguments {
     /// The directory that holds the files which were mapped, in place of /.
     #[arg(long, value_name = "DIRECTORY")]
     sysroot: Option<PathBuf>,
+    /// Which dump of a zone, by its slot; the newest if this is left out.
+    #[arg(long, value_name = "NUMBER")]
+    slot: Option<u32>,
     /// The address of a root; nothing else is tried then.
     #[arg(long, value_name = "0xADDRESS", value_parser = address)]
     root: Vec<u64>,
@@ -68,8 +72,13 @@ pub(crate) enum Failure {
 impl Session {
     /// Opens a target. Without a table in it that can be read, this fails.
     pub(crate) fn open(arguments: &TargetArguments) -> Result<Self, Failure> {
-        let options =
-            image::Options { lenders: arguments.image.clone(), sysroot: arguments.sysroot.clone() };
+        let options = image::Options {
+            lenders: arguments.image.clone(),
+            sysroot: arguments.sysroot.clone(),
+            dump: arguments.slot,
+            progress: progress::line("decompressing"),
+            ..image::Options::default()
+        };
         let image = image::open(&arguments.target, &options)?;
         let scan = if arguments.scan { Scan::Always } else { Scan::IfNeeded };
         let roots = arguments.root.clone();

@@ -284,7 +284,7 @@ impl<'p> Decoder<'p> {
             Some(left) => self.values_left = left,
             None => return self.stop(Limit::Values),
         }
-        if self.values_left % CLOCK_STEP == 0
+        if self.values_left.is_multiple_of(CLOCK_STEP)
             && self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline)
         {
             return self.stop(Limit::Time);

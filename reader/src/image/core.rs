@@ -36,7 +36,6 @@ pub(super) struct Layout {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
     pub(super) address: u64,
-    #[expect(dead_code, reason = "kernels have it")]
     pub(super) physical: u64,
     pub(super) offset: u64,
     pub(super) file_size: u64,
@@ -48,7 +47,7 @@ pub(super) struct Load {
 pub(super) fn open(file: File, headers: Headers, options: &Options) -> Result<Image, ErrorKind> {
     let layout = Layout::read(&file, headers)?;
     if kernel_core::is_kernel(&layout) {
-        return Ok(kernel_core::open(file, layout, options));
+        return Ok(kernel_core::open(file, &layout, options));
     }
     Ok(process(file, layout, options))
 }

@@ -5,19 +5,27 @@
 //! lead to their roots, and the tables that the image carries as files do. Finding tables is the
 //! business of [`discover`](crate::discover).
 
+pub mod compressed;
 mod core;
 mod elf;
 mod fill;
 mod kernel_core;
+mod layered;
 mod pieces;
+pub mod process;
+mod raw;
+pub mod snapshot;
+mod spool;
 mod table_file;
+pub mod zone;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
-use inspect_format::abi::{Order, TABLE_MAGIC};
+use inspect_format::abi::{Order, TABLE_MAGIC, ZONE_MAGIC};
 use inspect_format::table;
 
 use crate::file::File;
@@ -160,6 +168,26 @@ pub struct Options {
     pub lenders: Vec<PathBuf>,
     /// The directory that holds the mapped files, in place of `/`.
     pub sysroot: Option<PathBuf>,
+    /// Which dump of a zone, by its slot; the newest where nothing is given.
+    pub dump: Option<u32>,
+    /// How many bytes a compressed file may hold; 64 GiB where nothing is given. The room on the
+    /// disk of temporary files is a limit in any case.
+    pub decompressed_limit: Option<u64>,
+    /// Whom to tell how far long work is.
+    pub progress: Option<Progress>,
+}
+
+/// Is told how far long work is, many times a second.
+#[derive(Clone)]
+pub struct Progress(Arc<dyn Fn(Step) + Send + Sync>);
+
+/// How far long work is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Bytes that are done.
+    pub done: u64,
+    /// Bytes in all.
+    pub total: u64,
 }
 
 /// Why an image was not opened.
@@ -192,32 +220,87 @@ pub enum ErrorKind {
         /// How many there may be.
         most: u32,
     },
+    /// A process cannot be read.
+    Process(process::Error),
+    /// A zone has nothing to show.
+    Zone(zone::Error),
+    /// A snapshot is not whole.
+    Snapshot(snapshot::Error),
+    /// A compressed file cannot be decompressed.
+    Compressed(compressed::Error),
+    /// Raw memory would reach beyond the last address.
+    Address {
+        /// Of its first byte.
+        address: u64,
+        /// How many bytes there are.
+        length: u64,
+    },
 }
 
 /// Opens an image.
 pub fn open(target: &Target, options: &Options) -> Result<Image, Error> {
     match target {
         Target::Path(path) => open_path(path, options),
-        Target::Process(_) | Target::Raw { .. } => {
-            Err(Error { name: target.to_string(), kind: ErrorKind::Unknown })
-        }
+        Target::Process(number) => process::open(*number)
+            .map_err(|error| Error { name: target.to_string(), kind: ErrorKind::Process(error) }),
+        Target::Raw { path, address } => raw::open(path, *address, options),
     }
 }
 
 /// Opens what stands at a path, by what it begins with.
 fn open_path(path: &Path, options: &Options) -> Result<Image, Error> {
-    let name = path.display().to_string();
-    let fail = |kind| Error { name: name.clone(), kind };
-    let file = File::open(path).map_err(|error| fail(ErrorKind::Io(error)))?;
-    let size = file.length().min(16);
-    let start = file.bytes(0, size).map_err(|error| fail(ErrorKind::Io(error)))?;
+    if path.is_dir() {
+        return snapshot::open(path);
+    }
+    let opened = File::open(path).map_err(ErrorKind::Io);
+    let image = opened.and_then(|file| open_file(file, options));
+    image.map_err(|kind| Error { name: path.display().to_string(), kind })
+}
+
+/// Opens a file, decompressed if need be.
+fn open_file(file: File, options: &Options) -> Result<Image, ErrorKind> {
+    match compressed::format(&start(&file)?) {
+        Some(format) => {
+            let expanded = compressed::expand(&file, format, options);
+            let expanded = expanded.map_err(ErrorKind::Compressed)?;
+            let mut image = open_plain(expanded.file, options)?;
+            image.remarks.extend(expanded.remark);
+            Ok(image)
+        }
+        None => open_plain(file, options),
+    }
+}
+
+/// Opens a file that is not compressed.
+fn open_plain(file: File, options: &Options) -> Result<Image, ErrorKind> {
+    let start = start(&file)?;
     if start.starts_with(&TABLE_MAGIC) {
-        return table_file::open(&file).map_err(fail);
+        return table_file::open(&file);
     }
-    if start.starts_with(b"\x7fELF") {
-        return elf::open(file, options).map_err(fail);
+    if start.starts_with(&object::elf::ELFMAG) {
+        return elf::open(file, options);
     }
-    Err(fail(if start.is_empty() { ErrorKind::Empty } else { ErrorKind::Unknown }))
+    if start.starts_with(&ZONE_MAGIC) {
+        return zone::open(&file, options);
+    }
+    Err(if start.is_empty() { ErrorKind::Empty } else { ErrorKind::Unknown })
+}
+
+/// What a file begins with.
+fn start(file: &File) -> Result<Vec<u8>, ErrorKind> {
+    file.bytes(0, file.length().min(16)).map_err(ErrorKind::Io)
+}
+
+impl Progress {
+    /// Calls `tell` with each step, from whichever thread does the work.
+    pub fn new(tell: impl Fn(Step) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    /// Tells how far the work is.
+    pub fn report(&self, step: Step) {
+        (self.0)(step);
+    }
 }
 
 impl Error {
@@ -231,8 +314,18 @@ impl Error {
             ErrorKind::Unknown => {
                 Some("if it is raw memory, give its address: `raw:FILE@0xADDRESS`")
             }
+            ErrorKind::Process(error) => error.help(),
+            ErrorKind::Zone(error) => error.help(),
+            ErrorKind::Snapshot(error) => error.help(),
+            ErrorKind::Compressed(error) => error.help(),
             _ => None,
         }
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Progress")
     }
 }
 
@@ -284,6 +377,10 @@ impl std::error::Error for Error {
             ErrorKind::Io(error) => Some(error),
             ErrorKind::Table(error) => Some(error),
             ErrorKind::Elf(error) => Some(error),
+            ErrorKind::Process(error) => Some(error),
+            ErrorKind::Zone(error) => Some(error),
+            ErrorKind::Snapshot(error) => Some(error),
+            ErrorKind::Compressed(error) => Some(error),
             _ => None,
         }
     }
@@ -302,6 +399,13 @@ impl fmt::Display for Error {
             ErrorKind::Elf(error) => error.fmt(f),
             ErrorKind::Segments { found, most } => {
                 write!(f, "{found} segments, {most} are read at most")
+            }
+            ErrorKind::Process(error) => error.fmt(f),
+            ErrorKind::Zone(error) => error.fmt(f),
+            ErrorKind::Snapshot(error) => error.fmt(f),
+            ErrorKind::Compressed(error) => error.fmt(f),
+            ErrorKind::Address { address, length } => {
+                write!(f, "its {length} bytes reach beyond the last address, from {address:#x} on")
             }
         }
     }

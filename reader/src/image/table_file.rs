@@ -8,12 +8,7 @@ use crate::memory::Nothing;
 
 pub(super) fn open(file: &File) -> Result<Image, ErrorKind> {
     let bytes = file.bytes(0, file.length()).map_err(ErrorKind::Io)?;
-    let mut machine = None;
-    for table in tables(&bytes) {
-        let (_, table) = table.map_err(ErrorKind::Table)?;
-        let found = Machine { order: table.order(), word_size: table.word_size(), number: 0 };
-        machine.get_or_insert(found);
-    }
+    let machine = machine(&bytes)?;
     let name = file.path().display().to_string();
     Ok(Image {
         kind: Kind::TableFile,
@@ -25,4 +20,15 @@ pub(super) fn open(file: &File) -> Result<Image, ErrorKind> {
         capture: None,
         remarks: Vec::new(),
     })
+}
+
+/// The machine that tables come from, which the first of them tells; all of them are checked.
+pub(super) fn machine(bytes: &[u8]) -> Result<Option<Machine>, ErrorKind> {
+    let mut machine = None;
+    for table in tables(bytes) {
+        let (_, table) = table.map_err(ErrorKind::Table)?;
+        let found = Machine { order: table.order(), word_size: table.word_size(), number: 0 };
+        machine.get_or_insert(found);
+    }
+    Ok(machine)
 }

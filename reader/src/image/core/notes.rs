@@ -21,6 +21,9 @@ const CONTENTS_MAX: u64 = 1 << 28;
 /// more.
 const FILES_MAX: u64 = 1 << 24;
 
+/// Whose notes nobody but a hypervisor writes.
+const HYPERVISORS: [&[u8]; 3] = [b"QEMU", b"Xen", b"VBCORE"];
+
 /// What the notes say.
 #[derive(Debug, Default)]
 pub(in crate::image) struct CoreNotes {
@@ -119,7 +122,7 @@ impl CoreNotes {
             note_kind::TABLES if is_ours => self.tables.extend(contents()),
             note_kind::CAPTURE if is_ours => self.capture = self.capture.take().or_else(contents),
             _ if note.name == b"VMCOREINFO" => self.kernel = self.kernel.take().or_else(contents),
-            _ if note.name == b"QEMU" => self.is_of_machine = true,
+            _ if HYPERVISORS.contains(&note.name.as_slice()) => self.is_of_machine = true,
             _ => {}
         }
     }

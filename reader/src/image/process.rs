@@ -1,0 +1,197 @@
+//! Running processes: their memory, and the programs and libraries in it.
+//!
+//! `/proc/N` is opened once, and everything is read beneath it: when the process ends, it leads
+//! nowhere, and never to another process that was given the same number. The process is neither
+//! stopped nor attached to. Rows of its tables change while they are read, and the protocol of tables
+//! says which of them count; other memory is what it was at the moment of the read.
+
+mod error;
+mod maps;
+mod memory;
+mod objects;
+
+pub use error::{Denial, Error};
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+
+use inspect_format::abi::{Order, space};
+use rustix::fs::{Mode, OFlags};
+
+use self::maps::Mapping;
+use self::memory::Remote;
+use super::{Image, Kind, Machine};
+use crate::loaded::Headers;
+use crate::memory::{Memory, Missing, Reason, Run};
+
+/// More of a file of the kernel's is not read: a process has at most some 65,000 mappings, and with
+/// the limit raised a million, of a hundred bytes each.
+const TEXT_MAX: u64 = 1 << 30;
+
+/// Opens a running process.
+pub(super) fn open(number: u32) -> Result<Image, Error> {
+    let process = Process::open(number)?;
+    let is_native = |machine: &Machine| machine.order == native_order();
+    let machine = process.machine().filter(is_native);
+    let mappings = process.mappings()?;
+    if mappings.is_empty() {
+        return Err(process.without_memory());
+    }
+    let mem = process.file("mem").map_err(|error| process.fail(error))?;
+    let memory = ProcessMemory { remote: Remote::new(number, mem), process };
+    let found = objects::find(&memory, &mappings, machine);
+    if memory.is_gone() {
+        return Err(Error::Ended);
+    }
+    Ok(Image {
+        kind: Kind::Process,
+        name: format!("pid:{number}"),
+        machine: machine.or(found.machine),
+        memory: Box::new(memory),
+        objects: found.objects,
+        carried: Vec::new(),
+        capture: None,
+        remarks: found.remarks,
+    })
+}
+
+fn native_order() -> Order {
+    if cfg!(target_endian = "little") { Order::Little } else { Order::Big }
+}
+
+/// `/proc/N`, open.
+#[derive(Debug)]
+struct Process {
+    number: u32,
+    directory: OwnedFd,
+}
+
+impl Process {
+    fn open(number: u32) -> Result<Self, Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let path = format!("/proc/{number}");
+        match rustix::fs::open(&path, flags, Mode::empty()) {
+            Ok(directory) => Ok(Self { number, directory }),
+            Err(_) if std::fs::metadata("/proc/self").is_err() => Err(Error::NoProc),
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::SRCH) => Err(Error::NoProcess),
+            Err(error) => Err(Error::Io(error.into())),
+        }
+    }
+
+    fn file(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        Ok(rustix::fs::openat(&self.directory, name, flags, Mode::empty())?.into())
+    }
+
+    fn text(&self, name: &str) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        self.file(name)?.take(TEXT_MAX).read_to_end(&mut text)?;
+        Ok(text)
+    }
+
+    fn mappings(&self) -> Result<Vec<Mapping>, Error> {
+        let text = self.text("maps").map_err(|error| self.fail(error))?;
+        maps::parse(&text).map_err(|line| Error::Maps { line })
+    }
+
+    /// The machine that its program was built for, as the program's file says. A program that was
+    /// removed meanwhile still has its file.
+    fn machine(&self) -> Option<Machine> {
+        let file = self.file("exe").ok()?;
+        let source = |offset: u64, out: &mut [u8]| {
+            let read = std::os::unix::fs::FileExt::read_exact_at(&file, out, offset);
+            let reason = |error: io::Error| Reason::Io(error.kind());
+            read.map_err(|error| Missing {
+                space: space::FILE,
+                address: offset,
+                reason: reason(error),
+            })
+        };
+        Some(Headers::read(&source).ok()?.machine)
+    }
+
+    /// Why a process has nothing mapped.
+    fn without_memory(&self) -> Error {
+        match self.state() {
+            // What the kernel does for itself has no files of its own, not even their list.
+            Some(State { is_kernel: true, .. }) => Error::Kernel,
+            Some(State { letter: b'Z' | b'X', .. }) => Error::Zombie,
+            Some(_) => Error::Empty,
+            None => Error::Ended,
+        }
+    }
+
+    /// What `/proc/N/stat` says; nothing if the process has ended.
+    fn state(&self) -> Option<State> {
+        /// `PF_KTHREAD`.
+        const KERNEL_THREAD: u64 = 0x0020_0000;
+        let text = self.text("stat").ok()?;
+        // The second word is the program's name, in parentheses, and it may hold any of them.
+        let end = text.iter().rposition(|byte| *byte == b')')?;
+        let rest = std::str::from_utf8(text.get(end + 1..)?).ok()?;
+        let mut words = rest.split_ascii_whitespace();
+        let letter = *words.next()?.as_bytes().first()?;
+        let flags: u64 = words.nth(5)?.parse().ok()?;
+        Some(State { letter, is_kernel: flags & KERNEL_THREAD != 0 })
+    }
+
+    fn fail(&self, error: io::Error) -> Error {
+        match (error.kind(), error.raw_os_error()) {
+            // A process that has ended leaves the open directory empty.
+            (io::ErrorKind::NotFound, _) | (_, Some(libc::ESRCH)) => match self.state() {
+                Some(_) => self.without_memory(),
+                None => Error::Ended,
+            },
+            (io::ErrorKind::PermissionDenied, _) => Error::Denied(error::denial(self.number)),
+            _ => Error::Io(error),
+        }
+    }
+}
+
+/// Two things of many that `/proc/N/stat` says.
+#[derive(Clone, Copy)]
+struct State {
+    letter: u8,
+    is_kernel: bool,
+}
+
+/// The memory of a running process.
+#[derive(Debug)]
+struct ProcessMemory {
+    remote: Remote,
+    process: Process,
+}
+
+impl Memory for ProcessMemory {
+    fn read(&self, space: u16, address: u64, out: &mut [u8]) -> Result<(), Missing> {
+        if space != space::VIRTUAL {
+            return Err(Missing { space, address, reason: Reason::Absent });
+        }
+        let missing = |(address, reason)| Missing { space, address, reason };
+        self.remote.read(address, out).map_err(missing)
+    }
+
+    /// What is mapped at this moment and may be read.
+    fn runs(&self, space: u16) -> Vec<Run> {
+        if space != space::VIRTUAL || self.is_gone() {
+            return Vec::new();
+        }
+        let mappings = self.process.mappings().unwrap_or_default();
+        let readable = mappings.iter().filter(|mapping| mapping.is_readable());
+        let run =
+            |it: &Mapping| Run { address: it.start, length: it.end - it.start, access: it.access };
+        readable.map(run).collect()
+    }
+
+    fn is_gone(&self) -> bool {
+        !self.remote.is_there()
+    }
+}
+
+impl Mapping {
+    /// Whether a stranger can read it: the kernel's own pages are not for strangers.
+    fn is_readable(&self) -> bool {
+        self.access & 4 != 0 && !self.path.starts_with(b"[vvar") && self.path != b"[vsyscall]"
+    }
+}
