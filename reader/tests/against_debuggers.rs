@@ -87,9 +87,6 @@ fn is_empty(path: &str, leaf: &Leaf) -> bool {
     is_known && matches!(leaf, Leaf::Value(Value::Array(elements)) if elements.is_empty())
 }
 
-/// Leaves of the output that are notes, and why.
-const NOTES: &[(&str, &str)] = &[];
-
 /// The values that the reader shows of a core, by their C expressions.
 #[track_caller]
 fn shown(core: &Path) -> Vec<(String, Leaf)> {
@@ -122,12 +119,12 @@ fn check(debugger: Debugger) {
             found.iter().filter(is_value).map(|(path, _)| path.clone()).collect();
         let paths: Vec<String> = paths.into_iter().collect();
         let answer = debugger.ask(&program, &core, &ROOTS, &paths);
-        let mut notes = Vec::new();
+        let mut notes = BTreeSet::new();
         let mut wrong = Vec::new();
         let mut compared = 0;
         for (path, leaf) in &found {
             if let Leaf::Note(word) = leaf {
-                notes.push((path.as_str(), word.as_str()));
+                notes.insert(format!("{path}: {word}\n"));
                 continue;
             }
             if is_empty(path, leaf) {
@@ -140,8 +137,9 @@ fn check(debugger: Debugger) {
             }
         }
         assert!(wrong.is_empty(), "{debugger:?}, {writer}: {wrong:#?}");
-        notes.sort_unstable();
-        assert_eq!(notes, NOTES, "{debugger:?}, {writer}");
+        // What has no value, or is said beside one: the same of every core.
+        let notes: String = notes.into_iter().collect();
+        insta::assert_snapshot!("notes", notes, writer);
         let missing = missing(&found, &answer.roots);
         assert!(missing.is_empty(), "{debugger:?} knows of more in {writer}'s core: {missing:#?}");
         eprintln!("{debugger:?}, core by {writer}: {compared} leaves");
@@ -150,7 +148,7 @@ fn check(debugger: Debugger) {
 }
 
 /// So many scalar fields have the variables of the fixture by its schema: no fewer are compared.
-const LEAST: usize = 350;
+const LEAST: usize = 500;
 
 fn check_leaf(path: &str, leaf: &Leaf, told: &Told) -> Result<(), String> {
     let Some((_, raw)) = REPRESENTED.iter().find(|(it, _)| *it == path) else {

@@ -271,6 +271,10 @@ fn a_process_that_ends_while_it_is_read() {
         outcomes[code as usize] += 1;
     }
     eprintln!("of {rounds} processes that ended, {} were read", outcomes[0]);
+    let mut late = Running::start(&SHOP.program(PACKED), &["exit", "900"]);
+    let found = output(inspect(&["list"]).arg(late.target()));
+    late.wait();
+    assert_eq!(found.status.code(), Some(0), "there was time: {}", text(&found.stderr));
 }
 
 /// A core without the files that were mapped, as on another machine.
