@@ -113,11 +113,8 @@ fn process(_: &Path) -> Option<Image> {
     let normal = Normal::default().process(running.id());
     let target = running.target();
     let other = utf8(&shop_dump());
-    Some(Image { target, other, normal: with_segments(normal, &shop_dump()), _running: Some(running) })
-}
-
-fn with_segments(normal: Normal, core: &Path) -> Normal {
-    normal.elf(core)
+    let normal = normal.around(&shop_dump());
+    Some(Image { target, other, normal, _running: Some(running) })
 }
 
 /// The core of a process that has ended by now.
@@ -127,7 +124,7 @@ fn core_of(program: &Path, folder: &Path) -> Option<Image> {
     }
     let running = Running::start(program, &["wait"]);
     let core = by_gdb(&running, folder);
-    let normal = Normal::default().process(running.id()).elf(&shop_dump());
+    let normal = Normal::default().process(running.id()).around(&shop_dump());
     Some(Image { target: utf8(&core), other: utf8(&shop_dump()), normal, _running: None })
 }
 
@@ -151,7 +148,7 @@ fn shop_dump() -> PathBuf {
 
 /// An image with the addresses of the program's own dump.
 fn like_dump(target: String) -> Image {
-    let normal = Normal::default().elf(&shop_dump());
+    let normal = Normal::default().around(&shop_dump());
     Image { target, other: utf8(&shop_dump()), normal, _running: None }
 }
 

@@ -267,7 +267,8 @@ fn a_process_that_ends_while_it_is_read() {
         let code = found.status.code().unwrap_or_else(|| panic!("it was killed: {message}"));
         assert!(matches!(code, 0 | 1), "{code}: {message}");
         assert!(!message.contains("panicked"), "{message}");
-        assert_eq!(code == 1, !message.trim().is_empty(), "{code}: {message}");
+        // What was read before it ended is shown, with a message beside.
+        assert!(code == 0 || !message.trim().is_empty(), "no message");
         outcomes[code as usize] += 1;
     }
     eprintln!("of {rounds} processes that ended, {} were read", outcomes[0]);

@@ -35,6 +35,17 @@ impl Normal {
         self
     }
 
+    /// The same for what lies around the segments: a dump does not hold all memory that it speaks of.
+    #[track_caller]
+    pub(crate) fn around(self, path: &Path) -> Self {
+        const AROUND: u64 = 1 << 18;
+        let mut all = self.elf(path);
+        for range in &mut all.ranges {
+            *range = range.start.saturating_sub(AROUND)..range.end.saturating_add(AROUND);
+        }
+        all
+    }
+
     /// Takes numbers in the memory of a process for addresses.
     #[track_caller]
     pub(crate) fn process(mut self, id: u32) -> Self {
