@@ -10,12 +10,17 @@
 pub mod catalog;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod consume;
+pub mod contents;
 pub mod decode;
 pub mod discover;
+pub mod doctor;
+pub mod dump;
 pub mod escape;
 pub mod file;
 pub mod image;
 pub mod loaded;
+pub mod map;
 pub mod memory;
 pub mod output;
 pub mod select;

@@ -132,7 +132,7 @@ impl Checkup<'_, '_> {
             let Target::Address(address) = described else { continue };
             let holder = image.elf().sections.iter().find(|it| holds(it, address));
             if holder.is_some_and(|it| !is_writable(it)) {
-                what.push(format!("the description of schema `{}`", shown(schema.name)));
+                what.push(format!("the description of schema `{}`", shown(schema.rules.name)));
             }
         }
         if what.is_empty() {
@@ -327,7 +327,7 @@ fn called(entry: &Entry<'_>) -> String {
 
 /// Where an entry was annotated; nothing for one that is packed.
 fn place(entry: &Entry<'_>) -> Option<SourcePlace> {
-    (!entry.file.is_empty() || entry.line > 0).then(|| entry.place())
+    (!entry.file.is_empty() || entry.line > 0).then(|| super::entries::place(entry))
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {

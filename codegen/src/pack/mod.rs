@@ -232,7 +232,7 @@ const PAIRS: &[u8] = b"inspect_pairs_";
 fn with_addresses(image: &Linked<'_>, collected: &mut Collected<'_>) -> Results<()> {
     let mut findings = Vec::new();
     for (_, entry) in &mut collected.entries {
-        let place = entry.place();
+        let place = entries::place(entry);
         for target in [&mut entry.address, &mut entry.bound] {
             if let Some(found) = image.defined_here(*target) {
                 *target = found;

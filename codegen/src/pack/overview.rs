@@ -237,11 +237,11 @@ fn tables<'a>(
     let mut tables = Vec::new();
     for Contents { schema, entries, ids } in contents {
         tables.push(TableOverview {
-            schema: schema.name,
-            version: schema.version,
+            schema: schema.rules.name,
+            version: schema.rules.version,
             entries: entries.len(),
             size: None,
-            entry_size: schema.entry_size,
+            entry_size: schema.rules.entry_size,
             types_size: schema.parts[Part::Types as usize].size,
             displaced: ids.as_ref().map_or(0, |(_, displaced)| *displaced),
         });
@@ -268,7 +268,7 @@ fn entries<'a>(image: &File<'a>, contents: &[Contents<'_, 'a>]) -> Vec<EntryOver
         let ids = ids.as_ref().map_or(&[][..], |(ids, _)| ids);
         for (index, entry) in all.iter().enumerate() {
             entries.push(EntryOverview {
-                schema: schema.name,
+                schema: schema.rules.name,
                 class: entry.class,
                 name: entry.name,
                 instance: entry.instance,

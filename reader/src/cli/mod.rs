@@ -1,10 +1,16 @@
 //! The program `inspect`: one module for each command, and what they share.
 //!
-//! Exit status: 0 done; 1 the input is at fault; 2 usage, or the output cannot be written.
+//! Exit status: 0 done; 1 the input is at fault, or there are findings; 2 usage, or the output
+//! cannot be written.
 
+mod consumers;
+mod doctor;
+mod dump;
 mod list;
+mod map;
 mod progress;
 mod session;
+mod show;
 
 use std::io;
 use std::process::ExitCode;
@@ -34,7 +40,11 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
+    Doctor(doctor::Arguments),
+    Dump(dump::Arguments),
     List(list::Arguments),
+    Map(map::Arguments),
+    Show(show::Arguments),
 }
 
 /// Runs the program.
@@ -47,7 +57,11 @@ pub fn main() -> ExitCode {
     };
     choice.write_global();
     let result = match &arguments.command {
+        Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Dump(arguments) => dump::run(arguments),
         Command::List(arguments) => list::run(arguments),
+        Command::Map(arguments) => map::run(arguments),
+        Command::Show(arguments) => show::run(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

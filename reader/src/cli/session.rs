@@ -39,6 +39,13 @@ pub(crate) struct TargetArguments {
     scan: bool,
 }
 
+impl TargetArguments {
+    /// What is to be opened.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+}
+
 /// Which entries.
 #[derive(Args)]
 pub(crate) struct SelectorArguments {
@@ -65,6 +72,8 @@ pub(crate) enum Failure {
         /// What to do about it.
         help: Option<String>,
     },
+    /// The input was read, and things are wrong with it, which the output says.
+    Findings,
     /// The output cannot be written.
     Output(io::Error),
 }
@@ -72,6 +81,16 @@ pub(crate) enum Failure {
 impl Session {
     /// Opens a target. Without a table in it that can be read, this fails.
     pub(crate) fn open(arguments: &TargetArguments) -> Result<Self, Failure> {
+        let session = Self::examine(arguments)?;
+        if session.discovery.tables.is_empty() {
+            return Err(session.nothing());
+        }
+        session.remark();
+        Ok(session)
+    }
+
+    /// Opens a target, whether there are tables in it or not.
+    pub(crate) fn examine(arguments: &TargetArguments) -> Result<Self, Failure> {
         let options = image::Options {
             lenders: arguments.image.clone(),
             sysroot: arguments.sysroot.clone(),
@@ -84,6 +103,9 @@ impl Session {
         let roots = arguments.root.clone();
         let options = discover::Options { roots, scan, ..discover::Options::default() };
         let discovery = discover::tables_of(&image, &options);
+        if image.memory.is_gone() {
+            return Err(gone(&image));
+        }
         let brought = arguments.schema.iter().map(|path| {
             let name = path.display().to_string();
             match std::fs::read(path) {
@@ -92,12 +114,12 @@ impl Session {
             }
         });
         let brought = brought.collect::<Result<_, _>>()?;
-        let session = Self { image, discovery, brought };
-        if session.discovery.tables.is_empty() {
-            return Err(session.nothing());
-        }
-        session.remark();
-        Ok(session)
+        Ok(Self { image, discovery, brought })
+    }
+
+    /// The table files that describe what carries no description.
+    pub(crate) fn brought(&self) -> &[Brought] {
+        &self.brought
     }
 
     /// The tables with their names. What cannot be named is reported and left out.
@@ -156,6 +178,15 @@ impl Session {
     }
 }
 
+/// Of a process that has ended, what was read so far is not all.
+pub(crate) fn gone(image: &Image) -> Failure {
+    let message = format!(
+        "{}: the process ended, or became another program, while it was read",
+        Terminal(&image.name)
+    );
+    Failure::input(message, Some("if it left a core, read that".to_owned()))
+}
+
 impl SelectorArguments {
     pub(crate) fn selector(&self) -> Selector {
         Selector::new(self.terms.clone())
@@ -191,6 +222,7 @@ pub(crate) fn report(failure: &Failure) {
         Failure::Input { message, help: Some(help) } => {
             writeln!(out, "inspect: {message}\n  help: {help}")
         }
+        Failure::Findings => Ok(()),
         Failure::Output(error) => writeln!(out, "inspect: the output cannot be written: {error}"),
     };
 }
