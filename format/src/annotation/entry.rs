@@ -2,7 +2,6 @@
 //! whoever makes the table knows them.
 
 use alloc::collections::BTreeMap;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{
