@@ -10,7 +10,7 @@ use super::{Failure, Session, TargetArguments};
 use crate::catalog::Catalog;
 use crate::discover::{Attempt, Origin};
 use crate::doctor::{Examined, Report, examine};
-use crate::escape::Terminal;
+use crate::escape::{Terminal, to_json_pretty};
 use crate::image::{Image, Kind};
 
 /// Says how tables were found, and what is torn, stuck, broken or missing. Exit status 1 if anything
@@ -35,8 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut out = BufWriter::new(anstream::stdout().lock());
     if arguments.json {
         let value = data(&session.image, &report);
-        serde_json::to_writer_pretty(&mut out, &value).map_err(std::io::Error::from)?;
-        writeln!(out)?;
+        writeln!(out, "{}", to_json_pretty(&value).map_err(std::io::Error::from)?)?;
     } else {
         text(&mut out, &session.image, &report)?;
     }

@@ -15,7 +15,7 @@ use crate::consume::Policy;
 use crate::discover;
 use crate::dump::elf::{self, Request};
 use crate::dump::{Captures, Part, Plan, Report, Unfinished};
-use crate::escape::Terminal;
+use crate::escape::{Terminal, to_json_pretty};
 use crate::image::{Step, Target};
 use crate::output::columns::size;
 
@@ -154,8 +154,7 @@ fn say(arguments: &Arguments, report: &Report, written: u64) -> Result<(), Failu
             "absent": report.absent,
             "faulted": report.faulted,
         });
-        serde_json::to_writer_pretty(&mut out, &value).map_err(std::io::Error::from)?;
-        writeln!(out)?;
+        writeln!(out, "{}", to_json_pretty(&value).map_err(std::io::Error::from)?)?;
         return Ok(());
     }
     let counts = [

@@ -11,7 +11,7 @@ use super::session::{SelectorArguments, output_width, warn};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::{Entry, Field, FieldValue, NamedTable, State};
 use crate::discover::Origin;
-use crate::escape::Terminal;
+use crate::escape::{Terminal, to_json};
 use crate::output::columns::{Cell, Columns, Heading, size};
 use crate::output::record::{self, Record};
 use inspect_format::abi::extent;
@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             for record in listed.chain(torn) {
                 write!(out, "{}", if is_first { "\n  " } else { ",\n  " })?;
                 is_first = false;
-                serde_json::to_writer(&mut out, &record).map_err(std::io::Error::from)?;
+                write!(out, "{}", to_json(&record).map_err(std::io::Error::from)?)?;
             }
         } else if !entries.is_empty() || selector.is_empty() {
             if !is_first {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::session::{SelectorArguments, output_width};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::Entry;
-use crate::escape::Terminal;
+use crate::escape::{Terminal, to_json_pretty};
 use crate::map::{Hole, Map, Region, RelationKind, Total};
 use crate::output::columns::{Cell, Columns, Heading, size};
 use inspect_format::abi::space;
@@ -38,8 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let map = Map::new(&session.image, &catalog, &wanted);
     let mut out = BufWriter::new(anstream::stdout().lock());
     if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &data(&map)).map_err(std::io::Error::from)?;
-        writeln!(out)?;
+        writeln!(out, "{}", to_json_pretty(&data(&map)).map_err(std::io::Error::from)?)?;
     } else {
         text(&mut out, &map)?;
     }
