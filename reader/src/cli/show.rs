@@ -12,7 +12,7 @@ use super::{Failure, Session, TargetArguments};
 use crate::catalog::{Entry, NamedTable};
 use crate::contents::{Contents, Options};
 use crate::decode::Budget;
-use crate::escape::Terminal;
+use crate::escape::{Terminal, to_json};
 use crate::output::columns::size;
 use crate::output::record::{self, Record};
 use crate::output::value_json::JsonSink;
@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             if arguments.json {
                 json.raw(if count == 0 { "\n  " } else { ",\n  " })?;
                 // The value is written as it is decoded, as the last member of the entry's object.
-                let record = serde_json::to_string(&Record::new(&entry)).unwrap_or_default();
+                let record = to_json(&Record::new(&entry)).unwrap_or_default();
                 json.raw(record.strip_suffix('}').unwrap_or("{"))?;
                 json.raw(",\"value\":")?;
                 contents.entry(&entry, &session.image, &options, &mut json)?;

@@ -71,6 +71,7 @@ fn process(file: File, layout: Layout, options: &Options) -> Image {
         objects: objects.into_iter().map(|loaded| loaded.object).collect(),
         carried: carried.map(|bytes| Carried { bytes, place: place.clone() }).collect(),
         capture: layout.notes.capture,
+        notes: layout.notes.process,
         remarks,
     }
 }

@@ -72,6 +72,7 @@ fn linked(file: File, headers: Headers) -> Result<Image, ErrorKind> {
         objects: vec![loaded.object],
         carried: Vec::new(),
         capture: None,
+        notes: Vec::new(),
         remarks,
     })
 }
@@ -90,6 +91,7 @@ fn relocatable(file: &File, headers: &Headers) -> Image {
         objects: vec![Object { name, bias: 0, range: 0..0, build_id: None, roots: Vec::new() }],
         carried: Vec::new(),
         capture: None,
+        notes: Vec::new(),
         remarks: vec![Remark(format!("this is a relocatable object: {way_out}"))],
     }
 }

@@ -49,6 +49,7 @@ pub(super) fn open(file: File, mut layout: Layout, options: &Options) -> Image {
         objects: object.into_iter().collect(),
         carried: Vec::new(),
         capture: None,
+        notes: Vec::new(),
         remarks,
     }
 }
