@@ -32,6 +32,13 @@ pub trait Memory: fmt::Debug + Send + Sync {
     fn is_gone(&self) -> bool {
         false
     }
+
+    /// Whether the run that holds an address is zeros by definition: a program's memory before its
+    /// start. It may be longer than anybody could read, and holds nothing to search for.
+    fn is_zero(&self, space: u16, address: u64) -> bool {
+        let _ = (space, address);
+        false
+    }
 }
 
 /// Memory that is there.

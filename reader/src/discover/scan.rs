@@ -70,6 +70,9 @@ fn hits(memory: &dyn Memory) -> Hits {
     let mut buffer = vec![0; CHUNK as usize];
     let mut batch = Batch::default();
     for run in memory.runs(space::VIRTUAL) {
+        if memory.is_zero(space::VIRTUAL, run.address) {
+            continue;
+        }
         let span = memory.in_file(space::VIRTUAL, run.address);
         match span.filter(|span| span.length >= run.length && run.length <= BATCH) {
             None => in_run(memory, run, &finder, &mut buffer, &mut hits),

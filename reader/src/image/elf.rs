@@ -136,6 +136,11 @@ impl Memory for Linked {
         self.files.runs(space)
     }
 
+    fn is_zero(&self, space: u16, address: u64) -> bool {
+        // Linkers put words that a loader writes where the file has bytes.
+        self.files.is_zero(space, address)
+    }
+
     fn in_file(&self, space: u16, address: u64) -> Option<FileSpan<'_>> {
         let span = self.files.in_file(space, address)?;
         let length = span.length.min(self.words.distance(address));

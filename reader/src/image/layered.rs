@@ -105,6 +105,10 @@ impl Memory for Layered {
         self.pieces(space).iter().map(|piece| piece.run).collect()
     }
 
+    fn is_zero(&self, space: u16, address: u64) -> bool {
+        self.at(space, address).is_some_and(|(layer, _)| layer.is_zero(space, address))
+    }
+
     fn in_file(&self, space: u16, address: u64) -> Option<FileSpan<'_>> {
         let (layer, left) = self.at(space, address)?;
         let span = layer.in_file(space, address)?;

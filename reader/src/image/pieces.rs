@@ -254,6 +254,11 @@ impl Memory for FileMemory {
         there.map(run).collect()
     }
 
+    fn is_zero(&self, space: u16, address: u64) -> bool {
+        let piece = self.space(space).and_then(|pieces| pieces.at(address));
+        piece.is_some_and(|piece| piece.source == Source::Zeros)
+    }
+
     fn in_file(&self, space: u16, address: u64) -> Option<FileSpan<'_>> {
         let piece = self.space(space)?.at(address)?;
         let Source::File(number) = piece.source else { return None };
