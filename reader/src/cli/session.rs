@@ -121,7 +121,11 @@ impl Session {
             warn(&remark.0);
         }
         for attempt in &self.discovery.attempts {
-            if let Some(failure) = attempt.failure.as_ref().filter(|_| attempt.tables > 0) {
+            // An annotation that cannot be read is missing from a table that can.
+            let matters = |it: &&discover::Failure| {
+                attempt.tables > 0 || matches!(it, discover::Failure::Unpacked(_))
+            };
+            if let Some(failure) = attempt.failure.as_ref().filter(matters) {
                 warn(&format!("{}: {failure}", attempt.place));
             }
         }
