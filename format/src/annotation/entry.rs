@@ -2,7 +2,6 @@
 //! whoever makes the table knows them.
 
 use alloc::collections::BTreeMap;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{
@@ -270,7 +269,7 @@ where
     });
     let mut repeated = 0;
     let mut kept: Vec<(usize, Entry<'a, P>)> = Vec::with_capacity(entries.len());
-    for (schema, other) in core::mem::replace(entries, vec![]) {
+    for (schema, other) in core::mem::take(entries) {
         let same = kept.last().filter(|(known, last)| {
             (*known, last.number, last.name, last.instance)
                 == (schema, other.number, other.name, other.instance)
@@ -293,6 +292,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::vec;
+
     use crate::schema::Value;
 
     use super::*;
