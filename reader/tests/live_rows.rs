@@ -9,9 +9,10 @@ mod support;
 use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use inspect_format::hash;
-use inspect_format::walk::{LiveEntry, LiveTable, Memory, Tables};
+use inspect_format::walk::{Fault, LiveEntry, LiveTable, Memory, Tables};
 use inspect_reader::image::{self, Image, Options, Target};
 use inspect_reader::memory::AddressSpace;
 use inspect_runtime::{EntryFormat, RegisterError, RuntimeTable, TableRef};
@@ -27,7 +28,7 @@ static LARGE: RuntimeTable<Format, 300, 512> = RuntimeTable::new();
 
 /// How often all tables are listed.
 fn lists() -> u64 {
-    if std::env::var_os("INSPECT_LONG").is_some() { 200_000 } else { 3000 }
+    if std::env::var_os("INSPECT_LONG").is_some() { 200_000 } else { 2000 }
 }
 
 /// A row of which everything follows from the address.
@@ -52,7 +53,7 @@ fn write_rows(table: TableRef<'_, Format>, seed: u64) -> ! {
         number += 1;
         let is_full = match table.register_as(name(number), announced(number)) {
             Ok(handle) => {
-                if number % 3 == 0 {
+                if number.is_multiple_of(3) {
                     table.set_properties(handle, changed(number)).unwrap();
                 }
                 held.push(handle);
@@ -61,7 +62,7 @@ fn write_rows(table: TableRef<'_, Format>, seed: u64) -> ! {
             Err(RegisterError::Full) => true,
             Err(error) => panic!("{error}"),
         };
-        if is_full || number % 97 == 0 || held.len() == most {
+        if is_full || number.is_multiple_of(97) || held.len() == most {
             held.drain(..).for_each(|handle| table.unregister(handle).unwrap());
         }
     }
@@ -73,13 +74,9 @@ fn child() {
     if std::env::var_os(ROLE).is_none() {
         return;
     }
-    // Whoever started this process kills it; if that one died itself, nobody would. Writers are many,
-    // and the reader gets its share of the processors.
-    // SAFETY: plain calls on this process.
-    unsafe {
-        libc::alarm(900);
-        libc::nice(10);
-    }
+    // Whoever started this process kills it; if that one died itself, nobody would.
+    // SAFETY: a plain call on this process.
+    unsafe { libc::alarm(900) };
     let say = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         say(info);
@@ -126,15 +123,31 @@ fn check<M: Memory + ?Sized>(table: &LiveTable<'_, M>, row: &LiveEntry<'_>) {
     assert_eq!(core.id, id, "{core:?}");
     let twin = u64::from_ne_bytes(row.row[64..72].try_into().unwrap());
     assert_eq!(twin, core.instance, "{core:?}");
-    if number % 16 == 0 {
+    if number.is_multiple_of(16) {
         let mut text = [0; 8];
         assert_eq!(table.text(core.name, &mut text), Ok(name(number)), "{core:?}");
     }
 }
 
+/// Memory whose reader is interrupted before it reads rows, as the system may do at any time: what was
+/// read before is stale by then.
+struct Interrupted<'m>(AddressSpace<'m>, Duration);
+
+impl Memory for Interrupted<'_> {
+    fn read(&self, address: u64, out: &mut [u8]) -> Result<(), Fault> {
+        if out.len() >= Format::SIZE as usize * 12 {
+            std::thread::sleep(self.1);
+        }
+        self.0.read(address, out)
+    }
+}
+
 /// Lists the tables of an image once.
-fn list(image: &Image, root: u64, batch: usize, counts: &mut [u64; 3]) {
-    let memory = AddressSpace::virtual_of(&*image.memory);
+fn list(image: &Image, root: u64, index: u64, counts: &mut [u64; 3]) {
+    let batch = [1, 12, 64, 300][index as usize % 4];
+    // A sleep of no time is none.
+    let pause = Duration::from_micros(index / 4 % 4 * 20);
+    let memory = Interrupted(AddressSpace::virtual_of(&*image.memory), pause);
     let mut tables = 0;
     for table in Tables::of_root(&memory, root).unwrap() {
         let table = table.unwrap();
@@ -165,7 +178,7 @@ fn no_row_is_shown_that_nobody_published() {
     );
     let mut counts = [0; 3];
     for index in 0..lists() {
-        list(&image, root, [1, 7, 64, 300][index as usize % 4], &mut counts);
+        list(&image, root, index, &mut counts);
     }
     let [live, torn, busy] = counts;
     println!("{} lists: {live} rows, {torn} torn, {busy} busy", lists());

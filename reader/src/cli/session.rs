@@ -18,7 +18,14 @@ use crate::select::{Selector, Term};
 pub(crate) struct TargetArguments {
     /// A core, a running process (pid:123), a program or library, a table file, a zone, a snapshot
     /// directory, or raw memory (raw:FILE@0xADDRESS). Files may be compressed by gzip or zstd.
-    target: Target,
+    pub(super) target: Target,
+    #[command(flatten)]
+    pub(super) reading: ReadingArguments,
+}
+
+/// How to read a target.
+#[derive(Args)]
+pub(crate) struct ReadingArguments {
     /// A table file that describes tables which carry no description.
     #[arg(long, value_name = "FILE")]
     schema: Vec<PathBuf>,
@@ -37,6 +44,13 @@ pub(crate) struct TargetArguments {
     /// Search all memory, whatever else answers.
     #[arg(long)]
     scan: bool,
+}
+
+impl TargetArguments {
+    /// What is to be opened.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
 }
 
 /// Which entries.
@@ -65,6 +79,13 @@ pub(crate) enum Failure {
         /// What to do about it.
         help: Option<String>,
     },
+    /// The input was read, and things are wrong with it, which the output says.
+    Findings,
+    /// What was asked for cannot be done, whatever the input.
+    Usage {
+        /// What is wrong, and what to write.
+        message: String,
+    },
     /// The output cannot be written.
     Output(io::Error),
 }
@@ -72,6 +93,21 @@ pub(crate) enum Failure {
 impl Session {
     /// Opens a target. Without a table in it that can be read, this fails.
     pub(crate) fn open(arguments: &TargetArguments) -> Result<Self, Failure> {
+        Self::of(&arguments.target, &arguments.reading)
+    }
+
+    /// The same, for commands that have several targets.
+    pub(crate) fn of(target: &Target, arguments: &ReadingArguments) -> Result<Self, Failure> {
+        let session = Self::examine(target, arguments)?;
+        if session.discovery.tables.is_empty() {
+            return Err(session.nothing());
+        }
+        session.remark();
+        Ok(session)
+    }
+
+    /// Opens a target, whether there are tables in it or not.
+    pub(crate) fn examine(target: &Target, arguments: &ReadingArguments) -> Result<Self, Failure> {
         let options = image::Options {
             lenders: arguments.image.clone(),
             sysroot: arguments.sysroot.clone(),
@@ -79,11 +115,14 @@ impl Session {
             progress: progress::line("decompressing"),
             ..image::Options::default()
         };
-        let image = image::open(&arguments.target, &options)?;
+        let image = image::open(target, &options)?;
         let scan = if arguments.scan { Scan::Always } else { Scan::IfNeeded };
         let roots = arguments.root.clone();
         let options = discover::Options { roots, scan, ..discover::Options::default() };
         let discovery = discover::tables_of(&image, &options);
+        if image.memory.is_gone() {
+            return Err(gone(&image));
+        }
         let brought = arguments.schema.iter().map(|path| {
             let name = path.display().to_string();
             match std::fs::read(path) {
@@ -92,12 +131,12 @@ impl Session {
             }
         });
         let brought = brought.collect::<Result<_, _>>()?;
-        let session = Self { image, discovery, brought };
-        if session.discovery.tables.is_empty() {
-            return Err(session.nothing());
-        }
-        session.remark();
-        Ok(session)
+        Ok(Self { image, discovery, brought })
+    }
+
+    /// The table files that describe what carries no description.
+    pub(crate) fn brought(&self) -> &[Brought] {
+        &self.brought
     }
 
     /// The tables with their names. What cannot be named is reported and left out.
@@ -160,6 +199,15 @@ impl Session {
     }
 }
 
+/// Of a process that has ended, what was read so far is not all.
+pub(crate) fn gone(image: &Image) -> Failure {
+    let message = format!(
+        "{}: the process ended, or became another program, while it was read",
+        Terminal(&image.name)
+    );
+    Failure::input(message, Some("if it left a core, read that".to_owned()))
+}
+
 impl SelectorArguments {
     pub(crate) fn selector(&self) -> Selector {
         Selector::new(self.terms.clone())
@@ -195,6 +243,8 @@ pub(crate) fn report(failure: &Failure) {
         Failure::Input { message, help: Some(help) } => {
             writeln!(out, "inspect: {message}\n  help: {help}")
         }
+        Failure::Findings => Ok(()),
+        Failure::Usage { message } => writeln!(out, "inspect: {message}"),
         Failure::Output(error) => writeln!(out, "inspect: the output cannot be written: {error}"),
     };
 }

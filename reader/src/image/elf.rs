@@ -49,8 +49,7 @@ fn linked(file: File, headers: Headers) -> Result<Image, ErrorKind> {
         roots: Vec::new(),
     };
     let mut loaded = Loaded { object, headers, segments };
-    let files =
-        FileMemory { files: vec![file], spaces: vec![(space::VIRTUAL, Pieces::new(pieces))] };
+    let files = FileMemory::new(vec![file], Pieces::new(pieces));
     let words = relocations::words(&files, &loaded);
     let memory = Linked { files, words };
     loaded.find_roots(&memory);
@@ -73,6 +72,7 @@ fn linked(file: File, headers: Headers) -> Result<Image, ErrorKind> {
         objects: vec![loaded.object],
         carried: Vec::new(),
         capture: None,
+        notes: Vec::new(),
         remarks,
     })
 }
@@ -91,6 +91,7 @@ fn relocatable(file: &File, headers: &Headers) -> Image {
         objects: vec![Object { name, bias: 0, range: 0..0, build_id: None, roots: Vec::new() }],
         carried: Vec::new(),
         capture: None,
+        notes: Vec::new(),
         remarks: vec![Remark(format!("this is a relocatable object: {way_out}"))],
     }
 }

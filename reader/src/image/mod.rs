@@ -49,6 +49,8 @@ pub struct Image {
     pub carried: Vec<Carried>,
     /// What it says about itself: the contents of the note, or of the file, of that kind.
     pub capture: Option<Vec<u8>>,
+    /// What debuggers ask of a core beside memory: registers, the auxiliary vector.
+    pub notes: Vec<Note>,
     /// What a reader of its memory should know: pages that were filled from files, and those that
     /// could not be.
     pub remarks: Vec<Remark>,
@@ -136,6 +138,17 @@ pub struct Carried {
     pub bytes: Vec<u8>,
     /// What carries them: a note, a file.
     pub place: String,
+}
+
+/// A note of a core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Under which name its type means something.
+    pub name: String,
+    /// Its type.
+    pub kind: u32,
+    /// Its contents, in the byte order of the image.
+    pub contents: Vec<u8>,
 }
 
 /// Something to know about an image that is no error.
@@ -282,6 +295,9 @@ fn open_plain(file: File, options: &Options) -> Result<Image, ErrorKind> {
     }
     if start.starts_with(&ZONE_MAGIC) {
         return zone::open(&file, options);
+    }
+    if start.starts_with(b"\x7fELF") {
+        return elf::open(file, options);
     }
     Err(if start.is_empty() { ErrorKind::Empty } else { ErrorKind::Unknown })
 }
