@@ -4,6 +4,7 @@
 
 mod list;
 mod session;
+mod watch;
 
 use std::io;
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ enum Color {
 #[derive(Subcommand)]
 enum Command {
     List(list::Arguments),
+    Watch(watch::Arguments),
 }
 
 /// Runs the program.
@@ -47,6 +49,7 @@ pub fn main() -> ExitCode {
     choice.write_global();
     let result = match &arguments.command {
         Command::List(arguments) => list::run(arguments),
+        Command::Watch(arguments) => watch::run(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -69,8 +69,16 @@ pub(crate) enum Failure {
 }
 
 impl Session {
-    /// Opens a target. Without a table in it that can be read, this fails.
+    /// Opens a target, and says what there is to be known of it. Without a table in it that can be
+    /// read, this fails.
     pub(crate) fn open(arguments: &TargetArguments) -> Result<Self, Failure> {
+        let session = Self::load(arguments)?;
+        session.remark();
+        Ok(session)
+    }
+
+    /// Opens a target without a word.
+    pub(crate) fn load(arguments: &TargetArguments) -> Result<Self, Failure> {
         let options = image::Options {
             lenders: arguments.image.clone(),
             sysroot: arguments.sysroot.clone(),
@@ -97,7 +105,6 @@ impl Session {
         if session.discovery.tables.is_empty() {
             return Err(session.nothing());
         }
-        session.remark();
         Ok(session)
     }
 
@@ -164,6 +171,13 @@ pub(crate) fn gone(image: &Image) -> Failure {
         Terminal(&image.name)
     );
     Failure::input(message, Some("if it left a core, read that".to_owned()))
+}
+
+impl TargetArguments {
+    /// What is to be opened.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
 }
 
 impl SelectorArguments {
