@@ -882,12 +882,12 @@ static void inspect_make_absolute(const struct inspect_memory *memory, const str
 	}
 	if ((core->extent & INSPECT_ADDRESS_SLOT) != 0 &&
 	    inspect_read_number(memory, core->address, 8, &address) == INSPECT_OK) {
-		core->address = (uintptr_t)address;
+		core->address = address;
 		core->extent = (uint8_t)(core->extent & ~INSPECT_ADDRESS_SLOT);
 	}
 	if ((core->extent & INSPECT_BOUND_SLOT) != 0 &&
 	    inspect_read_number(memory, core->bound, 8, &address) == INSPECT_OK) {
-		core->bound = (uintptr_t)address;
+		core->bound = address;
 		core->extent = (uint8_t)(core->extent & ~INSPECT_BOUND_SLOT);
 	}
 }

@@ -408,14 +408,13 @@ fn what_is_wrong_does_not_compile_and_says_why() {
 extern uint64_t number; extern uint32_t count;
 "
     );
-    let is_long = std::env::var("INSPECT_LONG").is_ok_and(|text| text == "1");
     for (compiler, modes) in [
         ("gcc", ["-std=c99", "-std=gnu17"]),
         ("clang", ["-std=gnu17", "-std=c99"]),
         ("g++", ["-std=c++17", "-std=c++20"]),
         ("clang++", ["-std=c++20", "-std=c++17"]),
     ] {
-        let modes = &modes[..if is_long { 2 } else { 1 }];
+        let modes = &modes[..if support::is_long() { 2 } else { 1 }];
         if !has(compiler) {
             continue;
         }

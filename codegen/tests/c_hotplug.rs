@@ -40,7 +40,7 @@ struct Workshop {
 impl Workshop {
     fn new() -> Self {
         let corpus = include_str!("c_hotplug/corpus.inspect");
-        Self { folder: support::written_with_core("corpus.inspect", corpus) }
+        Self { folder: support::written_with_core(&[("corpus.inspect", corpus)]) }
     }
 
     fn c(&self) -> PathBuf {

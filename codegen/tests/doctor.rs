@@ -50,7 +50,12 @@ fn what_will_be_lost_is_said_before() {
 
     workshop.object("rootless", "int main(void) { return 0; }", &[]);
     workshop.gcc(&["rootless.o", "demo_app.inspect.o", "-o", "rootless"]);
-    pack(&workshop, "rootless");
+    for arguments in [&["pack", "rootless", "--check"][..], &["pack", "-q", "rootless"]] {
+        let output = workshop.generator(arguments);
+        let said = String::from_utf8(output.stderr).expect("text");
+        golden("W0903-no-root", &said);
+        assert_eq!(output.status.success(), arguments[1] == "-q", "{said}");
+    }
     warned(&workshop, "W0903-no-root", &["rootless"]);
 
     let program = workshop.program("noteless", "", &[]);

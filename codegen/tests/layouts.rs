@@ -9,7 +9,6 @@
 mod compilers;
 #[path = "layouts/print.rs"]
 mod print;
-#[path = "layouts/random.rs"]
 mod random;
 mod rust_support;
 #[path = "layouts/shape.rs"]

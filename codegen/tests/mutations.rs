@@ -1,25 +1,15 @@
 //! Damaged schemas never make the compiler panic: bytes flipped, lines deleted, doubled and spliced in from
 //! other schemas, through every stage and every output. `INSPECT_LONG=1` runs a hundred times as many.
 
+mod random;
 mod support;
 
 use inspect_gen::check::{Options, check};
 use inspect_gen::emit;
 use inspect_gen::source::SourceMap;
 use inspect_gen::syntax;
+use random::Random;
 use support::schema_directory;
-
-/// A xorshift generator: the same damage in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit.max(1) as u64) as usize
-    }
-}
 
 fn texts() -> Vec<String> {
     let names = ["firmware", "daemon", "shards", "linux/mm", "linux/types", "linux/printk"];
@@ -89,7 +79,7 @@ fn damaged_schemas_are_refused_or_compiled() {
     let core = std::fs::read_to_string(schema_directory().join("core.inspect")).expect("core");
     let texts = texts();
     let rounds = if std::env::var_os("INSPECT_LONG").is_some() { 20_000 } else { 200 };
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
     let mut compiled = 0;
     for _ in 0..rounds {
         let mut mutant = texts[random.below(texts.len())].clone();

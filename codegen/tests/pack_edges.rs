@@ -3,6 +3,7 @@
 
 mod pack_cases;
 
+use inspect_format::abi::{Header, TABLE_MAGIC};
 use inspect_gen::pack::{self, Location};
 use object::{Object as _, ObjectSymbol as _};
 use pack_cases::Workshop;
@@ -28,6 +29,30 @@ fn an_absolute_symbol_stays_where_it_is() {
     // What is relative to the table would be moved with it: a number stands in a slot.
     let slot = 0x4000_0000_u64.to_le_bytes();
     assert!(packed.windows(8).any(|it| it == slot));
+    let again = pack::pack(&packed, &pack::Options::default()).expect("packed again");
+    assert!(again.image.is_none());
+}
+
+/// Another version of the packer was here: it is named in the table, and that alone is nothing to do.
+#[test]
+fn what_another_version_packed_stays_packed() {
+    let Some(workshop) = Workshop::new() else { return };
+    let image = workshop.program("older", "", &["-pie"]);
+    let packed = pack::pack(&workshop.read(&image), &pack::Options::default()).expect("packed");
+    let mut packed = packed.image.expect("it changes");
+    let position = |bytes: &[u8], it: &[u8]| bytes.windows(it.len()).position(|at| at == it);
+    let version = concat!("inspect-gen ", env!("CARGO_PKG_VERSION")).as_bytes();
+    let at = position(&packed, version).expect("the version");
+    packed[at..at + version.len()].copy_from_slice(&b"inspect-gen 9.9.9-other"[..version.len()]);
+    let tables = pack::overview(&packed, &[]).expect("an image");
+    assert!(tables.findings.iter().any(|it| it.message.contains("checksum")));
+    let before = packed[..at].windows(8).rposition(|it| it == TABLE_MAGIC);
+    let table = before.expect("the table");
+    let size = inspect_format::table::Prefix::parse(&packed[table..]).expect("a table");
+    let size = size.header().total_size as usize;
+    let sum = inspect_format::table::checksum(&packed[table..table + size]);
+    let field = table + Header::CHECKSUM_AT;
+    packed[field..field + 4].copy_from_slice(&sum.to_le_bytes());
     let again = pack::pack(&packed, &pack::Options::default()).expect("packed again");
     assert!(again.image.is_none());
 }

@@ -7,6 +7,7 @@
 #[path = "pack_hostile/bombs.rs"]
 mod bombs;
 mod pack_cases;
+mod random;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -15,6 +16,8 @@ use std::ops::Range;
 use inspect_gen::pack::{Options, overview, pack};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 use pack_cases::Workshop;
+use pack_cases::support::is_long;
+use random::Random;
 
 /// Counts what each thread holds.
 struct Counting;
@@ -57,22 +60,6 @@ fn peak<T>(run: impl FnOnce() -> T) -> (T, usize) {
     MOST.set(before);
     let result = run();
     (result, (MOST.get() - before).max(0) as usize)
-}
-
-/// A xorshift generator: the same damage in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit.max(1) as u64) as usize
-    }
-}
-
-fn is_long() -> bool {
-    std::env::var_os("INSPECT_LONG").is_some()
 }
 
 /// An image to damage.
@@ -234,7 +221,7 @@ fn images_that_are_cut_off_are_refused() {
 #[test]
 fn numbers_that_lie_are_refused_or_do_no_harm() {
     let Some(workshop) = Workshop::new() else { return };
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
     let (mut tried, mut packed) = (0, 0);
     for Image { name, bytes, places } in images(&workshop) {
         let order = object::File::parse(&*bytes).expect("an ELF file").endianness();
@@ -302,7 +289,7 @@ fn random_damage_is_refused_or_does_no_harm() {
     let Some(workshop) = Workshop::new() else { return };
     let images = images(&workshop);
     let rounds = if is_long() { 100_000 } else { 2_000 };
-    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut random = Random::new(0x2545_f491_4f6c_dd1d);
     for round in 0..rounds {
         let Image { name, bytes, places } = &images[random.below(images.len())];
         let mut damaged = bytes.clone();

@@ -21,12 +21,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cells::{Cell, KINDS, Outcome, Unit};
+use support::is_long;
 use toolchain::{COMPILERS, MACHINES, Workshop};
-
-/// Whether all cells are wanted.
-fn is_long() -> bool {
-    std::env::var("INSPECT_LONG").is_ok_and(|value| value == "1")
-}
 
 #[test]
 fn every_kind_of_image_is_packed_for_every_machine() {

@@ -12,6 +12,8 @@ mod support;
 mod copies;
 #[path = "pack_programs/detached.rs"]
 mod detached;
+#[path = "pack_programs/dylib.rs"]
+mod dylib;
 #[path = "pack_programs/files.rs"]
 mod files;
 #[path = "pack_programs/image.rs"]

@@ -7,7 +7,7 @@ mod rust_support;
 use inspect_format::abi::{Order, extent};
 use inspect_format::pairs::{Records, Value};
 use object::{Object as _, ObjectSection as _};
-use rust_support::{build, compiler, model, succeed, write};
+use rust_support::{build, compiler, compiles_in_every_edition, model, succeed, write};
 
 const SCHEMA: &str = include_str!("rust_annotate/stand.inspect");
 
@@ -29,18 +29,7 @@ fn everything_compiles_in_every_edition() {
         "#![no_std]\n#![forbid(unsafe_code)]\n#![deny(warnings, clippy::pedantic)]\n\
          {PRELUDE}{EVERYTHING}"
     );
-    let source = folder.path().join("lib.rs");
-    std::fs::write(&source, main).expect("a program");
-    for edition in ["2018", "2021", "2024"] {
-        for program in ["rustc", "clippy-driver"] {
-            let output = compiler(program, edition)
-                .args(["--crate-type", "lib", "--emit", "metadata", "--out-dir"])
-                .arg(folder.path())
-                .arg(&source)
-                .output();
-            succeed(&output.expect("the compiler runs"), &format!("{program}, edition {edition}"));
-        }
-    }
+    compiles_in_every_edition(folder.path(), &main);
 }
 
 const MAIN: &str = include_str!("rust_annotate/adopt.rs");

@@ -3,7 +3,7 @@
 
 mod rust_support;
 
-use rust_support::{compiler, repository, succeed, write};
+use rust_support::{compiles_in_every_edition, repository, write};
 
 #[test]
 fn every_schema_compiles_in_every_edition() {
@@ -15,16 +15,5 @@ fn every_schema_compiles_in_every_edition() {
         struct Shard {\n    len: usize,\n    inner: Inner,\n    map: [u32; 7],\n}\n\
         inspect_runtime::describe!(schemas::cached_shards::external::Shard as Shard {\n    \
             len,\n    hits = inner.hits,\n    misses = inner.misses,\n    map,\n});\n";
-    let source = folder.path().join("lib.rs");
-    std::fs::write(&source, main).expect("a program");
-    for edition in ["2018", "2021", "2024"] {
-        for program in ["rustc", "clippy-driver"] {
-            let output = compiler(program, edition)
-                .args(["--crate-type", "lib", "--emit", "metadata", "--out-dir"])
-                .arg(folder.path())
-                .arg(&source)
-                .output();
-            succeed(&output.expect("the compiler runs"), &format!("{program}, edition {edition}"));
-        }
-    }
+    compiles_in_every_edition(folder.path(), main);
 }

@@ -61,6 +61,12 @@ impl Descriptor {
         }
     }
 
+    /// Whether these may be the numbers of a descriptor where pointers have `word_size` bytes.
+    #[must_use]
+    pub const fn is_possible(&self, word_size: u8) -> bool {
+        self.size as u64 >= fixed_size(word_size) && self.version != 0
+    }
+
     /// Bytes of a part.
     #[must_use]
     pub const fn part_size(&self, part: Part) -> u32 {

@@ -2,7 +2,8 @@
 //! side.
 //!
 //! [`abi`] holds the records and refers to nothing else. [`table`] reads and writes whole tables;
-//! [`schema`], [`btf`] and [`history`] are the sections that describe one. No module does I/O,
+//! [`schema`], [`btf`] and [`history`] are the sections that describe one; [`consumer`] says who may
+//! see which entry. No module does I/O,
 //! nothing here is `unsafe`, and readers need no allocator: what builds bytes in memory is behind
 //! the feature `alloc`.
 
@@ -17,12 +18,16 @@ extern crate std;
 
 #[rustfmt::skip]
 pub mod abi;
+pub mod annotation;
 pub mod bits;
 pub mod btf;
+pub mod consumer;
 pub mod descriptor;
 pub mod elfcore;
 pub mod hash;
 pub mod history;
+#[cfg(feature = "alloc")]
+pub mod ids;
 pub mod notes;
 pub mod pairs;
 pub mod root;

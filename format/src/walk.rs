@@ -256,15 +256,9 @@ impl<'m, M: Memory + ?Sized> Tables<'m, M> {
         memory.read(address, &mut bytes)?;
         let root = root::check(&bytes, Some(address))
             .map_err(|error| WalkError::new(address, WalkErrorKind::Root(error)))?;
-        let record = root.record;
-        let size = record.compile_end.wrapping_sub(record.compile_table);
-        let left = if record.word_size == 4 { size & 0xffff_ffff } else { size };
-        let next = match record.compile_table {
-            0 => Next::Chain { address: record.runtime_table, count: 0, mark: 0 },
-            distance => {
-                let address = offset_address(address, distance, record.word_size);
-                Next::Section { address, left }
-            }
+        let next = match section(&root) {
+            None => Next::Chain { address: root.record.runtime_table, count: 0, mark: 0 },
+            Some((address, left)) => Next::Section { address, left },
         };
         Ok(Self { memory, root, next, is_unpacked: false })
     }
@@ -273,6 +267,19 @@ impl<'m, M: Memory + ?Sized> Tables<'m, M> {
     #[must_use]
     pub fn root(&self) -> &Root {
         &self.root.record
+    }
+
+    /// The byte order of the object.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        self.root.order
+    }
+
+    /// Where the section of compile-time tables and annotations lies, and its bytes; nothing if there is
+    /// none.
+    #[must_use]
+    pub fn section(&self) -> Option<(u64, u64)> {
+        section(&self.root)
     }
 
     /// Whether annotations have been passed that no packer has made into a table. Known when the first
@@ -311,6 +318,9 @@ impl<'m, M: Memory + ?Sized> Tables<'m, M> {
                     step += 8;
                 } else if self.is_unpacked {
                     // The rest of an annotation, behind which a table may stand.
+                    let words = found.chunks_exact(8);
+                    step +=
+                        8 * words.skip(1).take_while(|it| **it != abi::TABLE_MAGIC).count() as u64;
                     step += 8;
                 } else {
                     self.next = self.run_time();
@@ -366,6 +376,14 @@ impl<'m, M: Memory + ?Sized> Tables<'m, M> {
         self.next = Next::Chain { address: header.next, count: count.wrapping_add(1), mark };
         Ok(table)
     }
+}
+
+/// Where the section of a root lies that has been found in memory, and its bytes.
+fn section(root: &root::Checked) -> Option<(u64, u64)> {
+    let Root { self_address, compile_table, compile_end, word_size, .. } = root.record;
+    let size = offset_address(compile_end, compile_table.wrapping_neg(), word_size);
+    let address = offset_address(self_address, compile_table, word_size);
+    (compile_table != 0).then_some((address, size))
 }
 
 impl<'m, M: Memory + ?Sized> Iterator for Tables<'m, M> {

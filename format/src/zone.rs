@@ -321,7 +321,6 @@ impl Zone {
             slot_count: header.slot_count,
         })
     }
-
 }
 
 impl<S: Storage> DumpWriter<'_, S> {

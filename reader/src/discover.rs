@@ -7,6 +7,7 @@
 //! [`catalog`](crate::catalog) reads them.
 
 mod scan;
+mod unpacked;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -232,8 +233,45 @@ impl Search<'_> {
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
+        if walk.is_unpacked() {
+            count += self.unpacked(object, clue.found_by, &memory, &walk);
+        }
         self.attempt(place, clue.found_by, count, failure);
         true
+    }
+
+    /// The tables of annotations that nobody has packed, and how many there are.
+    fn unpacked(
+        &mut self,
+        object: Option<usize>,
+        found_by: FoundBy,
+        memory: &AddressSpace<'_>,
+        walk: &Tables<'_, AddressSpace<'_>>,
+    ) -> usize {
+        let read = unpacked::read(memory, walk, self.left);
+        let (mut count, mut is_too_large) = (0, read.is_too_large);
+        for (bytes, live) in read.tables {
+            if self.spend(bytes.len() as u64).is_err() {
+                is_too_large = true;
+                break;
+            }
+            count += 1;
+            self.found.tables.push(Found {
+                bytes,
+                address: None,
+                object,
+                place: self.place(object),
+                found_by,
+                origin: Origin::Unpacked,
+                summary: Summary { live, torn: 0, busy: 0 },
+                carried: None,
+            });
+        }
+        let too_large = is_too_large.then(|| self.too_large());
+        for failure in read.failures.into_iter().map(Failure::Unpacked).chain(too_large) {
+            self.attempt(self.place(object), found_by, 0, Some(failure));
+        }
+        count
     }
 
     /// Copies a table as it is now.

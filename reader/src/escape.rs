@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Write};
 
+use serde::Serialize;
+
 /// Text whose control characters, and those that reorder what stands around them, are written as
 /// escapes.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +56,33 @@ pub fn json_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// A value as JSON in one line, escaped as [`json_string`] does it.
+pub fn to_json<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
+    serde_json::to_string(value).map(harmless)
+}
+
+/// The same in lines that people like to read.
+pub fn to_json_pretty<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(value).map(harmless)
+}
+
+/// JSON in which line feeds stand between values alone: what else is harmful can only be within texts.
+fn harmless(json: String) -> String {
+    let is_odd = |c: char| c != '\n' && (is_harmful(c) || c == '<');
+    if !json.contains(is_odd) {
+        return json;
+    }
+    let mut out = Vec::with_capacity(json.len() * 2);
+    for c in json.chars() {
+        match is_odd(c) {
+            true => json_char(&mut out, c),
+            false => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    // Only whole characters were written.
+    String::from_utf8(out).unwrap_or_default()
+}
+
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'<')
 }
@@ -80,7 +109,7 @@ fn json_char(out: &mut Vec<u8>, c: char) {
 }
 
 /// Controls, line and paragraph separators, and the marks and overrides of writing direction.
-fn is_harmful(c: char) -> bool {
+pub(crate) fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
@@ -113,6 +142,9 @@ mod tests {
             let written = std::str::from_utf8(&out).unwrap();
             assert_eq!(serde_json::from_str::<String>(written).unwrap(), text);
             assert!(!written.chars().any(|c| is_harmful(c) || c == '<'), "{written}");
+            let all = to_json_pretty(&[&text]).unwrap();
+            assert_eq!(serde_json::from_str::<[String; 1]>(&all).unwrap(), [text]);
+            assert!(!all.lines().any(|line| line.contains(|c| is_harmful(c) || c == '<')), "{all}");
         }
     }
 }

@@ -13,8 +13,9 @@ use inspect_format::notes::Notes;
 use inspect_format::root::offset_address;
 use object::elf;
 
-pub use headers::{HeaderError, Headers, Segment};
+pub use headers::{HeaderError, Headers, Section, Segment};
 pub(crate) use headers::{Source, endian};
+pub(crate) use symbols::Tables;
 
 use crate::image::{Clue, FoundBy, Machine, Object};
 use crate::memory::{Memory, Missing};
@@ -43,12 +44,7 @@ pub struct Loaded {
 /// to no root, and another way may.
 pub fn object_at(memory: &dyn Memory, address: u64, name: String) -> Result<Loaded, HeaderError> {
     let mut loaded = headers_at(memory, address, name)?;
-    let (build_id, mut roots) = notes(memory, &loaded);
-    if let Some(root) = symbols::find(memory, &loaded, ROOT_SYMBOL) {
-        roots.push(Clue { address: root, found_by: FoundBy::Symbol });
-    }
-    loaded.object.build_id = build_id;
-    loaded.object.roots = roots;
+    loaded.find_roots(memory);
     Ok(loaded)
 }
 
@@ -88,6 +84,16 @@ pub(crate) fn all_segments(
 }
 
 impl Loaded {
+    /// Finds out from the memory what its notes and its symbols lead to.
+    pub(crate) fn find_roots(&mut self, memory: &dyn Memory) {
+        let (build_id, mut roots) = notes(memory, self);
+        if let Some(address) = symbols::find(memory, self, ROOT_SYMBOL) {
+            roots.push(Clue { address, found_by: FoundBy::Symbol });
+        }
+        self.object.build_id = build_id;
+        self.object.roots = roots;
+    }
+
     /// The machine that it was built for.
     #[must_use]
     pub fn machine(&self) -> Machine {

@@ -6,13 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use inspect_format::abi::{core_properties, space};
-use inspect_format::walk::SpanError;
-
-use crate::catalog::{Catalog, Entry, NamedTable, State};
-use crate::decode::{Budget, Decoder, Note, Plan};
+use crate::catalog::{Catalog, Entry, State};
+use crate::contents::{Contents, Options};
 use crate::image::Image;
-use crate::memory::AddressSpace;
 use crate::output::record;
 use crate::output::value_text::one_line;
 use crate::select::Selector;
@@ -92,11 +88,16 @@ const LEAVES_MAX: usize = 4096;
 impl Moment {
     /// Reads the entries that are selected.
     #[must_use]
-    pub fn read(catalog: &Catalog<'_>, selector: &Selector, image: &Image, budget: Budget) -> Self {
+    pub fn read(
+        catalog: &Catalog<'_>,
+        selector: &Selector,
+        image: &Image,
+        options: &Options,
+    ) -> Self {
         let mut moment = Self::default();
         let mut ordinals: BTreeMap<Identity, u32> = BTreeMap::new();
         for table in &catalog.tables {
-            let reader = Reader::new(table, image, budget);
+            let contents = Contents::new(table);
             for entry in table.entries().filter(|entry| entry.state() != State::Torn) {
                 if !selector.matches(&entry, image) {
                     continue;
@@ -105,7 +106,8 @@ impl Moment {
                 let next = ordinals.entry(identity.clone()).or_default();
                 identity.ordinal = *next;
                 *next += 1;
-                moment.entries.push(Watched { identity, leaves: reader.leaves(&entry) });
+                let leaves = leaves(&entry, &contents, image, options);
+                moment.entries.push(Watched { identity, leaves });
             }
         }
         moment
@@ -181,75 +183,27 @@ fn differences<'m>(before: &'m [Leaf], after: &'m [Leaf]) -> Vec<Difference<'m>>
     found
 }
 
-/// Reads the entries of one table.
-struct Reader<'i> {
-    plan: Plan,
-    image: &'i Image,
-    budget: Budget,
-}
-
-impl<'i> Reader<'i> {
-    fn new(table: &NamedTable<'_>, image: &'i Image, budget: Budget) -> Self {
-        let (order, word_size) = (table.table.order(), table.table.word_size());
-        let plan = Plan::new(table.types, word_size);
-        let plan = plan.unwrap_or_else(|_| Plan::without_types(order, word_size));
-        Self { plan, image, budget }
+/// An entry's own leaves, then those of its value.
+fn leaves(
+    entry: &Entry<'_>,
+    contents: &Contents<'_>,
+    image: &Image,
+    options: &Options,
+) -> Vec<Leaf> {
+    let mut leaves = Leaves(Vec::new());
+    let properties = Value::Text(record::properties(entry).join("|").into_bytes());
+    leaves.0.push(Leaf::new("@properties", &properties));
+    if let Ok(span) = entry.span(image) {
+        let form = Form::default();
+        leaves.0.push(Leaf::new("@address", &Value::Address(span.address, form.clone())));
+        leaves.0.push(Leaf::new("@length", &Value::Unsigned(span.length, form)));
     }
-
-    fn leaves(&self, entry: &Entry<'_>) -> Vec<Leaf> {
-        let mut leaves = Leaves(Vec::new());
-        let properties = Value::Text(record::properties(entry).join("|").into_bytes());
-        leaves.0.push(Leaf::new("@properties", &properties));
-        let value = match self.place(entry) {
-            Err(note) => Some(Value::Note(note)),
-            Ok((address, length)) => {
-                let form = Form::default();
-                leaves.0.push(Leaf::new("@address", &Value::Address(address, form.clone())));
-                leaves.0.push(Leaf::new("@length", &Value::Unsigned(length, form)));
-                (length > 0).then(|| self.value(entry, address, length)).flatten()
-            }
-        };
-        if let Some(value) = value {
-            leaves.add(&mut String::new(), &value);
-        }
-        leaves.0
+    let mut sink = ValueSink::new();
+    let Ok(()) = contents.entry(entry, image, options, &mut sink);
+    if let Some(value) = sink.finish() {
+        leaves.add(&mut String::new(), &value);
     }
-
-    fn value(&self, entry: &Entry<'_>, address: u64, length: u64) -> Option<Value> {
-        let memory = AddressSpace::new(self.image.memory.as_ref(), entry.row.space());
-        let mut sink = ValueSink::new();
-        let mut decoder = Decoder::new(&self.plan, &memory, self.budget);
-        let class = entry.table.names.class(entry.row.class());
-        let type_id = match entry.row.core().type_ {
-            0 => class.map_or(0, |class| class.type_id),
-            own => own,
-        };
-        match decoder.region(type_id, address, length, &mut sink) {
-            Ok(()) => sink.finish(),
-        }
-    }
-
-    /// Where the memory lies, or why it is not shown.
-    fn place(&self, entry: &Entry<'_>) -> Result<(u64, u64), Note> {
-        let class = entry.table.names.class(entry.row.class());
-        let properties = entry.row.properties() | class.map_or(0, |class| class.properties);
-        if properties & core_properties::SENSITIVE != 0 {
-            return Err(Note::Sensitive);
-        }
-        // Looking at registers again and again is the last thing that their device expects.
-        if properties & core_properties::MMIO != 0 || entry.row.space() != space::VIRTUAL {
-            return Err(Note::Type("memory of a device, which is not watched"));
-        }
-        let span = entry.span(self.image).map_err(|error| match error {
-            SpanError::Fault(fault) => Note::Fault(fault.address),
-            SpanError::Null => Note::Fault(0),
-            SpanError::BoundSize(_) => Note::NoCount,
-            SpanError::Wraps => Note::Type("the region reaches beyond the address space"),
-            SpanError::Backwards => Note::Type("the range ends before it begins"),
-            _ => Note::Type("the extent says nothing that could be decoded"),
-        })?;
-        Ok((span.address, span.length))
-    }
+    leaves.0
 }
 
 /// Takes values apart.
@@ -319,7 +273,7 @@ mod tests {
         Value::Struct(Struct { fields, ..Struct::default() })
     }
 
-    fn leaves(value: &Value) -> Vec<Leaf> {
+    fn taken_apart(value: &Value) -> Vec<Leaf> {
         let mut leaves = Leaves(Vec::new());
         leaves.add(&mut String::new(), value);
         leaves.0
@@ -342,23 +296,23 @@ mod tests {
 
     #[test]
     fn values_are_taken_apart_down_to_what_people_read_as_one() {
-        let found = leaves(&sample(1, 2));
+        let found = taken_apart(&sample(1, 2));
         let expected = ["stats.hits", "rows[0].a", "rows[1]", "next", "next->owner", "plain"];
         assert_eq!(paths(&found), expected);
-        assert_eq!(paths(&leaves(&number(1))), [""]);
+        assert_eq!(paths(&taken_apart(&number(1))), [""]);
     }
 
     #[test]
     fn differences_are_those_of_leaves() {
-        let (before, after) = (leaves(&sample(1, 2)), leaves(&sample(5, 2)));
+        let (before, after) = (taken_apart(&sample(1, 2)), taken_apart(&sample(5, 2)));
         let found = differences(&before, &after);
         assert_eq!(found.len(), 1);
         let texts = (found[0].before.unwrap().text.clone(), found[0].after.unwrap().text.clone());
         assert_eq!((found[0].path, texts.0.as_str(), texts.1.as_str()), ("stats.hits", "1", "5"));
         assert!(differences(&before, &before).is_empty());
-        let nan = leaves(&Value::Double(f64::NAN, Form::default()));
+        let nan = taken_apart(&Value::Double(f64::NAN, Form::default()));
         assert!(differences(&nan, &nan).is_empty());
-        let other = leaves(&number(3));
+        let other = taken_apart(&number(3));
         assert_eq!(differences(&before, &other).len(), before.len() + 1);
     }
 
@@ -374,7 +328,7 @@ mod tests {
                 id: 0,
                 ordinal,
             },
-            leaves: leaves(&number(value)),
+            leaves: taken_apart(&number(value)),
         };
         let before = Moment { entries: vec![watched("a", 0, 1), watched("b", 0, 1)] };
         let entries = vec![watched("b", 0, 2), watched("b", 1, 1), watched("c", 0, 1)];

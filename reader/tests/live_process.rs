@@ -227,8 +227,7 @@ fn a_process_that_becomes_another_program_is_gone() {
     }
     assert_eq!(read(&image, other.mark, 16).unwrap_err().reason, Reason::Gone);
     // What runs there now can be read as what it is.
-    while !other.open().objects.first().is_some_and(|object| !object.name.contains("live_process"))
-    {
+    while other.open().objects.first().is_none_or(|object| object.name.contains("live_process")) {
         std::thread::yield_now();
     }
 }

@@ -160,7 +160,7 @@ fn it_ends_when_it_is_told_to_and_refuses_what_does_not_change() {
     assert_eq!(status, Some(2), "{said}");
     let mut command = Command::new(env!("CARGO_BIN_EXE_inspect"));
     let (status, said) = Running::start(command.args(["watch", "/dev/null"])).end();
-    assert_eq!(status, Some(1));
+    assert_eq!(status, Some(2));
     assert!(said.contains("only a running process changes"), "{said}");
     let mut command = Command::new(env!("CARGO_BIN_EXE_inspect"));
     let (status, said) = Running::start(command.args(["watch", "pid:4294967295"])).end();

@@ -16,7 +16,6 @@
 //! allowing a struct allows what is inside it.
 
 mod elf;
-mod fields;
 mod output;
 pub(crate) mod plan;
 mod probe;

@@ -95,7 +95,8 @@ fn pack_one(
             }
         }
     }
-    match say(path, &packed, &changes, arguments) {
+    let warned = print(path, &packed.warnings, format, terminal);
+    match say(path, &packed, &changes, arguments).worse(warned) {
         Status::Done if arguments.check && !changes.is_empty() => Status::Findings,
         status => status,
     }
@@ -145,17 +146,19 @@ pub(super) fn report(
     format: MessageFormat,
     terminal: Terminal,
 ) -> Status {
+    print(path, found, format, terminal).worse(Status::Findings)
+}
+
+/// Prints findings; the status is that of printing.
+fn print(path: &Path, found: &[Finding], format: MessageFormat, terminal: Terminal) -> Status {
     let image = path.display().to_string();
     let text = findings::text(&image, found, format, terminal.color);
     if format == MessageFormat::Human {
         // Nothing can be said about standard error failing.
         let _ = io::stderr().lock().write_all(text.as_bytes());
-        return Status::Findings;
+        return Status::Done;
     }
-    match output::print(text.as_bytes()) {
-        Status::Done => Status::Findings,
-        status => status,
-    }
+    output::print(text.as_bytes())
 }
 
 #[derive(Serialize)]

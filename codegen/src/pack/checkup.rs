@@ -10,7 +10,8 @@ use super::elf::{Elf, Section};
 use super::entries::{Collected, Entry};
 use super::file::File;
 use super::finding::{Finding, SourcePlace, shown};
-use super::image::{FoundBy, Image as _, RootOverview, Target};
+use super::image::{FoundBy, Image as _, Target};
+use super::linked::Linked;
 use super::overview::{ImageKind, State, TableOverview, state};
 use crate::diag::Code;
 
@@ -98,35 +99,14 @@ impl Checkup<'_, '_> {
     /// Whether anybody finds the tables of a linked image.
     fn is_found(&mut self, tables: &[TableOverview<'_>]) {
         let File::Linked(image) = self.image else { return };
-        let root = image.root();
         if self.collected.entries.is_empty() {
             return;
         }
-        let finding = match root {
-            Some(RootOverview { found_by: FoundBy::Note, .. }) => None,
-            Some(RootOverview { found_by, .. }) => {
-                let lost = match found_by {
-                    FoundBy::Symbol => "`strip` takes it away, and a core does not hold it",
-                    _ => "a core does not hold it",
-                };
-                Some(format!("only a symbol leads to the root: {lost}"))
-            }
-            None => Some(
-                "it has no root: a reader of the file finds the tables by their section, and \
-                 nobody finds them in a process or a core"
-                    .to_owned(),
-            ),
-        };
-        self.findings.extend(finding.map(|what| {
-            Finding::new(Code::W0903, what).help(
-                "link it with the runtime, `inspect_runtime.c` or the crate, and keep the note \
-                 section `.note.inspect` in the linker script",
-            )
-        }));
+        self.findings.extend(hard_to_find(image));
         let size = tables.iter().try_fold(0, |sum, table| Some(sum + table.size?));
         let packed = (state(self.collected) == State::Packed).then_some(());
         if let (Some(root), Some(section), Some(size), Some(())) =
-            (root, image.addresses(), size, packed)
+            (image.root(), image.addresses(), size, packed)
             && root_leads_to(image.elf(), root.address)
                 != Some((section.start, section.start.wrapping_add(size)))
         {
@@ -152,7 +132,7 @@ impl Checkup<'_, '_> {
             let Target::Address(address) = described else { continue };
             let holder = image.elf().sections.iter().find(|it| holds(it, address));
             if holder.is_some_and(|it| !is_writable(it)) {
-                what.push(format!("the description of schema `{}`", shown(schema.name)));
+                what.push(format!("the description of schema `{}`", shown(schema.rules.name)));
             }
         }
         if what.is_empty() {
@@ -250,6 +230,25 @@ impl Checkup<'_, '_> {
     }
 }
 
+/// What keeps readers from finding the tables of an image.
+pub(super) fn hard_to_find(image: &Linked<'_>) -> Option<Finding> {
+    let what = match image.root().map(|root| root.found_by) {
+        Some(FoundBy::Note) => return None,
+        Some(FoundBy::Symbol) => {
+            "only a symbol leads to the root: `strip` takes it away, and a core does not hold it"
+        }
+        Some(FoundBy::DynamicSymbol) => "only a symbol leads to the root: a core does not hold it",
+        None => {
+            "it has no root: a reader of the file finds the tables by their section, and nobody \
+             finds them in a process or a core"
+        }
+    };
+    Some(Finding::new(Code::W0903, what).help(
+        "link it with the runtime, `inspect_runtime.c` or the crate, and keep the note section \
+         `.note.inspect` in the linker script",
+    ))
+}
+
 /// The first findings of a kind; those behind them are counted.
 #[derive(Default)]
 struct Few {
@@ -328,7 +327,7 @@ fn called(entry: &Entry<'_>) -> String {
 
 /// Where an entry was annotated; nothing for one that is packed.
 fn place(entry: &Entry<'_>) -> Option<SourcePlace> {
-    (!entry.file.is_empty() || entry.line > 0).then(|| entry.place())
+    (!entry.file.is_empty() || entry.line > 0).then(|| super::entries::place(entry))
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use inspect_format::annotation::Shown;
+
 use crate::diag::{Code, Severity, nearest};
 
 /// One finding about an image.
@@ -100,11 +102,7 @@ pub(super) fn near<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) 
 
 /// A name from an image as it stands in a message: its beginning, if it is long.
 pub(super) fn shown(name: &str) -> String {
-    const LONGEST: usize = 100;
-    match name.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", name[..end].escape_debug()),
-        None => name.escape_debug().to_string(),
-    }
+    Shown(name).to_string()
 }
 
 impl fmt::Display for SourcePlace {

@@ -6,16 +6,21 @@ use object::elf;
 use sha2::{Digest as _, Sha256};
 
 use super::elf::{Elf, Section};
+use super::entries::Collected;
+
+const GENERATOR: &str = concat!("inspect-gen ", env!("CARGO_PKG_VERSION"));
 
 /// The section `identity` of the tables of a linked image.
-pub(super) fn of(elf: &Elf<'_>) -> Vec<u8> {
+pub(super) fn of(elf: &Elf<'_>, collected: &Collected<'_>) -> Vec<u8> {
+    // Who packs nothing leaves what another version has packed, so that a younger one finds nothing to do.
+    let packed_by = collected.generator.filter(|_| collected.annotations == 0);
     let build_id = elf.sections.iter().find_map(|section| build_id(elf, section));
     let content = if build_id.is_none() { content(elf).to_vec() } else { Vec::new() };
     encode(&Identity {
         content: (!content.is_empty()).then_some(Value::Bytes(&content)),
         build_id: build_id.map(Value::Bytes),
         producer: None,
-        generator: Some(concat!("inspect-gen ", env!("CARGO_PKG_VERSION"))),
+        generator: Some(packed_by.unwrap_or(GENERATOR)),
     })
 }
 

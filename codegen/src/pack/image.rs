@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use inspect_format::abi::{self, Order};
-use inspect_format::bits;
+use inspect_format::{annotation, bits};
 
 use super::elf::{Elf, Kind, broken};
 use super::finding::Result;
@@ -49,23 +49,6 @@ impl Target {
         matches!(self, Self::Symbol { .. } | Self::Number(_))
     }
 
-    /// Whether both are one place, however they are named.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        match (*self, *other) {
-            (Self::Null, Self::Null) => true,
-            (Self::Address(a), Self::Address(b)) | (Self::Number(a), Self::Number(b)) => a == b,
-            (
-                Self::Here { section: a, offset: at, .. },
-                Self::Here { section: b, offset: other, .. },
-            ) => (a, at) == (b, other),
-            (
-                Self::Symbol { symbol: a, addend: plus },
-                Self::Symbol { symbol: b, addend: other },
-            ) => (a, plus) == (b, other),
-            _ => false,
-        }
-    }
-
     /// The place `distance` bytes behind it.
     pub(super) fn plus(self, distance: u64) -> Self {
         match self {
@@ -81,6 +64,30 @@ impl Target {
             Self::Symbol { symbol, addend } => {
                 Self::Symbol { symbol, addend: addend.wrapping_add(distance as i64) }
             }
+        }
+    }
+}
+
+impl annotation::Place for Target {
+    const NOWHERE: Self = Self::Null;
+
+    fn is_nowhere(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        match (*self, *other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Address(a), Self::Address(b)) | (Self::Number(a), Self::Number(b)) => a == b,
+            (
+                Self::Here { section: a, offset: at, .. },
+                Self::Here { section: b, offset: other, .. },
+            ) => (a, at) == (b, other),
+            (
+                Self::Symbol { symbol: a, addend: plus },
+                Self::Symbol { symbol: b, addend: other },
+            ) => (a, plus) == (b, other),
+            _ => false,
         }
     }
 }

@@ -69,6 +69,8 @@ pub struct Packed {
     pub annotation_bytes: u64,
     /// Annotations that repeated another one.
     pub repeated: usize,
+    /// What keeps readers from finding the tables.
+    pub warnings: Vec<Finding>,
 }
 
 /// Packs an image. It is refused whole where anything is wrong with it.
@@ -117,13 +119,15 @@ fn pack_relocatable(image: &Relocatable<'_>, options: &Options<'_>) -> Results<P
 
 fn pack_linked<'a>(image: &Linked<'a>, options: &Options<'a>) -> Results<Packed> {
     let mut collected = collect(image, options)?;
-    let identity = identity::of(image.elf());
+    let identity = identity::of(image.elf(), &collected);
     let with_types = !options.without_types;
     if !options.detached {
         let tables = linked_tables(image, &tables::contents(&collected), &identity, with_types)?;
         let summaries = tables.summaries.clone();
         let bytes = image.write(tables)?.apply(image.elf().bytes)?;
-        return Ok(Packed::new(bytes, None, summaries, &collected));
+        let warnings = if summaries.is_empty() { None } else { checkup::hard_to_find(image) };
+        let packed = Packed::new(bytes, None, summaries, &collected);
+        return Ok(Packed { warnings: warnings.into_iter().collect(), ..packed });
     }
     with_addresses(image, &mut collected)?;
     let form = Form::Detached { identity: &identity };
@@ -228,7 +232,7 @@ const PAIRS: &[u8] = b"inspect_pairs_";
 fn with_addresses(image: &Linked<'_>, collected: &mut Collected<'_>) -> Results<()> {
     let mut findings = Vec::new();
     for (_, entry) in &mut collected.entries {
-        let place = entry.place();
+        let place = entries::place(entry);
         for target in [&mut entry.address, &mut entry.bound] {
             if let Some(found) = image.defined_here(*target) {
                 *target = found;
@@ -283,6 +287,7 @@ impl Packed {
             annotations: collected.annotations,
             annotation_bytes: collected.annotation_bytes,
             repeated: collected.repeated,
+            warnings: Vec::new(),
         }
     }
 }

@@ -183,7 +183,8 @@ pub fn overview<'a>(
         findings.push(super::in_group());
     }
     let contents = tables::contents(&collected);
-    let tables = tables(&image, &contents, &mut findings);
+    let identity = identity::of(image.image().elf(), &collected);
+    let tables = tables(&image, &contents, &identity, &mut findings);
     findings.extend(checkup(kind, &image, &collected, &tables));
     // What cannot be read is no sign that nothing is there.
     if findings.iter().any(|it| it.severity() == Severity::Error) {
@@ -230,16 +231,17 @@ pub fn unexpected(overview: &Overview<'_>, expected: usize) -> Option<Finding> {
 fn tables<'a>(
     image: &File<'a>,
     contents: &[Contents<'_, 'a>],
+    identity: &[u8],
     findings: &mut Vec<Finding>,
 ) -> Vec<TableOverview<'a>> {
     let mut tables = Vec::new();
     for Contents { schema, entries, ids } in contents {
         tables.push(TableOverview {
-            schema: schema.name,
-            version: schema.version,
+            schema: schema.rules.name,
+            version: schema.rules.version,
             entries: entries.len(),
             size: None,
-            entry_size: schema.entry_size,
+            entry_size: schema.rules.entry_size,
             types_size: schema.parts[Part::Types as usize].size,
             displaced: ids.as_ref().map_or(0, |(_, displaced)| *displaced),
         });
@@ -247,7 +249,7 @@ fn tables<'a>(
     let elf = image.image().elf();
     let built = match image {
         File::Object(_) => tables::build(elf, contents, Form::Relocatable, true),
-        File::Linked(image) => linked_tables(image, contents, &identity::of(elf), true),
+        File::Linked(image) => linked_tables(image, contents, identity, true),
     };
     match built {
         Ok(built) => {
@@ -266,7 +268,7 @@ fn entries<'a>(image: &File<'a>, contents: &[Contents<'_, 'a>]) -> Vec<EntryOver
         let ids = ids.as_ref().map_or(&[][..], |(ids, _)| ids);
         for (index, entry) in all.iter().enumerate() {
             entries.push(EntryOverview {
-                schema: schema.name,
+                schema: schema.rules.name,
                 class: entry.class,
                 name: entry.name,
                 instance: entry.instance,

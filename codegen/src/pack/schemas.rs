@@ -4,12 +4,10 @@
 //! An annotation refers to its schema's descriptor. In a linked file that is an address; in an object file a
 //! symbol, which another object may define: then a file that the user brings says what the schema is.
 
-use std::collections::BTreeMap;
-
-use inspect_format::abi::{CoreEntry, Header, Order};
+use inspect_format::abi::{Header, Order};
+use inspect_format::annotation::Rules;
 use inspect_format::descriptor::{self, Descriptor, Part};
 use inspect_format::hash;
-use inspect_format::schema::{self as description, Value};
 use inspect_format::table::Table;
 
 use super::elf::{Elf, Kind, Place};
@@ -21,12 +19,7 @@ use crate::diag::Code;
 /// A schema, as entries are checked against it.
 #[derive(Clone, Debug)]
 pub(super) struct Schema<'a> {
-    pub(super) name: &'a str,
-    pub(super) version: u32,
-    pub(super) entry_size: u32,
-    pub(super) fingerprint: u64,
-    pub(super) classes: BTreeMap<&'a str, Class>,
-    pub(super) fields: Vec<Field<'a>>,
+    pub(super) rules: Rules<'a>,
     /// By [`Part`].
     pub(super) parts: [Carried<'a>; 3],
 }
@@ -38,34 +31,6 @@ pub(super) struct Carried<'a> {
     pub(super) size: u64,
     /// The bytes, where the file holds them.
     pub(super) bytes: Option<&'a [u8]>,
-}
-
-/// What an annotation takes from its class.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Class {
-    pub(super) number: u32,
-    pub(super) type_id: u32,
-    pub(super) properties: u64,
-}
-
-/// A field of the entry.
-#[derive(Clone, Debug)]
-pub(super) struct Field<'a> {
-    pub(super) name: &'a str,
-    pub(super) type_name: &'a str,
-    pub(super) offset: usize,
-    pub(super) size: usize,
-    pub(super) kind: FieldKind,
-    pub(super) default: Value<'a>,
-}
-
-/// What stands in a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FieldKind {
-    Number(Order),
-    Text,
-    String,
-    Bytes,
 }
 
 /// A schema that the user brought, for annotations whose descriptor is defined elsewhere.
@@ -155,14 +120,9 @@ impl<'a> Found<'a> {
 impl<'a> Described<'a> {
     /// The name is in the description: where that is the same, so is the name.
     fn is(&self, schema: &Schema<'a>) -> bool {
-        let numbers = &self.numbers;
+        let (numbers, rules) = (&self.numbers, &schema.rules);
         (numbers.schema, numbers.version, numbers.fingerprint, numbers.entry_size)
-            == (
-                hash::schema_number(schema.name),
-                schema.version,
-                schema.fingerprint,
-                schema.entry_size,
-            )
+            == (hash::schema_number(rules.name), rules.version, rules.fingerprint, rules.entry_size)
             && are_same(&self.parts, &schema.parts)
     }
 
@@ -195,9 +155,8 @@ fn size_of_parts(parts: &[Carried<'_>; 3]) -> u64 {
 impl<'a> Schema<'a> {
     /// Whether entries of both belong into one table.
     fn is(&self, other: &Self) -> bool {
-        (self.name, self.version, self.fingerprint, self.entry_size)
-            == (other.name, other.version, other.fingerprint, other.entry_size)
-            && are_same(&self.parts, &other.parts)
+        let numbers = |it: &Rules<'a>| (it.name, it.version, it.fingerprint, it.entry_size);
+        numbers(&self.rules) == numbers(&other.rules) && are_same(&self.parts, &other.parts)
     }
 
     /// Bytes of all that describes it.
@@ -205,110 +164,15 @@ impl<'a> Schema<'a> {
         size_of_parts(&self.parts)
     }
 
-    /// Its description.
+    /// What its description says.
     fn new(
         order: Order,
         descriptor: &Descriptor,
         parts: [Carried<'a>; 3],
         bytes: &'a [u8],
     ) -> Result<Self> {
-        let unreadable = |error: description::Error| broken(format_args!("{error}"));
-        let entry_size = descriptor.entry_size;
-        let sizes = CoreEntry::SIZE as u32..=LARGEST_ROW;
-        if !sizes.contains(&entry_size) || !entry_size.is_multiple_of(8) {
-            return Err(broken(format_args!("rows of {entry_size} bytes are impossible")));
-        }
-        let it = description::Schema::parse(bytes).map_err(unreadable)?;
-        if hash::schema_number(it.name) != descriptor.schema || it.version != descriptor.version {
-            return Err(broken(format_args!(
-                "its number and version are not those of `{}` {}",
-                shown(it.name),
-                it.version
-            )));
-        }
-        let mut classes = BTreeMap::new();
-        for class in it.classes.iter() {
-            let class = class.map_err(unreadable)?;
-            is_name(class.name)?;
-            let found = Class {
-                number: class.number,
-                type_id: class.type_id,
-                properties: class.properties,
-            };
-            classes.insert(class.name, found);
-        }
-        let types = stored_types(&it).map_err(unreadable)?;
-        let mut fields = Vec::new();
-        let mut end = CoreEntry::SIZE as u64;
-        for field in it.entry.fields.iter() {
-            let field = field.map_err(unreadable)?;
-            is_name(field.name)?;
-            let (offset, size) = (u64::from(field.offset), u64::from(field.size));
-            if size == 0 || offset < end || offset + size > u64::from(entry_size) {
-                return Err(broken(format_args!(
-                    "field `{}` has no place of its own in the row",
-                    field.name
-                )));
-            }
-            end = offset + size;
-            // Any other type is itself.
-            let word = types.get(field.type_name).copied().unwrap_or(field.type_name);
-            fields.push(Field {
-                name: field.name,
-                type_name: field.type_name,
-                offset: field.offset as usize,
-                size: field.size as usize,
-                kind: field_kind(word, field.size, order),
-                default: field.default,
-            });
-        }
-        if u64::from(entry_size) > end.next_multiple_of(8) + MOST_PADDING {
-            return Err(broken(format_args!("its rows of {entry_size} bytes are mostly empty")));
-        }
-        let (name, version, fingerprint) = (it.name, it.version, descriptor.fingerprint);
-        Ok(Self { name, version, entry_size, fingerprint, classes, fields, parts })
-    }
-}
-
-/// Bytes of a row that no schema needs.
-const LARGEST_ROW: u32 = 1 << 16;
-
-/// Bytes behind the fields of a row, of which there are seven at most today.
-const MOST_PADDING: u64 = 64;
-
-/// Names of schemas are short; others would be repeated in every message.
-fn is_name(name: &str) -> Result<()> {
-    const LONGEST: usize = 255;
-    match name.len() {
-        1..=LONGEST => Ok(()),
-        length => Err(broken(format_args!("a name of {length} bytes is impossible"))),
-    }
-}
-
-/// The integer types of all enums and sets of flags, by their names: one look for each field, however many there
-/// are. Where a name is there twice, the first one is meant, and an enum before a set of flags.
-fn stored_types<'a>(
-    schema: &description::Schema<'a>,
-) -> std::result::Result<BTreeMap<&'a str, &'a str>, description::Error> {
-    let enums = schema.enums.iter().map(|it| it.map(|it| (it.name, it.type_name)));
-    let flags = schema.flags.iter().map(|it| it.map(|it| (it.name, it.type_name)));
-    let mut types = BTreeMap::new();
-    for it in enums.chain(flags) {
-        let (name, type_name) = it?;
-        types.entry(name).or_insert(type_name);
-    }
-    Ok(types)
-}
-
-fn field_kind(word: &str, size: u32, order: Order) -> FieldKind {
-    match word {
-        "string" if size == 4 => FieldKind::String,
-        _ if word.starts_with("text<") => FieldKind::Text,
-        _ if word.starts_with("bytes<") || word.starts_with('[') => FieldKind::Bytes,
-        _ if !matches!(size, 1 | 2 | 4 | 8) => FieldKind::Bytes,
-        "be16" | "be32" | "be64" => FieldKind::Number(Order::Big),
-        "le16" | "le32" | "le64" => FieldKind::Number(Order::Little),
-        _ => FieldKind::Number(order),
+        let rules = Rules::read(descriptor, bytes, order).map_err(broken)?;
+        Ok(Self { rules, parts })
     }
 }
 
@@ -320,7 +184,7 @@ fn carried<'a>(image: &dyn Image<'a>, target: &Target) -> Result<Described<'a>> 
         broken("its descriptor lies outside the file, or where the file holds no bytes")
     })?;
     let numbers = Descriptor::read(numbers, elf.order);
-    if u64::from(numbers.size) < descriptor::fixed_size(elf.word_size) || numbers.version == 0 {
+    if !numbers.is_possible(elf.word_size) {
         return Err(broken("what the annotation refers to is no descriptor"));
     }
     let mut parts = [Carried { target: Target::Null, size: 0, bytes: None }; 3];
@@ -353,7 +217,7 @@ fn brought_for<'a>(
         };
         for (name, mut schema) in found {
             if name != symbol {
-                names.push((name, schema.name, schema.version));
+                names.push((name, schema.rules.name, schema.rules.version));
                 continue;
             }
             // The parts lie behind the descriptor, wherever that will be.
@@ -408,7 +272,7 @@ fn from_table<'a>(elf: &Elf<'_>, file: &SchemaFile<'a>) -> Result<(String, Schem
     });
     let numbers = numbers_of(header, &parts);
     let schema = Schema::new(elf.order, &numbers, parts, sections.schema)?;
-    Ok((symbol_of(schema.name, schema.version), schema))
+    Ok((symbol_of(schema.rules.name, schema.rules.version), schema))
 }
 
 /// Every schema that an object file defines.
@@ -470,32 +334,8 @@ fn broken(what: impl std::fmt::Display) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use inspect_format::schema::{Entry, Enum, Flags, List, encode_list};
-
     use super::*;
 
-    /// The first of a name counts, and an enum before a set of flags.
-    #[test]
-    fn enums_and_flags_are_found_by_their_names() {
-        let an_enum = |name, type_name| Enum { name, open: false, type_name, members: List::EMPTY };
-        let a_set = |name, type_name| Flags { name, type_name, members: List::EMPTY };
-        let enums = encode_list(&[an_enum("a", "u8"), an_enum("b", "u16"), an_enum("a", "u32")]);
-        let flags = encode_list(&[a_set("b", "u64"), a_set("c", "le32")]);
-        let schema = description::Schema {
-            name: "test.schemas",
-            entry: Entry { name: "row", size: 64, fields: List::EMPTY },
-            enums: List::new(&enums),
-            flags: List::new(&flags),
-            spaces: List::EMPTY,
-            classes: List::EMPTY,
-            layouts: List::EMPTY,
-            version: 1,
-            consumers: List::EMPTY,
-            properties: List::EMPTY,
-        };
-        let found: Vec<_> = stored_types(&schema).unwrap().into_iter().collect();
-        assert_eq!(found, [("a", "u8"), ("b", "u16"), ("c", "le32")]);
-    }
     /// A description that is no description: whoever compares it does not read it.
     #[test]
     fn what_is_known_is_found_again_unread() {
@@ -513,22 +353,26 @@ mod tests {
             sizes: [1, 2, 6],
         };
         let parts = [part(b"h"), part(b"ty"), part(b"schema")];
-        let known = Schema {
+        let rules = Rules {
             name: "test.schemas",
             version: 2,
             entry_size: 64,
             fingerprint: 3,
-            classes: BTreeMap::new(),
-            fields: Vec::new(),
-            parts,
+            ..Rules::default()
+        };
+        let known = Schema { rules, parts };
+        let with = |change: fn(&mut Rules<'static>)| {
+            let mut other = known.clone();
+            change(&mut other.rules);
+            other
         };
         let found = Found::Here(Described { numbers, parts });
         assert!(found.is(&known));
         assert_eq!((found.size(), known.size()), (9, 9));
-        assert!(!found.is(&Schema { name: "test.other", ..known.clone() }));
-        assert!(!found.is(&Schema { version: 3, ..known.clone() }));
-        assert!(!found.is(&Schema { fingerprint: 4, ..known.clone() }));
-        assert!(!found.is(&Schema { entry_size: 72, ..known.clone() }));
+        assert!(!found.is(&with(|it| it.name = "test.other")));
+        assert!(!found.is(&with(|it| it.version = 3)));
+        assert!(!found.is(&with(|it| it.fingerprint = 4)));
+        assert!(!found.is(&with(|it| it.entry_size = 72)));
         let parts = [part(b"h"), part(b"ty"), part(b"other")];
         assert!(!found.is(&Schema { parts, ..known }));
         assert!(found.read(Order::Little).is_err());

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use inspect_format::abi::{CoreEntry, extent, phase, section_kind, table_flags};
+use inspect_format::abi::{CoreEntry, section_kind, table_flags};
 use inspect_format::descriptor::Part;
 use inspect_format::table::TableWriter;
 use inspect_format::{abi, root};
 
 use super::elf::Elf;
-use super::entries::{Collected, Entry, FieldValue};
+use super::entries::{Collected, Entry};
 use super::finding::{Finding, Result, Results};
 use super::ids::ids;
 use super::image::Target;
-use super::schemas::{FieldKind, Schema};
+use super::schemas::Schema;
 use crate::diag::Code;
 
 /// The tables of an image, one behind another as they will stand in the section.
@@ -78,7 +78,7 @@ pub(super) struct Contents<'c, 'a> {
 impl Contents<'_, '_> {
     /// Bytes of all rows.
     pub(super) fn rows_size(all: &[Self]) -> u64 {
-        let one = |it: &Self| it.entries.len() as u64 * u64::from(it.schema.entry_size);
+        let one = |it: &Self| it.entries.len() as u64 * u64::from(it.schema.rules.entry_size);
         all.iter().map(one).sum()
     }
 }
@@ -95,7 +95,7 @@ pub(super) fn contents<'c, 'a>(collected: &'c Collected<'a>) -> Vec<Contents<'c,
         Contents { schema, entries, ids }
     };
     let mut all: Vec<_> = by_schema.into_iter().map(of).collect();
-    all.sort_by_key(|it| (it.schema.name, it.schema.version));
+    all.sort_by_key(|it| (it.schema.rules.name, it.schema.rules.version));
     all
 }
 
@@ -156,10 +156,11 @@ impl Writer<'_> {
         // All sections are known: nothing moves any more.
         let (first_slot, first_row) = (writer.slot_at(0), writer.row_at(0));
         let mut slot = 0;
-        let mut fields = vec![0; self.schema.entry_size as usize - CoreEntry::SIZE];
+        let mut fields = vec![0; self.schema.rules.entry_size as usize - CoreEntry::SIZE];
         for (row, index) in order.into_iter().enumerate() {
             let entry = entries[index];
-            let mut core = self.core(entry, ids[index], &mut writer)?;
+            let core = entry.core(ids[index], &mut writer);
+            let mut core = core.map_err(|error| refused(&error))?;
             let mut values = [0; 2];
             for ((target, (place, bit)), value) in
                 targets(entry).into_iter().zip(PLACES).zip(&mut values)
@@ -170,19 +171,21 @@ impl Writer<'_> {
                     tables.pointers.push((table + *value, target));
                     slot += 1;
                 } else {
-                    let row = first_row + row as u64 * u64::from(self.schema.entry_size);
+                    let row = first_row + row as u64 * u64::from(self.schema.rules.entry_size);
                     let at = table + row + place as u64;
                     *value = self.value(table, at, target, tables);
                 }
             }
             [core.address, core.bound] = values;
-            self.fields(entry, &mut fields, &mut writer)?;
-            writer.row(&core, &fields).map_err(|error| refused(&error))?;
+            entry
+                .write_fields(&self.schema.rules, self.elf.order, &mut fields, &mut writer)
+                .and_then(|()| writer.row(&core, &fields).map(drop))
+                .map_err(|error| refused(&error))?;
         }
         let bytes = writer.finish();
         tables.summaries.push(Summary {
-            schema: self.schema.name.to_owned(),
-            version: self.schema.version,
+            schema: self.schema.rules.name.to_owned(),
+            version: self.schema.rules.version,
             entries: entries.len(),
             size: bytes.len() as u64,
             displaced: *displaced,
@@ -195,7 +198,8 @@ impl Writer<'_> {
     fn writer(&self, table: u64, tables: &mut Tables) -> Result<TableWriter> {
         let Self { elf, schema, .. } = self;
         let (order, word_size) = (elf.order, elf.word_size);
-        let (name, version, size) = (schema.name, schema.version, schema.entry_size);
+        let (name, version, size) =
+            (schema.rules.name, schema.rules.version, schema.rules.entry_size);
         let part = |part: Part| schema.parts[part as usize];
         let history = part(Part::History).bytes.unwrap_or_default();
         let history = inspect_format::history::History::parse(history, order);
@@ -204,7 +208,7 @@ impl Writer<'_> {
         let inside = if is_detached { history.as_slice() } else { &[] };
         let mut writer = TableWriter::new(order, word_size, name, version, size, inside)
             .map_err(|error| refused(&error))?;
-        writer.fingerprint(schema.fingerprint);
+        writer.fingerprint(schema.rules.fingerprint);
         match self.form {
             Form::Linked { identity, .. } | Form::Detached { identity } => {
                 writer.identity(identity);
@@ -247,26 +251,6 @@ impl Writer<'_> {
         Ok(writer)
     }
 
-    fn core(&self, entry: &Entry<'_>, id: u32, writer: &mut TableWriter) -> Result<CoreEntry> {
-        Ok(CoreEntry {
-            state: phase::LIVE,
-            id,
-            class: entry.number,
-            type_: entry.type_id,
-            properties: entry.properties,
-            length: match entry.extent {
-                extent::ADDRESS_ONLY | extent::RANGE => 0,
-                _ => entry.length,
-            },
-            instance: entry.instance,
-            name: writer.string(entry.name).map_err(|error| refused(&error))?,
-            space: entry.space,
-            extent: entry.extent,
-            bound_size: entry.bound_size,
-            ..CoreEntry::ZERO
-        })
-    }
-
     /// What stands in the row for a target that needs no slot.
     fn value(&self, table: u64, at: u64, target: Target, tables: &mut Tables) -> u64 {
         match (self.form, target) {
@@ -286,71 +270,9 @@ impl Writer<'_> {
     fn distance(&self, from: u64, to: u64) -> u64 {
         root::offset_address(to, from.wrapping_neg(), self.elf.word_size)
     }
-
-    /// The schema's fields behind the core.
-    fn fields(&self, entry: &Entry<'_>, row: &mut [u8], writer: &mut TableWriter) -> Result<()> {
-        row.fill(0);
-        for (field, value) in self.schema.fields.iter().zip(entry.values(self.schema)) {
-            let start = field.offset - CoreEntry::SIZE;
-            let place = &mut row[start..start + field.size];
-            if field.kind == FieldKind::String {
-                let offset = writer.string(value.text()).map_err(|error| refused(&error))?;
-                let number = FieldKind::Number(self.elf.order);
-                FieldValue::Number(offset.into()).store(number, place);
-            } else {
-                value.store(field.kind, place);
-            }
-        }
-        Ok(())
-    }
 }
 
 fn refused(error: &inspect_format::table::WriteError) -> Finding {
     Finding::new(Code::E0910, error.to_string())
         .help("shorten the names, or split the program's annotations over several objects")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use inspect_format::abi::Order;
-    use inspect_format::schema::Value;
-
-    use super::super::schemas::{Carried, Field};
-    use super::*;
-
-    fn field<'a>(name: &'a str, default: Value<'a>) -> Field<'a> {
-        let kind = FieldKind::Number(Order::Little);
-        Field { name, type_name: "u32", offset: 0, size: 4, kind, default }
-    }
-
-    /// An annotation says its fields in any order, and not all of them.
-    #[test]
-    fn fields_stand_in_the_order_of_the_schema() {
-        let schema = Schema {
-            name: "test.tables",
-            version: 1,
-            entry_size: 64,
-            fingerprint: 0,
-            classes: BTreeMap::new(),
-            fields: vec![
-                field("a", Value::Int(1)),
-                field("b", Value::Text("default")),
-                field("c", Value::Int(-1)),
-                field("d", Value::Bytes(b"raw")),
-            ],
-            parts: [Carried { target: Target::Null, size: 0, bytes: None }; 3],
-        };
-        let entry = Entry {
-            fields: vec![(3, FieldValue::Number(4)), (0, FieldValue::Number(5))],
-            ..Entry::blank()
-        };
-        let [FieldValue::Number(5), FieldValue::Text("default"), third, FieldValue::Number(4)] =
-            entry.values(&schema)[..]
-        else {
-            panic!("{:?}", entry.values(&schema))
-        };
-        assert!(matches!(third, FieldValue::Number(u64::MAX)), "{third:?}");
-    }
 }

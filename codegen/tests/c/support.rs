@@ -71,11 +71,13 @@ pub(crate) fn written(files: &Files) -> tempfile::TempDir {
     folder
 }
 
-/// The generated files of the core and of one more schema.
-pub(crate) fn written_with_core(name: &str, schema: &str) -> tempfile::TempDir {
+/// The generated files of the core and of more schemas, each with the name of its file.
+pub(crate) fn written_with_core(schemas: &[(&str, &str)]) -> tempfile::TempDir {
     let mut sources = SourceMap::new();
     sources.add("core.inspect", CORE_SCHEMA, true);
-    sources.add(name, schema, false);
+    for (name, schema) in schemas {
+        sources.add(*name, *schema, false);
+    }
     written(&generate(&sources))
 }
 

@@ -3,10 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use inspect_gen::compile::CORE_SCHEMA;
-use inspect_gen::source::SourceMap;
-
-use crate::support::{self, generate};
+use crate::support;
 
 pub(crate) struct Workshop {
     folder: tempfile::TempDir,
@@ -14,11 +11,8 @@ pub(crate) struct Workshop {
 
 impl Workshop {
     pub(crate) fn new() -> Self {
-        let mut sources = SourceMap::new();
-        sources.add("core.inspect", CORE_SCHEMA, true);
-        let schema = include_str!("annotations.inspect");
-        sources.add("annotations.inspect", schema, false);
-        let workshop = Self { folder: support::written(&generate(&sources)) };
+        let schema = ("annotations.inspect", include_str!("annotations.inspect"));
+        let workshop = Self { folder: support::written_with_core(&[schema]) };
         let forms = include_str!("forms.c");
         workshop.write("forms.c", forms);
         workshop.write("forms.cc", forms);

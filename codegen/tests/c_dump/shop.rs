@@ -16,7 +16,7 @@ pub(crate) struct Shop {
 impl Shop {
     pub(crate) fn new() -> Self {
         let corpus = include_str!("crash.inspect");
-        Self { folder: support::written_with_core("crash.inspect", corpus) }
+        Self { folder: support::written_with_core(&[("crash.inspect", corpus)]) }
     }
 
     pub(crate) fn c(&self) -> PathBuf {

@@ -6,9 +6,6 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use inspect_gen::compile::CORE_SCHEMA;
-use inspect_gen::source::SourceMap;
-
 #[path = "../c/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of the C output")]
 pub(crate) mod support;
@@ -60,11 +57,8 @@ impl Workshop {
         if !support::has("gcc") || cfg!(not(all(target_arch = "x86_64", target_os = "linux"))) {
             return None;
         }
-        let mut sources = SourceMap::new();
-        sources.add("core.inspect", CORE_SCHEMA, true);
-        sources.add("demo.inspect", SCHEMA, false);
-        sources.add("wide.inspect", WIDE, false);
-        let workshop = Self { folder: support::written(&support::generate(&sources)) };
+        let schemas = [("demo.inspect", SCHEMA), ("wide.inspect", WIDE)];
+        let workshop = Self { folder: support::written_with_core(&schemas) };
         for (name, text) in [("app.inspect", SCHEMA), ("older.inspect", OLDER)] {
             workshop.write(name, text);
             let out = format!("out-{name}");

@@ -3,10 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use inspect_gen::compile::CORE_SCHEMA;
-use inspect_gen::source::SourceMap;
-
-use crate::support::{self, generate, run};
+use crate::support::{self, run};
 
 /// What programs are made for.
 pub(crate) struct Machine {
@@ -46,11 +43,11 @@ pub(crate) struct Workshop {
 
 impl Workshop {
     pub(crate) fn new() -> Self {
-        let mut sources = SourceMap::new();
-        sources.add("core.inspect", CORE_SCHEMA, true);
-        sources.add("matrix.inspect", include_str!("matrix.inspect"), false);
-        sources.add("second.inspect", include_str!("second.inspect"), false);
-        let workshop = Self { folder: support::written(&generate(&sources)) };
+        let folder = support::written_with_core(&[
+            ("matrix.inspect", include_str!("matrix.inspect")),
+            ("second.inspect", include_str!("second.inspect")),
+        ]);
+        let workshop = Self { folder };
         let here = support::root().join("tests/pack_matrix");
         let mut command = vec![env!("CARGO_BIN_EXE_inspect-gen").to_owned()];
         command.extend(["matrix.inspect", "second.inspect"].map(str::to_owned));

@@ -111,8 +111,7 @@ fn whoever_is_killed_leaves_one_image_whole() {
     let new = fs::read(&image).expect("an image");
     assert!(new != old);
 
-    let is_long = std::env::var("INSPECT_LONG").is_ok_and(|it| it == "1");
-    let runs: u32 = if is_long { 400 } else { 16 };
+    let runs: u32 = if crate::support::is_long() { 400 } else { 16 };
     let (mut left_old, mut left_new, mut left_behind) = (0, 0, 0);
     for run in 0..runs {
         fs::write(&image, &old).expect("an image");

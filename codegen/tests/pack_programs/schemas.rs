@@ -32,7 +32,7 @@ fn build(workshop: &Workshop, flags: &[&str]) {
 
 /// What the Rust half printed.
 #[track_caller]
-fn rust_entries(text: &str) -> Vec<Found> {
+pub(crate) fn rust_entries(text: &str) -> Vec<Found> {
     let hex = |word: &str| u64::from_str_radix(word, 16).expect("a number");
     let mut found: Vec<Found> = text
         .lines()

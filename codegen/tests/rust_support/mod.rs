@@ -117,6 +117,22 @@ pub(crate) fn compiler(program: &str, edition: &str) -> Command {
     command
 }
 
+/// Compiles a library in each edition: every warning is an error, and so is what clippy's strictest group finds.
+pub(crate) fn compiles_in_every_edition(folder: &Path, library: &str) {
+    let source = folder.join("lib.rs");
+    std::fs::write(&source, library).expect("a library");
+    for edition in ["2018", "2021", "2024"] {
+        for program in ["rustc", "clippy-driver"] {
+            let output = compiler(program, edition)
+                .args(["--crate-type", "lib", "--emit", "metadata", "--out-dir"])
+                .arg(folder)
+                .arg(&source)
+                .output();
+            succeed(&output.expect("the compiler runs"), &format!("{program}, edition {edition}"));
+        }
+    }
+}
+
 /// Fails with the output of a program that failed.
 pub(crate) fn succeed(output: &Output, what: &str) {
     assert!(

@@ -5,7 +5,7 @@
 //! swap.
 
 use super::{Error, ErrorKind, Table};
-use crate::abi::{CoreEntry, Order, phase};
+use crate::abi::{CoreEntry, Order, phase, table_flags};
 
 /// One row.
 #[derive(Clone, Copy, Debug)]
@@ -216,7 +216,12 @@ impl<'a> Rows<'a> {
             chunks: table.sections.entries.chunks_exact(stride),
             strings: table.sections.strings,
             base: table.base,
-            address_mask: if table.header.word_size == 4 { u64::from(u32::MAX) } else { u64::MAX },
+            // Only what counts from the header wraps round: an absolute address may be that of a device, above what a
+            // pointer reaches.
+            address_mask: match (table.header.word_size, table.header.flags & table_flags::RELATIVE) {
+                (_, 0) | (8, _) => u64::MAX,
+                _ => u64::from(u32::MAX),
+            },
             version: table.header.schema_version,
             order: table.order,
         }

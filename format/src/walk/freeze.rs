@@ -148,10 +148,8 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
 
     /// The entry with the addresses that its slots hold; a slot that cannot be read stays.
     fn without_slots(&self, mut core: CoreEntry) -> CoreEntry {
-        let read = |place: u64| {
-            let address = number(self.memory, place, 8, self.order).ok()?;
-            Some(offset_address(0, address, self.word_size()))
-        };
+        // All eight bytes: a device may lie above what a pointer reaches.
+        let read = |place: u64| number(self.memory, place, 8, self.order).ok();
         if core.extent & abi::EXTENT_ADDRESS_SLOT != 0 {
             if let Some(address) = read(core.address) {
                 core.address = address;

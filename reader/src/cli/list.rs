@@ -4,12 +4,14 @@ use std::io::{BufWriter, Write};
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
+use serde::Serialize;
 
-use super::session::{SelectorArguments, output_width};
+use super::consumers::{Capture, ConsumerArguments, PolicyFile, Statuses};
+use super::session::{SelectorArguments, output_width, warn};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::{Entry, Field, FieldValue, NamedTable, State};
 use crate::discover::Origin;
-use crate::escape::Terminal;
+use crate::escape::{Terminal, to_json};
 use crate::output::columns::{Cell, Columns, Heading, size};
 use crate::output::record::{self, Record};
 use inspect_format::abi::extent;
@@ -21,20 +23,39 @@ use inspect_format::abi::extent;
   inspect list core prop:dump
   inspect list pid:4711 class:cache name:'user*'
   inspect list core addr:0x7f1200004010
+  inspect list core --consumer report
   inspect list core --json | jq '.[] | select(.length > 4096)'")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     target: TargetArguments,
     #[command(flatten)]
     selector: SelectorArguments,
+    #[command(flatten)]
+    consumer: ConsumerArguments,
     /// Print an array of objects.
     #[arg(long)]
     json: bool,
 }
 
+/// An entry with what became of its memory, where a consumer or a dump says so.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    record: Record,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capture: Option<Capture>,
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let session = Session::open(&arguments.target)?;
     let catalog = session.catalog()?;
+    let file = arguments.consumer.policy_file()?;
+    let declared = file.as_ref().map(PolicyFile::catalog).transpose()?;
+    let declared = declared.as_ref().unwrap_or(&catalog);
+    let statuses = Statuses::new(&arguments.consumer, &session, declared)?;
+    if let Some(remark) = statuses.remark() {
+        warn(&remark);
+    }
     let selector = arguments.selector.selector();
     let mut out = BufWriter::new(anstream::stdout().lock());
     let mut is_first = true;
@@ -47,17 +68,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let unsettled = if selector.is_empty() { table.unsettled() } else { 0 };
         if arguments.json {
             let torn = (0..unsettled).map(|_| Record::torn(table));
-            for record in entries.iter().map(Record::new).chain(torn) {
+            let torn = torn.map(|record| Listed { record, capture: None });
+            let listed = entries.iter().map(|entry| Listed {
+                record: Record::new(entry),
+                capture: statuses.data(&session, entry),
+            });
+            for record in listed.chain(torn) {
                 write!(out, "{}", if is_first { "\n  " } else { ",\n  " })?;
                 is_first = false;
-                serde_json::to_writer(&mut out, &record).map_err(std::io::Error::from)?;
+                write!(out, "{}", to_json(&record).map_err(std::io::Error::from)?)?;
             }
         } else if !entries.is_empty() || selector.is_empty() {
             if !is_first {
                 writeln!(out)?;
             }
             is_first = false;
-            text(&mut out, table, &entries, unsettled)?;
+            let status = |entry: &Entry<'_>| statuses.text(&session, entry);
+            text(&mut out, table, &entries, unsettled, &status)?;
         }
     }
     if arguments.json {
@@ -72,6 +99,7 @@ fn text(
     table: &NamedTable<'_>,
     entries: &[Entry<'_>],
     unsettled: u64,
+    status: &dyn Fn(&Entry<'_>) -> String,
 ) -> Result<(), Failure> {
     let bold = Style::new().bold();
     let (name, place) = (table.schema_name(), &table.found.place);
@@ -95,10 +123,11 @@ fn text(
         heading("ADDRESS", false),
         heading("SIZE", true),
         heading("PROPERTIES", false),
+        heading("STATUS", false),
         heading("FIELDS", false),
     ]);
     for entry in entries {
-        columns.row(row(entry));
+        columns.row(row(entry, status(entry)));
     }
     if count > 0 {
         columns.write(out, 2, output_width())?;
@@ -109,12 +138,12 @@ fn text(
     Ok(())
 }
 
-fn row(entry: &Entry<'_>) -> Vec<Cell> {
+fn row(entry: &Entry<'_>, status: String) -> Vec<Cell> {
     let plain = |text: String| Cell { text, style: Style::new() };
     if entry.state() == State::Torn {
         let style = AnsiColor::Red.on_default();
         let mut cells = vec![Cell { text: "torn".to_owned(), style }];
-        cells.resize_with(6, Cell::default);
+        cells.resize_with(7, Cell::default);
         return cells;
     }
     let class = Terminal(&entry.class_text()).to_string();
@@ -144,6 +173,7 @@ fn row(entry: &Entry<'_>) -> Vec<Cell> {
         plain(address),
         plain(length),
         Cell { text: properties, style: AnsiColor::Yellow.on_default() },
+        plain(status),
         plain(fields.join(" ")),
     ]
 }

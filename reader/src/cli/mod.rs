@@ -1,9 +1,17 @@
 //! The program `inspect`: one module for each command, and what they share.
 //!
-//! Exit status: 0 done; 1 the input is at fault; 2 usage, or the output cannot be written.
+//! Exit status: 0 done; 1 the input is at fault, or there are findings; 2 usage, or the output
+//! cannot be written.
 
+mod consumers;
+mod doctor;
+mod dump;
+mod export;
 mod list;
+mod map;
+mod progress;
 mod session;
+mod show;
 mod watch;
 
 use std::io;
@@ -11,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use session::{Failure, Session, TargetArguments};
+pub(crate) use session::{Failure, ReadingArguments, Session, TargetArguments};
 
 /// Reads inspect tables and the memory that they describe: which memory matters, what is in it, who may see it.
 #[derive(Parser)]
@@ -34,7 +42,12 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
+    Doctor(doctor::Arguments),
+    Dump(dump::Arguments),
+    Export(export::Arguments),
     List(list::Arguments),
+    Map(map::Arguments),
+    Show(show::Arguments),
     Watch(watch::Arguments),
 }
 
@@ -48,7 +61,12 @@ pub fn main() -> ExitCode {
     };
     choice.write_global();
     let result = match &arguments.command {
+        Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Dump(arguments) => dump::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
         Command::List(arguments) => list::run(arguments),
+        Command::Map(arguments) => map::run(arguments),
+        Command::Show(arguments) => show::run(arguments),
         Command::Watch(arguments) => watch::run(arguments),
     };
     match result {
@@ -59,7 +77,8 @@ pub fn main() -> ExitCode {
         }
         Err(failure) => {
             session::report(&failure);
-            ExitCode::from(if matches!(failure, Failure::Output(_)) { 2 } else { 1 })
+            let is_usage = matches!(failure, Failure::Usage { .. } | Failure::Output(_));
+            ExitCode::from(if is_usage { 2 } else { 1 })
         }
     }
 }

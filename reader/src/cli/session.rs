@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::progress;
 use crate::catalog::{Brought, Catalog};
 use crate::discover::{self, Discovery, Origin, Scan};
 use crate::escape::Terminal;
@@ -17,7 +18,14 @@ use crate::select::{Selector, Term};
 pub(crate) struct TargetArguments {
     /// A core, a running process (pid:123), a program or library, a table file, a zone, a snapshot
     /// directory, or raw memory (raw:FILE@0xADDRESS). Files may be compressed by gzip or zstd.
-    target: Target,
+    pub(super) target: Target,
+    #[command(flatten)]
+    pub(super) reading: ReadingArguments,
+}
+
+/// How to read a target.
+#[derive(Args)]
+pub(crate) struct ReadingArguments {
     /// A table file that describes tables which carry no description.
     #[arg(long, value_name = "FILE")]
     schema: Vec<PathBuf>,
@@ -27,8 +35,8 @@ pub(crate) struct TargetArguments {
     /// The directory that holds the files which were mapped, in place of /.
     #[arg(long, value_name = "DIRECTORY")]
     sysroot: Option<PathBuf>,
-    /// Which dump of a zone, by its slot; the newest otherwise.
-    #[arg(long, value_name = "SLOT")]
+    /// Which dump of a zone, by its slot; the newest if this is left out.
+    #[arg(long, value_name = "NUMBER")]
     slot: Option<u32>,
     /// The address of a root; nothing else is tried then.
     #[arg(long, value_name = "0xADDRESS", value_parser = address)]
@@ -36,6 +44,13 @@ pub(crate) struct TargetArguments {
     /// Search all memory, whatever else answers.
     #[arg(long)]
     scan: bool,
+}
+
+impl TargetArguments {
+    /// What is to be opened.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
 }
 
 /// Which entries.
@@ -64,28 +79,49 @@ pub(crate) enum Failure {
         /// What to do about it.
         help: Option<String>,
     },
+    /// The input was read, and things are wrong with it, which the output says.
+    Findings,
+    /// What was asked for cannot be done, whatever the input.
+    Usage {
+        /// What is wrong, and what to write.
+        message: String,
+    },
     /// The output cannot be written.
     Output(io::Error),
 }
 
 impl Session {
-    /// Opens a target, and says what there is to be known of it. Without a table in it that can be
-    /// read, this fails.
+    /// Opens a target. Without a table in it that can be read, this fails.
     pub(crate) fn open(arguments: &TargetArguments) -> Result<Self, Failure> {
-        let session = Self::load(arguments)?;
+        Self::of(&arguments.target, &arguments.reading)
+    }
+
+    /// The same, for commands that have several targets.
+    pub(crate) fn of(target: &Target, arguments: &ReadingArguments) -> Result<Self, Failure> {
+        let session = Self::load(target, arguments)?;
         session.remark();
         Ok(session)
     }
 
-    /// Opens a target without a word.
-    pub(crate) fn load(arguments: &TargetArguments) -> Result<Self, Failure> {
+    /// The same without a word.
+    pub(crate) fn load(target: &Target, arguments: &ReadingArguments) -> Result<Self, Failure> {
+        let session = Self::examine(target, arguments)?;
+        if session.discovery.tables.is_empty() {
+            return Err(session.nothing());
+        }
+        Ok(session)
+    }
+
+    /// Opens a target, whether there are tables in it or not.
+    pub(crate) fn examine(target: &Target, arguments: &ReadingArguments) -> Result<Self, Failure> {
         let options = image::Options {
             lenders: arguments.image.clone(),
             sysroot: arguments.sysroot.clone(),
             dump: arguments.slot,
+            progress: progress::line("decompressing"),
             ..image::Options::default()
         };
-        let image = image::open(&arguments.target, &options)?;
+        let image = image::open(target, &options)?;
         let scan = if arguments.scan { Scan::Always } else { Scan::IfNeeded };
         let roots = arguments.root.clone();
         let options = discover::Options { roots, scan, ..discover::Options::default() };
@@ -101,11 +137,12 @@ impl Session {
             }
         });
         let brought = brought.collect::<Result<_, _>>()?;
-        let session = Self { image, discovery, brought };
-        if session.discovery.tables.is_empty() {
-            return Err(session.nothing());
-        }
-        Ok(session)
+        Ok(Self { image, discovery, brought })
+    }
+
+    /// The table files that describe what carries no description.
+    pub(crate) fn brought(&self) -> &[Brought] {
+        &self.brought
     }
 
     /// The tables with their names. What cannot be named is reported and left out.
@@ -173,13 +210,6 @@ pub(crate) fn gone(image: &Image) -> Failure {
     Failure::input(message, Some("if it left a core, read that".to_owned()))
 }
 
-impl TargetArguments {
-    /// What is to be opened.
-    pub(crate) fn target(&self) -> &Target {
-        &self.target
-    }
-}
-
 impl SelectorArguments {
     pub(crate) fn selector(&self) -> Selector {
         Selector::new(self.terms.clone())
@@ -215,6 +245,8 @@ pub(crate) fn report(failure: &Failure) {
         Failure::Input { message, help: Some(help) } => {
             writeln!(out, "inspect: {message}\n  help: {help}")
         }
+        Failure::Findings => Ok(()),
+        Failure::Usage { message } => writeln!(out, "inspect: {message}"),
         Failure::Output(error) => writeln!(out, "inspect: the output cannot be written: {error}"),
     };
 }

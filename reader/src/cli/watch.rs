@@ -12,6 +12,7 @@ use clap::Args;
 
 use super::session::{SelectorArguments, output_width};
 use super::{Failure, Session, TargetArguments};
+use crate::contents::Options;
 use crate::decode::Budget;
 use crate::escape::Terminal;
 use crate::image::Target;
@@ -49,9 +50,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if !matches!(arguments.target.target(), Target::Process(_)) {
-        let help = "`inspect list` and `inspect show` read everything else".to_owned();
-        return Err(Failure::input("only a running process changes: `pid:123`", Some(help)));
+    if !matches!(arguments.target.target, Target::Process(_)) {
+        let message = "only a running process changes: `pid:123`".to_owned();
+        return Err(Failure::Usage { message });
     }
     let first = Session::open(&arguments.target)?;
     let mut view = View::new(arguments.json);
@@ -85,9 +86,11 @@ fn look(arguments: &Arguments) -> Result<Moment, Failure> {
         text: 256,
         deadline: None,
     };
-    let session = Session::load(&arguments.target)?;
+    let session = Session::load(&arguments.target.target, &arguments.target.reading)?;
     let catalog = session.catalog()?;
-    Ok(Moment::read(&catalog, &arguments.selector.selector(), &session.image, budget))
+    let selector = arguments.selector.selector();
+    let options = Options { budget, ..Options::default() };
+    Ok(Moment::read(&catalog, &selector, &session.image, &options))
 }
 
 /// Where the values go.

@@ -16,6 +16,9 @@ use crate::escape::json_string;
 /// How many typedefs, qualifiers and arrays in a chain are believed.
 pub(super) const CHAIN_LIMIT: u32 = 64;
 
+/// Bytes of a name that are shown.
+const NAME_MAX: usize = 255;
+
 /// What one record says.
 #[derive(Clone, Copy)]
 pub(super) struct Raw<'a> {
@@ -175,6 +178,9 @@ impl<'a> Compiler<'a> {
             return Ok(*known);
         }
         self.spent(text)?;
+        // What is shown bears its name each time: names are a part of the budgets.
+        let end = (0..=NAME_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+        let text = text.get(..end.unwrap_or(0)).unwrap_or(text);
         let mut json_key = Vec::new();
         json_string(&mut json_key, text);
         json_key.push(b':');

@@ -211,6 +211,8 @@ pub enum Note {
     Torn,
     /// The memory was not captured.
     NotCaptured,
+    /// The entry has no memory that could be shown.
+    NoMemory(&'static str),
 }
 
 /// The budgets of a decoder.
@@ -270,6 +272,7 @@ impl Note {
             Self::NoList(_) => "no list",
             Self::Torn => "torn",
             Self::NotCaptured => "not captured",
+            Self::NoMemory(_) => "no memory",
         }
     }
 }
@@ -289,7 +292,7 @@ impl fmt::Display for Note {
             Self::Overcount(count) => write!(f, "count says {count}"),
             Self::Expected(value) => write!(f, "expected {value}"),
             Self::ExpectedBytes => f.write_str("other bytes were expected"),
-            Self::Type(why) => f.write_str(why),
+            Self::Type(why) | Self::NoMemory(why) => f.write_str(why),
             Self::Incomplete => f.write_str("the types section leaves out the rest"),
             Self::NoString(offset) => write!(f, "no string at {offset:#x}"),
             Self::NoList(why) => f.write_str(why),

@@ -141,7 +141,8 @@ impl Frame<'_> {
         if frame.composite != place.composite {
             return None;
         }
-        let whole = place.bit_offset % 8 == 0 && matches!(place.bit_size, 8 | 16 | 32 | 64);
+        let whole =
+            place.bit_offset.is_multiple_of(8) && matches!(place.bit_size, 8 | 16 | 32 | 64);
         let value = if whole {
             let size = u64::from(place.bit_size / 8);
             frame.source.part(place.bit_offset / 8, size).number(size, place.order).ok()?
@@ -198,6 +199,8 @@ impl Fetched {
                         self.holes.pop();
                     }
                     self.end = Some(Note::Fault(here));
+                    // To find nothing takes time, too.
+                    at += step;
                     break;
                 }
             }

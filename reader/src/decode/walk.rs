@@ -14,6 +14,9 @@ use super::source::{Fetched, Frame, STEP, Source};
 /// How many structs, arrays and targets of pointers inside one another are entered: what the stack bears.
 const NESTING_MAX: u32 = 128;
 
+/// Bytes of text that count as a value.
+const TEXT_PER_VALUE: u64 = 64;
+
 /// How many values pass between two looks at the clock.
 const CLOCK_STEP: u64 = 256;
 
@@ -25,7 +28,7 @@ pub struct Budget {
     pub depth: u32,
     /// Bytes that are read from memory.
     pub bytes: u64,
-    /// Values of all kinds.
+    /// Values of all kinds; a long text counts as several.
     pub values: u64,
     /// Elements of one array or list.
     pub elements: u64,
@@ -68,11 +71,13 @@ pub struct Decoder<'p> {
     pub(super) reveal: bool,
     pub(super) bytes_left: u64,
     values_left: u64,
+    /// Values since the decoder was made.
+    clock: u64,
     pub(super) stopped: Option<Limit>,
     pub(super) depth: u32,
     nesting: u32,
     /// Addresses and types of what is being shown, from the outermost on.
-    pub(super) path: Vec<(u64, u32)>,
+    pub(super) path: Vec<(u64, Shape)>,
     pub(super) pool: Vec<Fetched>,
 }
 
@@ -96,6 +101,7 @@ impl<'p> Decoder<'p> {
             reveal: false,
             bytes_left: 0,
             values_left: 0,
+            clock: 0,
             stopped: None,
             depth: 0,
             nesting: 0,
@@ -132,7 +138,7 @@ impl<'p> Decoder<'p> {
     ) -> Result<(), S::Error> {
         self.begin();
         if let Some(address) = address {
-            self.path.push((address, type_id));
+            self.path.push((address, self.plan.shape(type_id)));
         }
         let source = Source::new(bytes, address);
         self.region_value(type_id, source, bytes.len() as u64, sink)
@@ -148,9 +154,9 @@ impl<'p> Decoder<'p> {
         sink: &mut S,
     ) -> Result<(), S::Error> {
         self.begin();
-        self.path.push((address, type_id));
         let plan = self.plan;
         let shape = plan.shape(type_id);
+        self.path.push((address, shape));
         if let Region::Many { element, size, count, trailing } = self.divide(shape, length)
             && length > STEP as u64
         {
@@ -284,7 +290,8 @@ impl<'p> Decoder<'p> {
             Some(left) => self.values_left = left,
             None => return self.stop(Limit::Values),
         }
-        if self.values_left % CLOCK_STEP == 0
+        self.clock += 1;
+        if self.clock.is_multiple_of(CLOCK_STEP)
             && self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline)
         {
             return self.stop(Limit::Time);
@@ -612,6 +619,8 @@ impl<'p> Decoder<'p> {
             Some(shown) if shown.len() < bytes.len() => (shown, Some(Note::Budget(Limit::Text))),
             _ => (bytes, note),
         };
+        // The same bytes may be shown by many members.
+        self.values_left = self.values_left.saturating_sub(shown.len() as u64 / TEXT_PER_VALUE);
         match note {
             None => sink.scalar(scalar(shown), hints),
             Some(note) if shown.is_empty() => sink.note(note),

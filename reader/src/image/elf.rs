@@ -1,20 +1,146 @@
-//! ELF images of all kinds, told apart by their type.
+//! ELF images: programs, libraries and modules that nobody has loaded.
+//!
+//! Their memory is what a loader would make of them that puts them where they were linked: segments,
+//! zeros behind them, and the words that dynamic relocations write. With nothing added to any
+//! address, most relocations change nothing; what is left is a sorted list beside the file.
+//! Cores are ELF files too, and go to `core`.
+
+mod relocations;
+mod sections;
 
 use inspect_format::abi::space;
 use object::elf;
 
-use super::{ErrorKind, Image, Options, core};
+use super::pieces::{FileMemory, Piece, Pieces, Source};
+use super::{Clue, ErrorKind, FoundBy, Image, Kind, Object, Options, Remark, core};
 use crate::file::File;
-use crate::loaded::Headers;
-use crate::memory::{Missing, Reason};
+use crate::loaded::{self, Headers, Loaded, Segment, all_segments};
+use crate::memory::{FileSpan, Memory, Missing, Nothing, Reason, Run};
+use relocations::Words;
 
 /// Opens a file that begins as ELF files do.
 pub(super) fn open(file: File, options: &Options) -> Result<Image, ErrorKind> {
     let headers = Headers::read(&source(&file)).map_err(ErrorKind::Elf)?;
-    if headers.kind == elf::ET_CORE.0 {
-        return core::open(file, headers, options);
+    match headers.kind {
+        kind if kind == elf::ET_CORE.0 => core::open(file, headers, options),
+        kind if kind == elf::ET_REL.0 => Ok(relocatable(&file, &headers)),
+        _ => linked(file, headers),
     }
-    Err(ErrorKind::Unknown)
+}
+
+/// A program or a library.
+fn linked(file: File, headers: Headers) -> Result<Image, ErrorKind> {
+    let name = file.path().display().to_string();
+    let segments = all_segments(&headers, &source(&file)).map_err(ErrorKind::Elf)?;
+    let pieces = pieces(&segments, file.length());
+    let mut remarks = Vec::new();
+    if pieces.iter().any(|piece| piece.source == Source::Missing(Reason::Truncated)) {
+        let length = file.length();
+        remarks.push(Remark(format!("the file is truncated: its segments end behind {length}")));
+    }
+    let loads = || segments.iter().filter(|segment| segment.is_load());
+    let start = loads().map(|it| it.address).min().unwrap_or(0);
+    let end = loads().map(|it| it.address.saturating_add(it.memory_size)).max().unwrap_or(0);
+    let object = Object {
+        name: name.clone(),
+        bias: 0,
+        range: start..end,
+        build_id: None,
+        roots: Vec::new(),
+    };
+    let mut loaded = Loaded { object, headers, segments };
+    let files = FileMemory::new(vec![file], Pieces::new(pieces));
+    let words = relocations::words(&files, &loaded);
+    let memory = Linked { files, words };
+    loaded.find_roots(&memory);
+    if let Some(file) = memory.files.files.first() {
+        let found = sections::Found::read(file, &headers);
+        let mut add = |address: Option<u64>, found_by| {
+            let clue = address.map(|address| Clue { address, found_by });
+            // The dynamic symbol table has the same symbol in most cases.
+            let clue = clue.filter(|clue| !loaded.object.roots.contains(clue));
+            loaded.object.roots.extend(clue);
+        };
+        add(found.root, FoundBy::Symbol);
+        add(found.table, FoundBy::Section);
+    }
+    Ok(Image {
+        kind: Kind::Elf,
+        name,
+        machine: Some(headers.machine),
+        memory: Box::new(memory),
+        objects: vec![loaded.object],
+        carried: Vec::new(),
+        capture: None,
+        notes: Vec::new(),
+        remarks,
+    })
+}
+
+/// An object file or a kernel module: its sections have no addresses before something links them,
+/// so that nothing in it leads anywhere.
+fn relocatable(file: &File, headers: &Headers) -> Image {
+    let name = file.path().display().to_string();
+    let way_out =
+        "it has no addresses before it is linked; `inspect-gen doctor` reads what it holds";
+    Image {
+        kind: Kind::Elf,
+        name: name.clone(),
+        machine: Some(headers.machine),
+        memory: Box::new(Nothing),
+        objects: vec![Object { name, bias: 0, range: 0..0, build_id: None, roots: Vec::new() }],
+        carried: Vec::new(),
+        capture: None,
+        notes: Vec::new(),
+        remarks: vec![Remark(format!("this is a relocatable object: {way_out}"))],
+    }
+}
+
+/// What a loader makes of the segments.
+fn pieces(segments: &[Segment], file_length: u64) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for segment in segments.iter().filter(|segment| segment.is_load()) {
+        let access = (segment.flags & 7) as u8;
+        let Segment { address, offset, memory_size, .. } = *segment;
+        let in_file = segment.file_size.min(memory_size);
+        let there = in_file.min(file_length.saturating_sub(offset));
+        let mut push = |from: u64, to: u64, source| {
+            let address = address.saturating_add(from);
+            let offset = offset.saturating_add(from);
+            pieces.push(Piece { address, length: to - from, offset, access, source });
+        };
+        push(0, there, Source::File(0));
+        push(there, in_file, Source::Missing(Reason::Truncated));
+        push(in_file, memory_size, Source::Zeros);
+    }
+    pieces.retain(|piece| piece.length > 0);
+    pieces
+}
+
+/// The memory of a linked image.
+#[derive(Debug)]
+struct Linked {
+    files: FileMemory,
+    /// What the loader writes.
+    words: Words,
+}
+
+impl Memory for Linked {
+    fn read(&self, space: u16, address: u64, out: &mut [u8]) -> Result<(), Missing> {
+        self.files.read(space, address, out)?;
+        self.words.write_over(address, out);
+        Ok(())
+    }
+
+    fn runs(&self, space: u16) -> Vec<Run> {
+        self.files.runs(space)
+    }
+
+    fn in_file(&self, space: u16, address: u64) -> Option<FileSpan<'_>> {
+        let span = self.files.in_file(space, address)?;
+        let length = span.length.min(self.words.distance(address));
+        (length > 0).then_some(FileSpan { length, ..span })
+    }
 }
 
 /// The bytes of a file by offset.
@@ -28,4 +154,11 @@ pub(super) fn source(file: &File) -> impl Fn(u64, &mut [u8]) -> Result<(), Missi
             Missing { space: space::FILE, address: offset, reason }
         })
     }
+}
+
+/// The objects of a kernel's image, for whoever has its memory.
+pub(super) fn object_of(file: File) -> Result<Object, String> {
+    let headers = Headers::read(&source(&file)).map_err(|error| error.to_string())?;
+    let image = linked(file, headers).map_err(|_| "its headers are at fault".to_owned())?;
+    image.objects.into_iter().next().ok_or_else(|| loaded::ROOT_SYMBOL.to_owned())
 }

@@ -49,6 +49,8 @@ pub struct Image {
     pub carried: Vec<Carried>,
     /// What it says about itself: the contents of the note, or of the file, of that kind.
     pub capture: Option<Vec<u8>>,
+    /// What debuggers ask of a core beside memory: registers, the auxiliary vector.
+    pub notes: Vec<Note>,
     /// What a reader of its memory should know: pages that were filled from files, and those that
     /// could not be.
     pub remarks: Vec<Remark>,
@@ -138,6 +140,17 @@ pub struct Carried {
     pub place: String,
 }
 
+/// A note of a core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Under which name its type means something.
+    pub name: String,
+    /// Its type.
+    pub kind: u32,
+    /// Its contents, in the byte order of the image.
+    pub contents: Vec<u8>,
+}
+
 /// Something to know about an image that is no error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark(
@@ -211,6 +224,15 @@ pub enum ErrorKind {
     Unknown,
     /// A table is at fault.
     Table(table::Error),
+    /// The headers of an ELF file are at fault.
+    Elf(HeaderError),
+    /// More segments than are read.
+    Segments {
+        /// How many there are.
+        found: u32,
+        /// How many there may be.
+        most: u32,
+    },
     /// A process cannot be read.
     Process(process::Error),
     /// A zone has nothing to show.
@@ -225,15 +247,6 @@ pub enum ErrorKind {
         address: u64,
         /// How many bytes there are.
         length: u64,
-    },
-    /// The headers of an ELF file are at fault.
-    Elf(HeaderError),
-    /// More segments than are read.
-    Segments {
-        /// How many there are.
-        found: u32,
-        /// How many there may be.
-        most: u32,
     },
 }
 
@@ -276,6 +289,9 @@ fn open_plain(file: File, options: &Options) -> Result<Image, ErrorKind> {
     let start = start(&file)?;
     if start.starts_with(&TABLE_MAGIC) {
         return table_file::open(&file);
+    }
+    if start.starts_with(&object::elf::ELFMAG) {
+        return elf::open(file, options);
     }
     if start.starts_with(&ZONE_MAGIC) {
         return zone::open(&file, options);
@@ -376,11 +392,11 @@ impl std::error::Error for Error {
         match &self.kind {
             ErrorKind::Io(error) => Some(error),
             ErrorKind::Table(error) => Some(error),
+            ErrorKind::Elf(error) => Some(error),
             ErrorKind::Process(error) => Some(error),
             ErrorKind::Zone(error) => Some(error),
             ErrorKind::Snapshot(error) => Some(error),
             ErrorKind::Compressed(error) => Some(error),
-            ErrorKind::Elf(error) => Some(error),
             _ => None,
         }
     }
@@ -396,16 +412,16 @@ impl fmt::Display for Error {
                 f.write_str("neither ELF, a table, a zone nor a snapshot: nothing that is known")
             }
             ErrorKind::Table(error) => error.fmt(f),
+            ErrorKind::Elf(error) => error.fmt(f),
+            ErrorKind::Segments { found, most } => {
+                write!(f, "{found} segments, {most} are read at most")
+            }
             ErrorKind::Process(error) => error.fmt(f),
             ErrorKind::Zone(error) => error.fmt(f),
             ErrorKind::Snapshot(error) => error.fmt(f),
             ErrorKind::Compressed(error) => error.fmt(f),
             ErrorKind::Address { address, length } => {
                 write!(f, "its {length} bytes reach beyond the last address, from {address:#x} on")
-            }
-            ErrorKind::Elf(error) => error.fmt(f),
-            ErrorKind::Segments { found, most } => {
-                write!(f, "{found} segments, {most} are read at most")
             }
         }
     }

@@ -17,11 +17,13 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 
 use inspect_format::abi::{Order, space};
+use inspect_format::notes;
+use object::elf;
 use rustix::fs::{Mode, OFlags};
 
 use self::maps::Mapping;
 use self::memory::Remote;
-use super::{Image, Kind, Machine};
+use super::{Image, Kind, Machine, Note};
 use crate::loaded::Headers;
 use crate::memory::{Memory, Missing, Reason, Run};
 
@@ -38,6 +40,9 @@ pub(super) fn open(number: u32) -> Result<Image, Error> {
     if mappings.is_empty() {
         return Err(process.without_memory());
     }
+    let (name, kind) = (notes::CORE.to_owned(), elf::NT_AUXV.0);
+    let auxv = process.text("auxv").ok().map(|contents| Note { name, kind, contents });
+    let notes = auxv.into_iter().collect();
     let mem = process.file("mem").map_err(|error| process.fail(error))?;
     let memory = ProcessMemory { remote: Remote::new(number, mem), process };
     let found = objects::find(&memory, &mappings, machine);
@@ -52,6 +57,7 @@ pub(super) fn open(number: u32) -> Result<Image, Error> {
         objects: found.objects,
         carried: Vec::new(),
         capture: None,
+        notes,
         remarks: found.remarks,
     })
 }

@@ -43,6 +43,7 @@ pub(super) fn open(path: &Path, address: u64, options: &Options) -> Result<Image
         objects,
         carried: Vec::new(),
         capture: None,
+        notes: Vec::new(),
         remarks,
     })
 }

@@ -71,6 +71,7 @@ pub(super) fn open(path: &Path) -> Result<Image, super::Error> {
         objects: Vec::new(),
         carried: vec![Carried { bytes: tables, place }],
         capture: Some(capture),
+        notes: Vec::new(),
         remarks: Vec::new(),
     })
 }

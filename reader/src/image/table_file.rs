@@ -18,6 +18,7 @@ pub(super) fn open(file: &File) -> Result<Image, ErrorKind> {
         objects: Vec::new(),
         carried: vec![Carried { bytes, place: name }],
         capture: None,
+        notes: Vec::new(),
         remarks: Vec::new(),
     })
 }

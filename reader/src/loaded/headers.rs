@@ -8,8 +8,9 @@ use std::fmt;
 
 use inspect_format::abi::Order;
 use object::Endianness;
-use object::elf::{self, FileHeader32, FileHeader64};
-use object::pod;
+use object::elf::{self, FileHeader32, FileHeader64, ProgramHeader32, ProgramHeader64};
+use object::elf::{SectionHeader32, SectionHeader64};
+use object::pod::{self, Pod};
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 
 use crate::image::Machine;
@@ -31,6 +32,29 @@ pub struct Headers {
     pub segment_count: u32,
     /// Where their headers stand in the file.
     pub segments_at: u64,
+    /// How many sections there are.
+    pub section_count: u64,
+    /// Where their headers stand in the file.
+    pub sections_at: u64,
+    /// Which section has the names of all.
+    pub names_index: u32,
+}
+
+/// The header of a section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// Where its name begins in the section of names.
+    pub name: u32,
+    /// `SHT_*`
+    pub kind: u32,
+    /// Where it lies in memory.
+    pub address: u64,
+    /// Where it stands in the file.
+    pub offset: u64,
+    /// How many bytes it has.
+    pub size: u64,
+    /// The section that belongs to it.
+    pub link: u32,
 }
 
 /// The header of a segment.
@@ -98,9 +122,26 @@ impl Headers {
         if segment_count != 0 && usize::from(stride) != size_of::<E::ProgramHeader>() {
             return Err(HeaderError::SegmentSize(stride));
         }
-        let sections_at = header.e_shoff(endian).into();
-        if segment_count == u32::from(elf::PN_XNUM) && sections_at != 0 {
-            segment_count = extended_count::<E>(source, endian, sections_at)?;
+        let sections_at: u64 = header.e_shoff(endian).into();
+        let mut section_count = u64::from(header.e_shnum(endian));
+        let mut names_index = u32::from(header.e_shstrndx(endian).0);
+        if usize::from(header.e_shentsize(endian)) != size_of::<E::SectionHeader>() {
+            section_count = 0;
+        }
+        // Numbers that the file header has no room for stand in the first section header. Whether
+        // there is one, a file may leave open that has lost its sections.
+        if sections_at != 0
+            && let Ok(section) = first_section::<E>(source, sections_at)
+        {
+            if segment_count == u32::from(elf::PN_XNUM) {
+                segment_count = section.sh_info(endian);
+            }
+            if section_count == 0 && header.e_shnum(endian) == 0 {
+                section_count = section.sh_size(endian).into();
+            }
+            if names_index == u32::from(elf::SHN_XINDEX.0) {
+                names_index = section.sh_link(endian);
+            }
         }
         let machine = Machine {
             order: if header.is_little_endian() { Order::Little } else { Order::Big },
@@ -113,7 +154,28 @@ impl Headers {
             entry: header.e_entry(endian).into(),
             segment_count,
             segments_at: header.e_phoff(endian).into(),
+            section_count,
+            sections_at,
+            names_index,
         })
+    }
+
+    /// Calls `each` for every section, in the order of the file, until it returns `false`.
+    pub(crate) fn sections(
+        &self,
+        source: Source<'_>,
+        each: &mut dyn FnMut(Section) -> bool,
+    ) -> Result<(), HeaderError> {
+        let endian = endian(self.machine.order);
+        let (at, count) = (self.sections_at, self.section_count);
+        match self.machine.word_size {
+            4 => windows::<SectionHeader32<Endianness>>(source, at, count, &mut |it| {
+                each(Section::of(it, endian))
+            }),
+            _ => windows::<SectionHeader64<Endianness>>(source, at, count, &mut |it| {
+                each(Section::of(it, endian))
+            }),
+        }
     }
 
     /// Calls `each` for every segment, in the order of the file, until it returns `false`.
@@ -123,52 +185,52 @@ impl Headers {
         each: &mut dyn FnMut(Segment) -> bool,
     ) -> Result<(), HeaderError> {
         let endian = endian(self.machine.order);
+        let (at, count) = (self.segments_at, self.segment_count.into());
         match self.machine.word_size {
-            4 => self.segments_class::<FileHeader32<Endianness>>(source, endian, each),
-            _ => self.segments_class::<FileHeader64<Endianness>>(source, endian, each),
+            4 => windows::<ProgramHeader32<Endianness>>(source, at, count, &mut |it| {
+                each(Segment::of(it, endian))
+            }),
+            _ => windows::<ProgramHeader64<Endianness>>(source, at, count, &mut |it| {
+                each(Segment::of(it, endian))
+            }),
         }
-    }
-
-    fn segments_class<E: FileHeader<Endian = Endianness>>(
-        &self,
-        source: Source<'_>,
-        endian: Endianness,
-        each: &mut dyn FnMut(Segment) -> bool,
-    ) -> Result<(), HeaderError> {
-        const WINDOW: usize = 1024;
-        let size = size_of::<E::ProgramHeader>();
-        let mut left = self.segment_count as usize;
-        let mut at = self.segments_at;
-        let mut window = vec![0; left.min(WINDOW) * size];
-        while left > 0 {
-            let bytes = window.get_mut(..left.min(WINDOW) * size).unwrap_or_default();
-            source(at, bytes)?;
-            let headers: &[E::ProgramHeader] =
-                pod::slice_from_all_bytes(bytes).map_err(|()| HeaderError::Ident)?;
-            for header in headers {
-                if !each(Segment::of(header, endian)) {
-                    return Ok(());
-                }
-            }
-            left -= headers.len();
-            at = at.saturating_add(bytes.len() as u64);
-        }
-        Ok(())
     }
 }
 
-/// The number of segments where the file header has no room for it.
-fn extended_count<E: FileHeader<Endian = Endianness>>(
+/// Calls `each` for structs that stand one behind another, until it returns `false`.
+fn windows<T: Pod>(
     source: Source<'_>,
-    endian: Endianness,
+    mut at: u64,
+    mut left: u64,
+    each: &mut dyn FnMut(&T) -> bool,
+) -> Result<(), HeaderError> {
+    const WINDOW: u64 = 1024;
+    let mut window = Vec::new();
+    while left > 0 {
+        let here = left.min(WINDOW);
+        window.resize(here as usize * size_of::<T>(), 0);
+        source(at, &mut window)?;
+        let items: &[T] = pod::slice_from_all_bytes(&window).map_err(|()| HeaderError::Ident)?;
+        if !items.iter().all(&mut *each) {
+            return Ok(());
+        }
+        left -= here;
+        at = at.saturating_add(window.len() as u64);
+    }
+    Ok(())
+}
+
+/// The first section header.
+fn first_section<E: FileHeader<Endian = Endianness>>(
+    source: Source<'_>,
     sections_at: u64,
-) -> Result<u32, HeaderError> {
-    let mut bytes = [0; size_of::<elf::SectionHeader64<Endianness>>()];
+) -> Result<E::SectionHeader, HeaderError> {
+    let mut bytes = [0; size_of::<SectionHeader64<Endianness>>()];
     let bytes = bytes.get_mut(..size_of::<E::SectionHeader>()).unwrap_or_default();
     source(sections_at, bytes)?;
     let (section, _) =
         pod::from_bytes::<E::SectionHeader>(bytes).map_err(|()| HeaderError::Ident)?;
-    Ok(section.sh_info(endian))
+    Ok(*section)
 }
 
 /// The same byte order in the words of `object`.
@@ -176,6 +238,19 @@ pub(crate) fn endian(order: Order) -> Endianness {
     match order {
         Order::Little => Endianness::Little,
         Order::Big => Endianness::Big,
+    }
+}
+
+impl Section {
+    fn of<S: SectionHeader<Endian = Endianness>>(header: &S, endian: Endianness) -> Self {
+        Self {
+            name: header.sh_name(endian),
+            kind: header.sh_type(endian).0,
+            address: header.sh_addr(endian).into(),
+            offset: header.sh_offset(endian).into(),
+            size: header.sh_size(endian).into(),
+            link: header.sh_link(endian),
+        }
     }
 }
 

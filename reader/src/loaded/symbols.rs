@@ -21,7 +21,7 @@ const CHAIN_MAX: u32 = 1 << 12;
 
 /// Where the symbol lies that the object defines and exports under `name`.
 pub(super) fn find(memory: &dyn Memory, loaded: &Loaded, name: &str) -> Option<u64> {
-    let tables = Tables::read(memory, loaded)?;
+    let tables = Tables::read(memory, loaded)?.symbols()?;
     let index = match tables.gnu_hash {
         Some(hash) => tables.gnu(hash, name),
         None => tables.system_v(tables.hash?, name),
@@ -29,8 +29,16 @@ pub(super) fn find(memory: &dyn Memory, loaded: &Loaded, name: &str) -> Option<u
     index.ok()?.map(|address| loaded.address_of(address))
 }
 
-/// The tables that the dynamic section leads to.
-struct Tables<'m> {
+/// What the dynamic section leads to.
+pub(crate) struct Tables<'m> {
+    memory: &'m dyn Memory,
+    loaded: &'m Loaded,
+    /// Tag and value.
+    entries: Vec<(i64, u64)>,
+}
+
+/// The tables of symbols.
+struct Symbols<'m> {
     memory: &'m dyn Memory,
     loaded: &'m Loaded,
     symbols: u64,
@@ -47,7 +55,8 @@ struct Symbol {
 }
 
 impl<'m> Tables<'m> {
-    fn read(memory: &'m dyn Memory, loaded: &'m Loaded) -> Option<Self> {
+    /// Reads the dynamic section, if there is one.
+    pub(crate) fn read(memory: &'m dyn Memory, loaded: &'m Loaded) -> Option<Self> {
         let segment = loaded.segments.iter().find(|it| it.kind == elf::PT_DYNAMIC.0)?;
         let size = segment.memory_size.min(DYNAMIC_MAX);
         let bytes = bytes_at(memory, loaded.address_of(segment.address), size).ok()?;
@@ -55,20 +64,38 @@ impl<'m> Tables<'m> {
             4 => entries::<Dyn32<Endianness>>(&bytes, loaded.machine().order),
             _ => entries::<Dyn64<Endianness>>(&bytes, loaded.machine().order),
         };
-        let get = |tag: i64| {
-            let found = entries.iter().find(|(it, _)| *it == tag);
-            found.map(|(_, value)| absolute(loaded, *value))
-        };
-        Some(Self {
-            memory,
-            loaded,
-            symbols: get(elf::DT_SYMTAB.0)?,
-            strings: get(elf::DT_STRTAB.0)?,
-            hash: get(elf::DT_HASH.0),
-            gnu_hash: get(elf::DT_GNU_HASH.0),
-        })
+        Some(Self { memory, loaded, entries })
     }
 
+    /// The value of an entry.
+    pub(crate) fn value(&self, tag: i64) -> Option<u64> {
+        self.entries.iter().find(|(it, _)| *it == tag).map(|(_, value)| *value)
+    }
+
+    /// Where an entry leads that is a pointer.
+    pub(crate) fn address(&self, tag: i64) -> Option<u64> {
+        self.value(tag).map(|value| absolute(self.loaded, value))
+    }
+
+    /// Where the symbol of this number lies, if the object defines it.
+    pub(crate) fn symbol_address(&self, index: u32) -> Option<u64> {
+        let symbol = self.symbols()?.at(index.into()).ok()?;
+        symbol.is_defined.then(|| self.loaded.address_of(symbol.value))
+    }
+
+    fn symbols(&self) -> Option<Symbols<'m>> {
+        Some(Symbols {
+            memory: self.memory,
+            loaded: self.loaded,
+            symbols: self.address(elf::DT_SYMTAB.0)?,
+            strings: self.address(elf::DT_STRTAB.0)?,
+            hash: self.address(elf::DT_HASH.0),
+            gnu_hash: self.address(elf::DT_GNU_HASH.0),
+        })
+    }
+}
+
+impl Symbols<'_> {
     /// Looks in a table of GNU: header, filter, buckets, and for each symbol the hash of its name.
     fn gnu(&self, table: u64, name: &str) -> Result<Option<u64>, Missing> {
         let hash = elf::gnu_hash(name.as_bytes());
@@ -126,15 +153,19 @@ impl<'m> Tables<'m> {
 
     /// The value of a symbol, if it is defined and has that name.
     fn named(&self, index: u64, name: &str) -> Result<Option<u64>, Missing> {
-        let symbol = match self.loaded.machine().word_size {
-            4 => self.symbol::<Sym32<Endianness>>(index)?,
-            _ => self.symbol::<Sym64<Endianness>>(index)?,
-        };
+        let symbol = self.at(index)?;
         let mut found = vec![0; name.len() + 1];
         let place = self.strings.wrapping_add(symbol.name.into());
         self.memory.read(space::VIRTUAL, place, &mut found)?;
         let is_it = found.strip_suffix(&[0]) == Some(name.as_bytes());
         Ok((is_it && symbol.is_defined).then_some(symbol.value))
+    }
+
+    fn at(&self, index: u64) -> Result<Symbol, Missing> {
+        match self.loaded.machine().word_size {
+            4 => self.symbol::<Sym32<Endianness>>(index),
+            _ => self.symbol::<Sym64<Endianness>>(index),
+        }
     }
 
     fn symbol<S: Sym<Endian = Endianness>>(&self, index: u64) -> Result<Symbol, Missing> {

@@ -10,11 +10,11 @@
 use core::ops::ControlFlow;
 
 use inspect_format::abi::{CoreEntry, EXTENT_MASK, core_properties, extent, space};
+use inspect_format::consumer::Fields;
 use inspect_format::notes::capture::{self, Status};
 use inspect_format::table::{self, Row, Table};
 use inspect_format::walk::{LiveTable, SpanError, WalkErrorKind, span};
 
-use super::fields::Fields;
 use super::probe::readable;
 use super::runs::{Run, Runs};
 use super::{Error, Report, Request, Scratch};
@@ -406,7 +406,10 @@ fn refuse_fields(tables: &[u8], selected: &[Selected], runs: &mut Runs<'_>) {
                 None => None,
             };
             if let Some(memory) = memory {
-                fields.find(&core, memory, &mut |run| runs.cut(run));
+                let Run { start, end } = memory;
+                fields.find(&core, start..end, &mut |part| {
+                    runs.cut(Run { start: part.start, end: part.end });
+                });
             }
         }
     }

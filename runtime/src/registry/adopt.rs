@@ -4,8 +4,10 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use inspect_format::abi::{Order, extent};
-use inspect_format::bits;
+use inspect_format::abi::Order;
+use inspect_format::annotation::{
+    self, Annotation, AnnotationError, AnnotationErrorKind, FieldValue, Location,
+};
 use inspect_format::hash;
 use inspect_format::pairs::{PairError, Record, Records, Value};
 use inspect_format::root::offset_address;
@@ -53,6 +55,8 @@ pub enum AdoptErrorKind {
     Key(&'static str),
     /// A value of another kind than the key takes, or too large for it.
     Value(&'static str),
+    /// A key that stands there twice, no address, an extent without its bound.
+    Annotation(AnnotationErrorKind<'static>),
     /// The table does not take the entry.
     Register(RegisterError),
 }
@@ -80,7 +84,7 @@ pub fn adopt_unpacked<F: EntryFormat, const N: usize, const NAMES: usize>(
         match row.is_in(&table) {
             true => adopted.known += 1,
             false => {
-                row.register(&table, &record).map_err(place)?;
+                row.register(&table).map_err(place)?;
                 adopted.registered += 1;
             }
         }
@@ -91,64 +95,36 @@ pub fn adopt_unpacked<F: EntryFormat, const N: usize, const NAMES: usize>(
 /// An annotation, understood.
 struct Parsed<F> {
     region: Region,
-    name: &'static str,
+    annotation: Annotation<'static>,
     format: PhantomData<F>,
 }
 
 impl<F: EntryFormat> Parsed<F> {
     fn new(record: &Record<'static>) -> Result<Self, AdoptErrorKind> {
-        let class = record.text("class").ok_or(AdoptErrorKind::NoClass)?;
+        let annotation = Annotation::read(record)?;
+        let class = annotation.class;
         let info = F::CLASSES.iter().find(|info| info.name == class);
         let mut region = Region::of_info::<F>(info.ok_or(AdoptErrorKind::Class(class))?);
-        let mut name = "";
-        for pair in record.pairs() {
-            let pair = pair.map_err(AdoptErrorKind::Pairs)?;
-            let wrong = AdoptErrorKind::Value(pair.key);
-            match (pair.key, pair.value) {
-                ("class" | "file", Value::Text(_)) | ("line", Value::Integer(_)) => {}
-                ("name", Value::Text(text)) => name = text,
-                ("type", Value::Integer(it)) => {
-                    region.type_id = u32::try_from(it).map_err(|_| wrong)?;
-                }
-                ("id", Value::Integer(it)) => {
-                    region.id = Some(u32::try_from(it).map_err(|_| wrong)?)
-                }
-                ("instance", Value::Integer(it)) => region.instance = it,
-                ("properties", Value::Integer(it)) => region.properties |= it,
-                ("address", Value::Address(it, _) | Value::Integer(it)) => region.address = it,
-                ("length", Value::Integer(it)) => region.length = it,
-                ("end", Value::Address(it, _) | Value::Integer(it)) => {
-                    (region.bound, region.extent) = (it, extent::RANGE);
-                }
-                ("count", Value::Address(it, width)) => {
-                    (region.bound, region.extent) = (it, extent::COUNTED);
-                    region.bound_size = u8::try_from(width).map_err(|_| wrong)?;
-                }
-                ("extent", Value::Integer(it)) => {
-                    region.extent = u8::try_from(it).map_err(|_| wrong)?;
-                }
-                ("space", Value::Integer(it)) => {
-                    region.space = u16::try_from(it).map_err(|_| wrong)?;
-                }
-                (
-                    "class" | "file" | "line" | "name" | "type" | "id" | "instance" | "properties"
-                    | "address" | "length" | "end" | "count" | "extent" | "space",
-                    _,
-                ) => return Err(wrong),
-                (key, value) => {
-                    let field = F::FIELDS.iter().find(|field| field.name == key);
-                    let field = field.ok_or(AdoptErrorKind::Key(key))?;
-                    if !fits(field, &value) {
-                        return Err(wrong);
-                    }
-                }
-            }
+        for pair in annotation.fields() {
+            let field = F::FIELDS.iter().find(|field| field.name == pair.key);
+            let field = field.ok_or(AdoptErrorKind::Key(pair.key))?;
+            value_of(field, &pair.value).ok_or(AdoptErrorKind::Value(pair.key))?;
         }
-        Ok(Self { region, name, format: PhantomData })
+        region.type_id = annotation.type_id.unwrap_or(region.type_id);
+        region.id = annotation.id;
+        region.instance = annotation.instance;
+        region.properties |= annotation.properties;
+        region.length = annotation.length;
+        region.space = annotation.space;
+        region.extent = annotation.extent;
+        region.address = address(annotation.address()?);
+        region.bound = annotation.bound.map_or(0, address);
+        region.bound_size = annotation.bound_size;
+        Ok(Self { region, annotation, format: PhantomData })
     }
 
     fn hashed(&self) -> NameHashes {
-        NameHashes::new(self.region.class_prefix, self.name)
+        NameHashes::new(self.region.class_prefix, self.annotation.name)
     }
 
     /// Whether an entry of this key and address is in the table.
@@ -158,18 +134,13 @@ impl<F: EntryFormat> Parsed<F> {
         of_class.any(|entry| entry.core.id == id && entry.core.address == self.region.address)
     }
 
-    fn register(
-        &self,
-        table: &TableRef<'_, F>,
-        record: &Record<'static>,
-    ) -> Result<(), AdoptErrorKind> {
-        let name = Name { text: self.name, hashed: self.hashed() };
+    fn register(&self, table: &TableRef<'_, F>) -> Result<(), AdoptErrorKind> {
+        let name = Name { text: self.annotation.name, hashed: self.hashed() };
         let fields = |out: &mut FieldWriter<'_>| {
             for field in F::FIELDS {
-                match record.pairs().flatten().find(|pair| pair.key == field.name) {
-                    Some(pair) => put(out, field, &pair.value)?,
-                    None => put_default(out, field)?,
-                }
+                let said = self.annotation.fields().find(|pair| pair.key == field.name);
+                let said = said.and_then(|pair| value_of(field, &pair.value));
+                put(out, field, said.unwrap_or_else(|| default_of(field)))?;
             }
             Ok(())
         };
@@ -178,16 +149,34 @@ impl<F: EntryFormat> Parsed<F> {
     }
 }
 
-/// Whether a value goes into a field.
-fn fits(field: &FieldInfo, value: &Value<'_>) -> bool {
-    match (field.kind, *value) {
-        (FieldKind::String, Value::Text(_)) => true,
-        (FieldKind::Text, Value::Text(text)) => text.len() <= field.size as usize,
-        (
-            FieldKind::Native | FieldKind::Big | FieldKind::Little,
-            Value::Integer(number) | Value::Address(number, _),
-        ) => bits::fits(number, 8 * field.size),
-        _ => false,
+/// Where the loader has put what an annotation names.
+fn address(location: Location) -> u64 {
+    match location {
+        Location::Pointer { value, .. } | Location::Number(value) => value,
+    }
+}
+
+/// What a pair says of a field, if it can.
+fn value_of<'a>(field: &FieldInfo, value: &Value<'a>) -> Option<FieldValue<'a>> {
+    FieldValue::of(kind_of(field), field.size as usize, value)
+}
+
+fn default_of(field: &FieldInfo) -> FieldValue<'static> {
+    match field.default {
+        FieldDefault::Number(number) => FieldValue::Number(number),
+        FieldDefault::Text(text) => FieldValue::Text(text),
+        FieldDefault::Bytes(bytes) => FieldValue::Raw(bytes),
+    }
+}
+
+fn kind_of(field: &FieldInfo) -> annotation::FieldKind {
+    match field.kind {
+        FieldKind::Native => annotation::FieldKind::Number(Order::NATIVE),
+        FieldKind::Big => annotation::FieldKind::Number(Order::Big),
+        FieldKind::Little => annotation::FieldKind::Number(Order::Little),
+        FieldKind::Text => annotation::FieldKind::Text,
+        FieldKind::String => annotation::FieldKind::String,
+        FieldKind::Bytes => annotation::FieldKind::Bytes,
     }
 }
 
@@ -195,43 +184,16 @@ fn fits(field: &FieldInfo, value: &Value<'_>) -> bool {
 fn put(
     out: &mut FieldWriter<'_>,
     field: &FieldInfo,
-    value: &Value<'_>,
+    value: FieldValue<'_>,
 ) -> Result<(), RegisterError> {
     let (offset, size) = (field.offset as usize, field.size as usize);
-    match *value {
-        Value::Text(text) if field.kind == FieldKind::String => out.put_text(offset, text)?,
-        Value::Text(text) => {
-            for (index, byte) in text.bytes().enumerate() {
-                out.put(offset + index, [byte]);
-            }
-        }
-        Value::Integer(number) | Value::Address(number, _) => {
-            let is_little = match field.kind {
-                FieldKind::Big => false,
-                FieldKind::Little => true,
-                _ => Order::NATIVE == Order::Little,
-            };
-            for (index, byte) in number.to_le_bytes().into_iter().take(size).enumerate() {
-                let at = if is_little { index } else { size - 1 - index };
-                out.put(offset + at, [byte]);
-            }
-        }
+    if field.kind == FieldKind::String {
+        return out.put_text(offset, value.text());
+    }
+    for (index, byte) in value.stored(kind_of(field), size).enumerate() {
+        out.put(offset + index, [byte]);
     }
     Ok(())
-}
-
-/// Puts what stands in a field that an annotation does not set, into a row of zeros.
-fn put_default(out: &mut FieldWriter<'_>, field: &FieldInfo) -> Result<(), RegisterError> {
-    match field.default {
-        FieldDefault::Number(number) => put(out, field, &Value::Integer(number)),
-        FieldDefault::Text(text) => put(out, field, &Value::Text(text)),
-        FieldDefault::Bytes(bytes) => {
-            for (index, byte) in bytes.iter().take(field.size as usize).enumerate() {
-                out.put(field.offset as usize + index, [*byte]);
-            }
-            Ok(())
-        }
-    }
 }
 
 /// The number of the schema that an annotation belongs to, as its descriptor says: two 32-bit words, then the
@@ -255,6 +217,19 @@ fn section() -> &'static [u8] {
     // SAFETY: the linker made the distances from the bounds of the section `inspect_table`, which is loaded
     // with the object that this code is in. Nobody writes to annotations once the loader has relocated them.
     unsafe { core::slice::from_raw_parts(pointer, end.saturating_sub(start)) }
+}
+
+impl From<AnnotationError<'static>> for AdoptErrorKind {
+    fn from(error: AnnotationError<'static>) -> Self {
+        match error.kind {
+            AnnotationErrorKind::Pair(kind) => {
+                Self::Pairs(PairError { offset: error.offset, kind })
+            }
+            AnnotationErrorKind::NoClass => Self::NoClass,
+            AnnotationErrorKind::Value { key, .. } => Self::Value(key),
+            other => Self::Annotation(other),
+        }
+    }
 }
 
 impl AdoptError {
@@ -283,6 +258,8 @@ impl fmt::Display for AdoptError {
             AdoptErrorKind::Value(key) => {
                 write!(f, "the value of `{}` does not go there", key.escape_debug())
             }
+            // No pair is at fault: the offset is not shown.
+            AdoptErrorKind::Annotation(kind) => AnnotationError { offset: 0, kind }.fmt(f),
             AdoptErrorKind::Register(error) => error.fmt(f),
         }
     }

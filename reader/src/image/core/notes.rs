@@ -12,7 +12,7 @@ use object::pod;
 use object::read::elf::NoteHeader;
 
 use crate::file::File;
-use crate::image::Machine;
+use crate::image::{Machine, Note};
 use crate::loaded::{Segment, endian};
 
 /// Contents that are read at most: more than tables of a million entries.
@@ -20,6 +20,14 @@ const CONTENTS_MAX: u64 = 1 << 28;
 /// Bytes of the list of mapped files that are read: four times what Linux writes at most, unless it is told to write
 /// more.
 const FILES_MAX: u64 = 1 << 24;
+
+/// Whose notes nobody but a hypervisor writes.
+const HYPERVISORS: [&[u8]; 3] = [b"QEMU", b"Xen", b"VBCORE"];
+
+/// Notes of a thread, and of the process, that go into a dump.
+const DEBUGGER: [u32; 3] = [elf::NT_PRSTATUS.0, elf::NT_FPREGSET.0, elf::NT_AUXV.0];
+/// No such note is longer.
+const DEBUGGER_MAX: u32 = 1 << 16;
 
 /// What the notes say.
 #[derive(Debug, Default)]
@@ -42,6 +50,8 @@ pub(in crate::image) struct CoreNotes {
     pub(in crate::image) threads: u64,
     /// Whether there is a process that they are about.
     pub(in crate::image) has_process: bool,
+    /// What a debugger asks of the thread that ended the process, and of the process.
+    pub(in crate::image) process: Vec<Note>,
     /// Where notes break off.
     pub(in crate::image) broken_at: Option<u64>,
 }
@@ -89,6 +99,14 @@ impl CoreNotes {
         }
     }
 
+    /// Keeps a note of the first thread, which is the one that ended the process, or of the process.
+    fn keep(&mut self, kind: u32, contents: &dyn Fn() -> Option<Vec<u8>>) {
+        if !self.process.iter().any(|note| note.kind == kind) {
+            let name = notes::CORE.to_owned();
+            self.process.extend(contents().map(|contents| Note { name, kind, contents }));
+        }
+    }
+
     /// Takes in one note.
     fn take(&mut self, file: &File, note: &Frame, machine: Machine) {
         let at_most = |most: u64| {
@@ -97,6 +115,9 @@ impl CoreNotes {
         };
         let contents = || at_most(CONTENTS_MAX);
         let is_core = note.name == notes::CORE.as_bytes();
+        if is_core && DEBUGGER.contains(&note.kind) && note.size <= DEBUGGER_MAX {
+            self.keep(note.kind, &contents);
+        }
         let is_ours = note.name == notes::NAME.as_bytes();
         match note.kind {
             kind if is_core && kind == elf::NT_PRSTATUS.0 => self.threads += 1,
@@ -119,7 +140,7 @@ impl CoreNotes {
             note_kind::TABLES if is_ours => self.tables.extend(contents()),
             note_kind::CAPTURE if is_ours => self.capture = self.capture.take().or_else(contents),
             _ if note.name == b"VMCOREINFO" => self.kernel = self.kernel.take().or_else(contents),
-            _ if note.name == b"QEMU" => self.is_of_machine = true,
+            _ if HYPERVISORS.contains(&note.name.as_slice()) => self.is_of_machine = true,
             _ => {}
         }
     }

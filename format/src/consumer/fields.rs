@@ -4,12 +4,12 @@
 //! cannot be followed to their end, everything from there on is taken for sensitive. Pointers are
 //! not followed: what they point at is in a dump only through an entry of its own.
 
-use inspect_format::abi::CoreEntry;
-use inspect_format::btf::{Btf, Type};
-use inspect_format::schema::Schema;
-use inspect_format::table::Table;
+use core::ops::Range;
 
-use super::runs::Run;
+use crate::abi::CoreEntry;
+use crate::btf::{Btf, DeclTag, Type};
+use crate::schema::Schema;
+use crate::table::Table;
 
 const TAG: &str = "inspect:sensitive";
 /// Structs within structs.
@@ -18,7 +18,8 @@ const DEPTH_MAX: u32 = 16;
 const STEPS_MAX: u32 = 1 << 16;
 
 /// The types of a table in which some field is sensitive.
-pub(super) struct Fields<'t> {
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'t> {
     /// None where the section is broken.
     btf: Option<Btf<'t>>,
     schema: &'t [u8],
@@ -42,7 +43,8 @@ struct Place {
 
 impl<'t> Fields<'t> {
     /// Those of a table; `None` where no field of its types is sensitive.
-    pub(super) fn of(table: &Table<'t>) -> Option<Self> {
+    #[must_use]
+    pub fn of(table: &Table<'t>) -> Option<Self> {
         let sections = table.sections();
         let (schema, word_size) = (sections.schema, table.word_size());
         if sections.types.is_empty() {
@@ -54,15 +56,15 @@ impl<'t> Fields<'t> {
     }
 
     /// Calls `cut` with each run of sensitive bytes in an entry whose memory is `memory`.
-    pub(super) fn find(&self, core: &CoreEntry, memory: Run, cut: &mut dyn FnMut(Run)) {
+    pub fn find(&self, core: &CoreEntry, memory: Range<u64>, cut: &mut dyn FnMut(Range<u64>)) {
         let Some(btf) = self.btf else { return cut(memory) };
         let type_id = if core.type_ == 0 { self.class_type(core.class) } else { core.type_ };
-        let Run { start, end } = memory;
+        let Range { start, end } = memory;
         let place = Place { type_id, start, end, depth: 0, is_whole: true };
         let word_size = self.word_size;
         let mut walk = Walk { btf, word_size, steps: STEPS_MAX, done: start, cut };
         if walk.elements(place, None).is_err() {
-            (walk.cut)(Run { start: walk.done, end });
+            (walk.cut)(walk.done..end);
         }
     }
 
@@ -79,7 +81,7 @@ struct Walk<'t, 'c> {
     steps: u32,
     /// Elements of the entry that end here have been looked at.
     done: u64,
-    cut: &'c mut dyn FnMut(Run),
+    cut: &'c mut dyn FnMut(Range<u64>),
 }
 
 impl<'t> Walk<'t, '_> {
@@ -133,7 +135,7 @@ impl<'t> Walk<'t, '_> {
                     _ => u64::MAX,
                 },
             };
-            (self.cut)(Run { start, end: start.saturating_add(size).min(place.end) });
+            (self.cut)(start..start.saturating_add(size).min(place.end));
         }
         Ok(())
     }
@@ -163,7 +165,7 @@ impl<'t> Walk<'t, '_> {
 
     fn is_sensitive(&mut self, type_id: u32, member: u32) -> Result<bool, Lost> {
         self.step()?;
-        let is_own = |tag: &inspect_format::btf::DeclTag<'_>| {
+        let is_own = |tag: &DeclTag<'_>| {
             tag.text == TAG && tag.type_id == type_id && tag.member.is_none_or(|own| own == member)
         };
         Ok(self.btf.decl_tags().any(|tag| is_own(&tag)))
@@ -186,13 +188,13 @@ impl<'t> Walk<'t, '_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "alloc"))]
 mod tests {
     use super::*;
+    use crate::abi::{Order, phase};
+    use crate::btf::{Builder, Member, Word};
+    use crate::table::TableWriter;
     use alloc::vec::Vec;
-    use inspect_format::abi::{Order, phase};
-    use inspect_format::btf::{Builder, Member, Word};
-    use inspect_format::table::TableWriter;
 
     fn member(name: &'static str, type_id: u32, offset: u32) -> Member<'static> {
         let place = Word::Number(offset * 8);
@@ -226,7 +228,7 @@ mod tests {
         let mut runs = Vec::new();
         let core = CoreEntry { state: phase::LIVE, type_: type_id, ..CoreEntry::ZERO };
         if let Some(fields) = Fields::of(&table) {
-            let memory = Run { start: 1000, end: 1000 + length };
+            let memory = 1000..1000 + length;
             fields.find(&core, memory, &mut |run| runs.push((run.start - 1000, run.end - 1000)));
         }
         runs

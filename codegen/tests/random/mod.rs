@@ -1,4 +1,7 @@
-//! A small generator of random numbers: the same seed gives the same schemas on every machine.
+//! A small generator of random numbers: the same seed gives the same schemas, and the same
+//! damage to them and to images, on every machine.
+
+#![allow(dead_code, reason = "each test uses its own part")]
 
 /// SplitMix64.
 pub(crate) struct Random(u64);
@@ -16,9 +19,9 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `bound`.
+    /// A number below `bound`; 0 where there is none.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
+        (self.next() % bound.max(1) as u64) as usize
     }
 
     /// A number from `low` to `high`, both included.

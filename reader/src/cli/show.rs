@@ -1,0 +1,157 @@
+//! `inspect show`: what lies in the memory of entries.
+
+use std::convert::Infallible;
+use std::io::BufWriter;
+use std::time::{Duration, Instant};
+
+use anstyle::Style;
+use clap::Args;
+
+use super::session::{SelectorArguments, output_width, warn};
+use super::{Failure, Session, TargetArguments};
+use crate::catalog::{Entry, NamedTable};
+use crate::contents::{Contents, Options};
+use crate::decode::Budget;
+use crate::escape::{Terminal, to_json};
+use crate::output::columns::size;
+use crate::output::record::{self, Record};
+use crate::output::value_json::JsonSink;
+use crate::output::value_text;
+use crate::value::{Value, ValueSink};
+
+/// Shows what lies in the memory of entries, decoded by the types of their tables.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  inspect show core cache
+  inspect show pid:4711 class:log --depth 1
+  inspect show core type:session instance:7 --json | jq '.[0].value'
+  inspect show firmware.zone
+  inspect show raw:ram.bin@0x80000000 --image firmware.elf class:task")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    target: TargetArguments,
+    #[command(flatten)]
+    selector: SelectorArguments,
+    #[command(flatten)]
+    contents: ContentsArguments,
+    /// Print an array of objects: those of `list`, with a member `value`.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What may be read and shown, and how much of it.
+#[derive(Args)]
+pub(crate) struct ContentsArguments {
+    /// How many pointers are followed, one behind another.
+    #[arg(long, value_name = "N", default_value_t = Budget::default().depth)]
+    depth: u32,
+    /// How many elements of an array or a list are shown.
+    #[arg(long, value_name = "N", default_value_t = Budget::default().elements)]
+    elements: u64,
+    /// How many bytes of a text are shown.
+    #[arg(long, value_name = "BYTES", default_value_t = Budget::default().text)]
+    text: u64,
+    /// How many values of an entry are shown.
+    #[arg(long, value_name = "N", default_value_t = Budget::default().values)]
+    values: u64,
+    /// How many seconds all of it may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+    /// Show what is sensitive too.
+    #[arg(long)]
+    reveal: bool,
+    /// Read registers of devices too, which has effects.
+    #[arg(long)]
+    mmio: bool,
+}
+
+impl ContentsArguments {
+    /// The clock starts here.
+    pub(crate) fn options(&self) -> Options {
+        let Self { depth, elements, text, values, reveal, mmio, .. } = *self;
+        let deadline = Instant::now().checked_add(Duration::from_secs(self.timeout));
+        let budget = Budget { depth, elements, text, values, deadline, ..Budget::default() };
+        Options { budget, reveal, mmio }
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let session = Session::open(&arguments.target)?;
+    let catalog = session.catalog()?;
+    let selector = arguments.selector.selector();
+    let options = arguments.contents.options();
+    let mut json = JsonSink::new(BufWriter::new(anstream::stdout().lock()));
+    let mut count = 0_usize;
+    if arguments.json {
+        json.raw("[")?;
+    }
+    for table in &catalog.tables {
+        let entries = table.entries().filter(|entry| selector.matches(entry, &session.image));
+        let mut entries = entries.peekable();
+        if entries.peek().is_none() {
+            continue;
+        }
+        let contents = Contents::new(table);
+        if let Some(error) = &contents.error {
+            let place = &table.found.place;
+            warn(&format!("{place}: its types cannot be read, bytes are shown: {error}"));
+        }
+        for entry in entries {
+            if arguments.json {
+                json.raw(if count == 0 { "\n  " } else { ",\n  " })?;
+                // The value is written as it is decoded, as the last member of the entry's object.
+                let record = to_json(&Record::new(&entry)).unwrap_or_default();
+                json.raw(record.strip_suffix('}').unwrap_or("{"))?;
+                json.raw(",\"value\":")?;
+                contents.entry(&entry, &session.image, &options, &mut json)?;
+                json.raw("}")?;
+            } else {
+                let mut sink = ValueSink::new();
+                let told: Result<(), Infallible> =
+                    contents.entry(&entry, &session.image, &options, &mut sink);
+                let Ok(()) = told;
+                let before = if count == 0 { "" } else { "\n" };
+                json.raw(&format!("{before}{}", text(table, &entry, sink.finish())))?;
+            }
+            count += 1;
+        }
+    }
+    if arguments.json {
+        json.raw(if count == 0 { "]\n" } else { "\n]\n" })?;
+    }
+    json.finish()?;
+    if count == 0 {
+        return Err(Failure::input(
+            "no entry is meant by the selector",
+            Some("`inspect list` shows what there is".to_owned()),
+        ));
+    }
+    Ok(())
+}
+
+/// A heading, and the value below it.
+fn text(table: &NamedTable<'_>, entry: &Entry<'_>, value: Option<Value>) -> String {
+    let bold = Style::new().bold();
+    let dimmed = Style::new().dimmed();
+    let class = Terminal(&entry.class_text()).to_string();
+    let instance = match (entry.key(), entry.row.instance()) {
+        (Some(key), instance) => format!("[{}={instance}]", Terminal(key)),
+        (None, 0) => String::new(),
+        (None, instance) => format!("[{instance}]"),
+    };
+    let name = entry.name().unwrap_or("?");
+    let digits = usize::from(table.table.word_size()) * 2 + 2;
+    let (address, length) = (entry.row.address(), size(entry.length()));
+    let properties = Terminal(&record::properties(entry).join("|")).to_string();
+    let heading = format!(
+        "{bold}{class}{instance} {}{bold:#} {dimmed}{address:#0digits$x} {length} {properties}",
+        Terminal(name),
+    );
+    let heading = format!("{}{dimmed:#}", heading.trim_end());
+    let width = output_width().unwrap_or(value_text::WIDTH);
+    let mut body = value.map(|value| value_text::render(&value, 2, width)).unwrap_or_default();
+    if !body.ends_with('\n') {
+        body.push('\n');
+    }
+    format!("{heading}\n{}", body.trim_start_matches('\n'))
+}

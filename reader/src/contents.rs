@@ -1,0 +1,95 @@
+//! What lies in the memory of an entry, decoded by the types of its table.
+//!
+//! Here the entry meets the decoder: where its memory is at this moment, which type it has, and what must not
+//! be read or shown. Whatever stands in the way is a value in the output.
+
+use inspect_format::abi::{core_properties, extent};
+use inspect_format::walk::{Span, SpanError};
+
+use crate::catalog::{Entry, NamedTable, State};
+use crate::decode::{Budget, Decoder, Note, Plan, PlanError, Sink};
+use crate::image::Image;
+use crate::memory::AddressSpace;
+
+/// What may be read and shown, and how much of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Of each entry.
+    pub budget: Budget,
+    /// Also what is sensitive.
+    pub reveal: bool,
+    /// Also registers of devices, where reading has effects.
+    pub mmio: bool,
+}
+
+/// The types of a table, ready to decode with.
+#[derive(Debug)]
+pub struct Contents<'c> {
+    table: &'c NamedTable<'c>,
+    plan: Plan,
+    /// Why its memory is shown as bytes.
+    pub error: Option<PlanError>,
+}
+
+impl<'c> Contents<'c> {
+    /// Compiles the types of a table.
+    #[must_use]
+    pub fn new(table: &'c NamedTable<'c>) -> Self {
+        let word_size = table.table.word_size();
+        let bytes = || Plan::without_types(table.table.order(), word_size);
+        let (plan, error) = match table.types {
+            [] => (bytes(), None),
+            types => match Plan::new(types, word_size) {
+                Ok(plan) => (plan, None),
+                Err(error) => (bytes(), Some(error)),
+            },
+        };
+        Self { table, plan, error }
+    }
+
+    /// Tells a sink what lies in the memory of an entry of this table: one value.
+    pub fn entry<S: Sink + ?Sized>(
+        &self,
+        entry: &Entry<'_>,
+        image: &Image,
+        options: &Options,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let span = match place(entry, image, options) {
+            Ok(span) => span,
+            Err(note) => return sink.note(note),
+        };
+        let memory = AddressSpace::new(image.memory.as_ref(), entry.row.space());
+        let strings = self.table.table.sections().strings;
+        let mut decoder = Decoder::new(&self.plan, &memory, options.budget)
+            .strings(strings)
+            .reveal_sensitive(options.reveal);
+        decoder.region(entry.row.type_id(), span.address, span.length, sink)
+    }
+}
+
+/// Where the memory of an entry is, or why nothing of it is shown.
+fn place(entry: &Entry<'_>, image: &Image, options: &Options) -> Result<Span, Note> {
+    if entry.state() == State::Torn {
+        return Err(Note::Torn);
+    }
+    let properties = entry.row.properties();
+    if properties & core_properties::SENSITIVE != 0 && !options.reveal {
+        return Err(Note::Sensitive);
+    }
+    if properties & core_properties::MMIO != 0 && !options.mmio {
+        return Err(Note::NoMemory("registers of a device: reading has effects"));
+    }
+    if entry.extent() == extent::ADDRESS_ONLY {
+        return Err(Note::NoMemory("only the address is known"));
+    }
+    entry.span(image).map_err(|error| match error {
+        SpanError::Fault(fault) => Note::Fault(fault.address),
+        SpanError::Null => Note::NoMemory("the pointer is null"),
+        SpanError::Wraps => Note::NoMemory("it reaches beyond the end of the address space"),
+        SpanError::Backwards => Note::NoMemory("the range ends before it starts"),
+        SpanError::BoundSize(_) => Note::NoMemory("a counter of this width is impossible"),
+        SpanError::Space(_) => Note::NoMemory("pointers in this address space lead nowhere"),
+        _ => Note::NoMemory("its extent is not known"),
+    })
+}

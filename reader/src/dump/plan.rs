@@ -1,0 +1,357 @@
+//! What goes into a dump: every entry judged, its memory looked for, budgets spent, refused bytes
+//! cut out.
+//!
+//! The stages are those of a program that dumps itself, so that both leave out the same bytes for
+//! the same reasons: entries that the consumer may see are found; the budget is spent in the
+//! consumer's order; what is left is merged; what refused entries and sensitive fields cover is cut
+//! out of it. Nothing is written here.
+
+use inspect_format::abi::{CoreEntry, EXTENT_MASK, Order, core_properties, extent, space};
+use inspect_format::consumer::{Consumer, Denial, Fields, Limit, Purse, Verdict};
+use inspect_format::notes::capture::Status;
+use inspect_format::table::{Phase, Row, Table};
+use inspect_format::walk::{Span, SpanError, span};
+
+use super::bytes::{Part, Parts};
+use super::capture::Outcome;
+use super::readable::Readable;
+use crate::discover::{Discovery, Failure, Found};
+use crate::image::Image;
+use crate::memory::{AddressSpace, Memory};
+
+/// What goes into a dump.
+#[derive(Debug)]
+pub struct Plan {
+    /// What becomes of every row, table by table as they were discovered.
+    pub outcomes: Vec<Vec<Outcome>>,
+    /// The memory that the consumer may see.
+    pub parts: Parts,
+    /// The same in numbers.
+    pub report: Report,
+}
+
+/// What is in a dump, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Tables that are in it.
+    pub tables: u64,
+    /// Tables that could not be read.
+    pub missing: u64,
+    /// Entries whose memory is in it.
+    pub captured: u64,
+    /// Entries of whose memory the beginning is in it.
+    pub truncated: u64,
+    /// Entries that the consumer may not see.
+    pub denied: u64,
+    /// Entries for which a budget was too small.
+    pub over_budget: u64,
+    /// Entries without memory.
+    pub absent: u64,
+    /// Entries whose memory is not in the image.
+    pub faulted: u64,
+    /// Bytes of memory.
+    pub bytes: u64,
+}
+
+/// An entry that the consumer may see.
+#[derive(Clone, Copy, Debug)]
+struct Selected {
+    rank: usize,
+    table: usize,
+    row: usize,
+    state: State,
+    /// `u64::MAX` for a name that cannot be read, which is longer than any budget allows.
+    name_bytes: u64,
+    address: u64,
+    length: u64,
+    readable: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Its memory goes into the dump.
+    Taken,
+    Over(Limit),
+    Absent(&'static str),
+    /// The pointer to it, or the counter, cannot be read.
+    Unreachable,
+    /// The memory itself cannot be read.
+    Faulted,
+}
+
+impl Plan {
+    /// Plans a dump of all tables of an image. `faults` is memory that was found to be unreadable
+    /// although the image lists it.
+    #[must_use]
+    pub fn new(
+        image: &Image,
+        discovery: &Discovery,
+        consumer: &Consumer<'_>,
+        faults: &[Part],
+    ) -> Self {
+        let memory = image.memory.as_ref();
+        let tables: Vec<_> = discovery.tables.iter().map(parsed).collect();
+        let mut selected = Vec::new();
+        for (index, table) in tables.iter().enumerate() {
+            select(memory, consumer, index, table.as_ref(), &mut selected);
+        }
+        selected.sort_unstable_by_key(|it| (it.rank, it.table, it.row));
+        let readable = Readable::new(memory, faults);
+        let mut purse = Purse::new(consumer.budget);
+        for entry in selected.iter_mut().filter(|entry| entry.state == State::Taken) {
+            entry.spend(&readable, &mut purse);
+        }
+        let taken = selected.iter().filter(|entry| entry.state == State::Taken);
+        let mut parts = Parts::union(taken.map(Selected::memory).collect());
+        selected.sort_unstable_by_key(|it| (it.table, it.row));
+        let refusal = Refusal { memory, consumer };
+        for table in tables.iter().flatten() {
+            refusal.entries(table, &mut parts);
+        }
+        if consumer.permit & core_properties::SENSITIVE == 0 {
+            for (index, table) in tables.iter().enumerate() {
+                let Some(table) = table else { continue };
+                refusal.fields(index, table, &selected, &mut parts);
+            }
+        }
+        let mut own = selected.into_iter().peekable();
+        let outcomes = tables.iter().enumerate().map(|(index, table)| {
+            let Some(table) = table else { return Vec::new() };
+            let rows = table.rows().enumerate();
+            let of_row = |(place, row): (usize, Row<'_>)| {
+                let own = own.next_if(|entry| (entry.table, entry.row) == (index, place));
+                outcome(consumer, table, &row, own.as_ref(), &parts)
+            };
+            rows.map(of_row).collect()
+        });
+        let outcomes: Vec<Vec<Outcome>> = outcomes.collect();
+        let report = Report::of(&outcomes, &parts, discovery);
+        Self { outcomes, parts, report }
+    }
+}
+
+/// A block that was found. It was checked when it was.
+fn parsed(found: &Found) -> Option<Table<'_>> {
+    Table::parse(&found.bytes).ok()
+}
+
+/// What is known of a row with absolute addresses.
+fn core_of(row: &Row<'_>) -> CoreEntry {
+    CoreEntry { address: row.address(), bound: row.bound(), ..row.core() }
+}
+
+/// Where an entry's memory lies in the image.
+fn place(memory: &dyn Memory, core: &CoreEntry, table: &Table<'_>) -> Result<Span, SpanError> {
+    let (word_size, order): (u8, Order) = (table.word_size(), table.order());
+    span(&AddressSpace::virtual_of(memory), core, word_size, order)
+}
+
+/// Adds the entries of a table that the consumer may see.
+fn select(
+    memory: &dyn Memory,
+    consumer: &Consumer<'_>,
+    index: usize,
+    table: Option<&Table<'_>>,
+    selected: &mut Vec<Selected>,
+) {
+    let Some(table) = table else { return };
+    let schema = table.header().schema;
+    for (place, row) in table.rows().enumerate().filter(|(_, row)| row.is_live()) {
+        let (core, name) = (core_of(&row), row.name().ok());
+        if !consumer.judge_entry(schema, &core, name).is_allowed() {
+            continue;
+        }
+        let mut entry = Selected {
+            rank: consumer.rank(schema, &core, name.unwrap_or_default()),
+            table: index,
+            row: place,
+            state: State::Taken,
+            name_bytes: name.map_or(u64::MAX, |name| name.len() as u64),
+            address: 0,
+            length: 0,
+            readable: 0,
+        };
+        entry.locate(memory, &core, table);
+        selected.push(entry);
+    }
+}
+
+impl Selected {
+    fn locate(&mut self, memory: &dyn Memory, core: &CoreEntry, table: &Table<'_>) {
+        if core.extent & EXTENT_MASK == extent::ADDRESS_ONLY {
+            self.state = State::Absent("length");
+            return;
+        }
+        if core.space != space::VIRTUAL {
+            self.state = State::Absent("space");
+            return;
+        }
+        match place(memory, core, table) {
+            Ok(span) => (self.address, self.length) = (span.address, span.length),
+            Err(SpanError::Fault(_)) => self.state = State::Unreachable,
+            Err(SpanError::Null) => self.state = State::Absent("null"),
+            Err(_) => self.state = State::Absent("extent"),
+        }
+    }
+
+    /// Takes the entry out of the budget, once it is known how much of it is there.
+    fn spend(&mut self, readable: &Readable<'_>, purse: &mut Purse) {
+        // Asked first with the whole length: an entry that would not fit is over the budget,
+        // whatever part of it is there.
+        let mut whole = *purse;
+        if let Err(limit) = whole.spend(self.name_bytes, self.length) {
+            self.state = State::Over(limit);
+            return;
+        }
+        self.readable = readable.from(self.address, self.length);
+        if self.readable == 0 && self.length > 0 {
+            self.state = State::Faulted;
+            return;
+        }
+        if let Err(limit) = purse.spend(self.name_bytes, self.readable) {
+            self.state = State::Over(limit);
+        }
+    }
+
+    /// What there is of it.
+    fn memory(&self) -> Part {
+        let is_taken = self.state == State::Taken;
+        Part::new(self.address, if is_taken { self.readable } else { self.length })
+    }
+}
+
+/// What is cut out.
+struct Refusal<'m> {
+    memory: &'m dyn Memory,
+    consumer: &'m Consumer<'m>,
+}
+
+impl Refusal<'_> {
+    /// Cuts the memory of entries out whose bytes the consumer must not see.
+    fn entries(&self, table: &Table<'_>, parts: &mut Parts) {
+        let schema = table.header().schema;
+        for row in table.rows().filter(Row::is_live) {
+            let core = core_of(&row);
+            let verdict = self.consumer.judge_entry(schema, &core, row.name().ok());
+            let Verdict::Denied(denial) = verdict else { continue };
+            if !denial.forbids_bytes() || core.space != space::VIRTUAL {
+                continue;
+            }
+            let kind = core.extent & EXTENT_MASK;
+            match place(self.memory, &core, table) {
+                Ok(span) if kind == extent::ADDRESS_ONLY => parts.cut_from(span.address),
+                Ok(span) => parts.cut(Part::new(span.address, span.length)),
+                // It reaches to the end of the address space, or further.
+                Err(SpanError::Wraps) if kind == extent::DIRECT => {
+                    parts.cut(Part { start: core.address, end: u64::MAX });
+                }
+                // Nobody can say where it is.
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Cuts the sensitive fields of a table's entries out.
+    fn fields(&self, index: usize, table: &Table<'_>, selected: &[Selected], parts: &mut Parts) {
+        let Some(fields) = Fields::of(table) else { return };
+        let from = selected.partition_point(|entry| entry.table < index);
+        let own = selected.get(from..).unwrap_or_default().iter();
+        let mut own = own.take_while(|entry| entry.table == index).peekable();
+        for (row_index, row) in table.rows().enumerate().filter(|(_, row)| row.is_live()) {
+            let core = core_of(&row);
+            let found = match own.next_if(|entry| entry.row == row_index) {
+                Some(entry) => Some(entry.memory()),
+                None if core.space == space::VIRTUAL => {
+                    let span = place(self.memory, &core, table).ok();
+                    span.map(|span| Part::new(span.address, span.length))
+                }
+                None => None,
+            };
+            let Some(Part { start, end }) = found else { continue };
+            fields.find(&core, start..end, &mut |hole| {
+                parts.cut(Part { start: hole.start, end: hole.end });
+            });
+        }
+    }
+}
+
+/// What becomes of a row.
+fn outcome(
+    consumer: &Consumer<'_>,
+    table: &Table<'_>,
+    row: &Row<'_>,
+    own: Option<&Selected>,
+    parts: &Parts,
+) -> Outcome {
+    match row.phase() {
+        Phase::Live | Phase::Changing => {}
+        Phase::Torn => return Outcome::because(Status::Absent, "torn"),
+        Phase::Empty => return Outcome::because(Status::Absent, "empty"),
+    }
+    let verdict = consumer.judge_entry(table.header().schema, &core_of(row), row.name().ok());
+    match (verdict, own) {
+        (Verdict::Denied(denial), _) => denied(denial),
+        (Verdict::Allowed { .. }, Some(entry)) => entry.outcome(parts),
+        (Verdict::Allowed { .. }, None) => Outcome::new(Status::Faulted),
+    }
+}
+
+fn denied(denial: Denial) -> Outcome {
+    let because = |reason| Outcome::because(Status::Denied, reason);
+    match denial {
+        Denial::Rule { rule } => Outcome { rule: u32::try_from(rule).ok(), ..because("deny") },
+        Denial::Guarded(bits) if bits & core_properties::SENSITIVE != 0 => because("sensitive"),
+        Denial::Guarded(_) => because("mmio"),
+        Denial::Lacks(_) => because("require"),
+        Denial::NotAllowed => because("not allowed"),
+    }
+}
+
+impl Selected {
+    fn outcome(&self, parts: &Parts) -> Outcome {
+        let here = |mut outcome: Outcome| {
+            (outcome.address, outcome.length) = (Some(self.address), Some(self.length));
+            outcome
+        };
+        match self.state {
+            State::Absent(reason) => Outcome::because(Status::Absent, reason),
+            State::Unreachable => Outcome::because(Status::Faulted, "pointer"),
+            State::Faulted => here(Outcome::new(Status::Faulted)),
+            State::Over(Limit::Regions) => here(Outcome::because(Status::OverBudget, "regions")),
+            State::Over(Limit::Name) => here(Outcome::because(Status::OverBudget, "name")),
+            State::Over(Limit::Bytes) => here(Outcome::because(Status::OverBudget, "bytes")),
+            State::Taken => {
+                let captured = parts.covered(self.address).min(self.length);
+                if captured == self.length {
+                    return here(Outcome::new(Status::Captured));
+                }
+                if captured == 0 {
+                    return here(Outcome::because(Status::Denied, "overlap"));
+                }
+                let reason = if captured == self.readable { "fault" } else { "overlap" };
+                let outcome = Outcome::because(Status::Truncated, reason);
+                here(Outcome { captured: Some(captured), ..outcome })
+            }
+        }
+    }
+}
+
+impl Report {
+    fn of(outcomes: &[Vec<Outcome>], parts: &Parts, discovery: &Discovery) -> Self {
+        let mut report = Self { tables: outcomes.len() as u64, ..Self::default() };
+        let failures = discovery.attempts.iter().filter_map(|it| it.failure.as_ref());
+        report.missing = failures.filter(|it| **it != Failure::Nothing).count() as u64;
+        report.bytes = parts.iter().map(|part| part.length()).sum();
+        for outcome in outcomes.iter().flatten() {
+            *match outcome.status {
+                Status::Captured => &mut report.captured,
+                Status::Denied => &mut report.denied,
+                Status::OverBudget => &mut report.over_budget,
+                Status::Absent => &mut report.absent,
+                Status::Faulted => &mut report.faulted,
+                Status::Truncated => &mut report.truncated,
+            } += 1;
+        }
+        report
+    }
+}

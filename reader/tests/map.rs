@@ -1,0 +1,86 @@
+//! `map`: regions by address, overlaps, holes and sums.
+
+mod dump_support;
+
+use dump_support::{KEYS, LOG, Scene, USER, inspect, json, row, write};
+use inspect_format::abi::{Order, extent};
+
+fn scene() -> Scene {
+    let mut pointer = row(LOG, "pointed", 0x1800, 0x10).extent(extent::INDIRECT);
+    pointer.core.instance = 3;
+    let rows = vec![
+        row(KEYS, "partial", 0x10f0, 0x20),
+        row(LOG, "outer", 0x1000, 0x100),
+        row(USER, "inner", 0x1010, 0x10),
+        row(USER, "twin", 0x1010, 0x10),
+        row(USER, "core", 0x1018, 4),
+        row(LOG, "far", 0x9000, 0x10),
+        pointer,
+        row(LOG, "null", 0x1900, 0x10).extent(extent::INDIRECT),
+        row(LOG, "endless", 0x1000, 8).extent(extent::ADDRESS_ONLY),
+    ];
+    let mut memory = vec![0; 0x1000];
+    memory[0x804..0x808].copy_from_slice(&0x1200_u32.to_be_bytes());
+    let mut scene = Scene::new(rows, vec![(0x1000, memory), (0x9000, vec![0; 0x10])]);
+    scene.order = Order::Big;
+    scene
+}
+
+#[test]
+fn regions_stand_in_the_order_of_their_addresses() {
+    let directory = tempfile::tempdir().unwrap();
+    let core = write(directory.path(), "core", &scene().core());
+    let map = json(&["map", &core, "--json"]);
+    let regions: Vec<String> = map["regions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| {
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
+            let of = text(&it["of"]["name"]);
+            let (name, relation) = (text(&it["name"]), text(&it["relation"]));
+            format!("{} {name} {relation} {of} {}", text(&it["address"]), it["depth"])
+        })
+        .collect();
+    let expected = [
+        "0x1000 outer - - 0",
+        "0x1010 inner inside outer 1",
+        "0x1010 twin same inner 2",
+        "0x1018 core inside twin 3",
+        "0x10f0 partial partial outer 0",
+        "0x1200 pointed - - 0",
+        "0x9000 far - - 0",
+    ];
+    assert_eq!(regions, expected);
+    // From the end of `partial` to what is pointed at; nothing lies between that and `far`.
+    let holes = map["holes"].as_array().unwrap();
+    assert_eq!(holes.len(), 1, "{holes:?}");
+    assert_eq!((&holes[0]["address"], &holes[0]["length"]), (&"0x1110".into(), &0xf0.into()));
+    assert_eq!(map["covered"], 0x110 + 0x10 + 0x10);
+    let nowhere: Vec<&str> = map["nowhere"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["reason"].as_str().unwrap())
+        .collect();
+    assert_eq!(nowhere, ["the pointer is null", "only its address is known"]);
+    let users = map["classes"].as_array().unwrap().iter().find(|it| it["class"] == "user");
+    let users = users.unwrap();
+    assert_eq!((&users["entries"], &users["bytes"]), (&3.into(), &0x24.into()));
+    assert_eq!(map["objects"][0]["entries"], 7);
+}
+
+#[test]
+fn people_see_overlaps_and_holes() {
+    let directory = tempfile::tempdir().unwrap();
+    let core = write(directory.path(), "core", &scene().core());
+    let (code, out, error) = inspect(&["map", &core]);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(out.contains("overlaps log outer at 0x1000"), "{out}");
+    assert!(out.contains("the same as user inner at 0x1010"), "{out}");
+    assert!(out.contains("240 B  -"), "{out}");
+    assert!(out.contains("log[3]"), "{out}");
+    assert!(out.contains("shop.floor:user"), "{out}");
+    let (_, out, _) = inspect(&["map", &core, "class:keys"]);
+    assert!(out.contains("partial") && !out.contains("overlaps"), "{out}");
+}
