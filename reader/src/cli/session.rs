@@ -98,11 +98,17 @@ impl Session {
 
     /// The same, for commands that have several targets.
     pub(crate) fn of(target: &Target, arguments: &ReadingArguments) -> Result<Self, Failure> {
+        let session = Self::load(target, arguments)?;
+        session.remark();
+        Ok(session)
+    }
+
+    /// The same without a word.
+    pub(crate) fn load(target: &Target, arguments: &ReadingArguments) -> Result<Self, Failure> {
         let session = Self::examine(target, arguments)?;
         if session.discovery.tables.is_empty() {
             return Err(session.nothing());
         }
-        session.remark();
         Ok(session)
     }
 
