@@ -179,7 +179,7 @@ impl<'p> Decoder<'p> {
             Kind::Pointer(target) => {
                 let Valid::Some(count) = valid else { return self.plain(member, frame, sink) };
                 let source = frame.source.part(offset, member.shape.size);
-                match source.number(member.shape.size, plan.order) {
+                match source.number(0, member.shape.size, plan.order) {
                     Ok(address) => {
                         let hints = plan.hints(member);
                         self.counted_pointer(target, address, count, start, hints, sink)
@@ -487,7 +487,7 @@ impl<'p> Decoder<'p> {
         member: &Member,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        let offset = match source.number(member.shape.size, self.plan.order) {
+        let offset = match source.number(0, member.shape.size, self.plan.order) {
             Ok(offset) => offset,
             Err(note) => return sink.note(note),
         };
@@ -508,7 +508,7 @@ impl<'p> Decoder<'p> {
         sink: &mut S,
     ) -> Result<(), S::Error> {
         let word = u64::from(self.plan.word_size);
-        let first = head.part(list.head_offset, word).number(word, self.plan.order);
+        let first = head.number(list.head_offset, word, self.plan.order);
         let first = match first {
             Ok(first) => first,
             Err(note) => return sink.note(note),
@@ -568,7 +568,7 @@ impl<'p> Decoder<'p> {
             let word = u64::from(self.plan.word_size);
             let mut fetched = self.pool.pop().unwrap_or_default();
             fetched.read(self.memory, pointer & mask, word, &mut self.bytes_left);
-            let next = fetched.source().number(word, self.plan.order);
+            let next = fetched.source().number(0, word, self.plan.order);
             self.pool.push(fetched);
             link = match next {
                 Ok(next) => next,

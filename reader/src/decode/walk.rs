@@ -315,15 +315,10 @@ impl<'p> Decoder<'p> {
         around: Option<&Frame<'_>>,
         sink: &mut S,
     ) -> Result<(), S::Error> {
+        if let Some(order) = shape.kind.number_order(self.plan.order) {
+            return self.number(shape, source.number(0, shape.size, order), hints, sink);
+        }
         match shape.kind {
-            Kind::Int { signed, order } => match source.number(shape.size, order) {
-                Ok(value) if signed => {
-                    let value = bits::sign_extend(value, shape.size as u32 * 8);
-                    sink.scalar(Scalar::Signed(value), hints)
-                }
-                Ok(value) => sink.scalar(Scalar::Unsigned(value), hints),
-                Err(note) => sink.note(note),
-            },
             Kind::Composite(index) => self.composite(index, source, around, sink),
             Kind::Array(element) => {
                 let element = self.plan.shape(element);
@@ -334,32 +329,31 @@ impl<'p> Decoder<'p> {
                 sink.end_array()
             }
             Kind::Text => self.text(source.part(0, shape.size), None, sink),
-            Kind::Pointer(target) => match source.number(shape.size, self.plan.order) {
+            Kind::Pointer(target) => match source.number(0, shape.size, self.plan.order) {
                 Ok(address) => self.pointer(target, address, hints, sink),
                 Err(note) => sink.note(note),
             },
-            Kind::Bool | Kind::Char | Kind::Enum { .. } | Kind::Flags(_) | Kind::Float => {
-                match source.number(shape.size, self.plan.order) {
-                    Ok(value) => self.number(shape, value, hints, sink),
-                    Err(note) => sink.note(note),
-                }
-            }
             Kind::Wide { signed } => self.wide(signed, source, hints, sink),
-            Kind::Void | Kind::Function | Kind::Absent | Kind::Opaque(_) => {
-                self.unknown(shape.kind, source.part(0, shape.size), sink)
-            }
+            // Numbers are done already.
+            _ => self.unknown(shape.kind, source.part(0, shape.size), sink),
         }
     }
 
     /// A number that has been read, of a whole type or of a bit-field.
+    #[inline]
     fn number<S: Sink + ?Sized>(
         &mut self,
         shape: Shape,
-        value: u64,
+        value: Result<u64, Note>,
         hints: Hints<'_>,
         sink: &mut S,
     ) -> Result<(), S::Error> {
+        let value = match value {
+            Ok(value) => value,
+            Err(note) => return sink.note(note),
+        };
         let scalar = match shape.kind {
+            Kind::Int { signed: false, .. } => Scalar::Unsigned(value),
             Kind::Bool => Scalar::Bool(value != 0),
             Kind::Char => Scalar::Char(value as u8),
             Kind::Float if shape.size == 4 => Scalar::Float(f32::from_bits(value as u32)),
@@ -510,15 +504,17 @@ impl<'p> Decoder<'p> {
                 Kind::Int { order, .. } => order,
                 _ => plan.order,
             };
-            let value = match frame.source.bits(offset, size, order) {
-                Ok(value) => value,
-                Err(note) => return sink.note(note),
-            };
+            let value = frame.source.bits(offset, size, order);
             let signed = matches!(
                 shape.kind,
                 Kind::Int { signed: true, .. } | Kind::Enum { signed: true, .. }
             );
-            let value = if signed { bits::sign_extend(value, size) as u64 } else { value };
+            let extend = |value| if signed { bits::sign_extend(value, size) as u64 } else { value };
+            let value = value.map(extend);
+            return self.number(shape, value, plan.hints(member), sink);
+        }
+        if let Some(order) = shape.kind.number_order(plan.order) {
+            let value = frame.source.number(offset / 8, shape.size, order);
             return self.number(shape, value, plan.hints(member), sink);
         }
         if shape.size == 0 && matches!(shape.kind, Kind::Array(_) | Kind::Text) {
@@ -562,6 +558,7 @@ impl<'p> Decoder<'p> {
             return sink.note(Note::Budget(Limit::Nesting));
         }
         let mut left = self.budget.elements;
+        let number_order = shape.kind.number_order(self.plan.order);
         'all: for (first, count) in runs {
             for index in *first..first.saturating_add(*count) {
                 let limit = match left.checked_sub(1) {
@@ -575,7 +572,14 @@ impl<'p> Decoder<'p> {
                     sink.note(Note::Budget(limit))?;
                     break 'all;
                 }
-                let element = source.part(index.saturating_mul(size), size);
+                let offset = index.saturating_mul(size);
+                if let Some(order) = number_order
+                    && offset < source.bytes.len() as u64
+                {
+                    self.number(shape, source.number(offset, size, order), hints, sink)?;
+                    continue;
+                }
+                let element = source.part(offset, size);
                 if element.bytes.is_empty() && size > 0 {
                     // All that follow are missing as well.
                     sink.note(element.end)?;
