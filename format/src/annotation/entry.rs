@@ -292,6 +292,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use crate::schema::Value;
 
     use super::*;
