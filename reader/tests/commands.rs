@@ -29,7 +29,9 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("show-selected", &["show", "TARGET", "class:counter"]),
     ("show-json", &["show", "TARGET", "--json"]),
     ("map", &["map", "TARGET"]),
+    ("map-json", &["map", "TARGET", "--json"]),
     ("doctor", &["doctor", "TARGET"]),
+    ("doctor-json", &["doctor", "TARGET", "--json"]),
     ("dump", &["dump", "TARGET", "-o", "OUT", "--consumer", "report"]),
     ("diff-self", &["diff", "TARGET", "TARGET"]),
     ("diff-other", &["diff", "OTHER", "TARGET"]),
@@ -40,10 +42,8 @@ const COMMANDS: &[(&str, &[&str])] = &[
 ];
 
 /// Commands that are not there yet.
-const ABSENT: &[&str] = &[
-    "show", "show-selected", "show-json", "map", "doctor", "dump", "diff-self", "diff-other", "export-json",
-    "export-ndjson", "export-csv", "watch",
-];
+const ABSENT: &[&str] =
+    &["diff-self", "diff-other", "export-json", "export-ndjson", "export-csv", "watch"];
 
 /// An image, ready to be read.
 struct Image {
