@@ -17,6 +17,7 @@ pub mod discover;
 pub mod doctor;
 pub mod dump;
 pub mod escape;
+pub mod export;
 pub mod file;
 pub mod image;
 pub mod loaded;

@@ -392,3 +392,24 @@ fn budgets_are_values() {
     let found = json(Budget { deadline, ..full });
     assert_eq!(found["@notes"], json!([note("time")]));
 }
+
+/// Types that nobody here wrote, and many of them: those of the kernel that runs this.
+#[test]
+fn a_kernel_says_what_its_structs_are() {
+    let Ok(types) = std::fs::read("/sys/kernel/btf/vmlinux") else {
+        eprintln!("skipped: this kernel does not show its types");
+        return;
+    };
+    let word_size = std::mem::size_of::<usize>() as u8;
+    let plan = inspect_reader::decode::Plan::new(&types, word_size).expect("a plan");
+    let id = plan.type_named("task_struct").expect("every kernel has tasks");
+    let mut bytes = vec![0; plan.size_of(id).expect("a size") as usize];
+    let task = json_of(&plan, id, &bytes);
+    assert_eq!((&task["pid"], &task["comm"], &task["mm"]), (&json!(0), &json!(""), &Value::Null));
+    assert!(task["se"]["vruntime"].is_u64());
+    bytes.fill(1);
+    assert_eq!(json_of(&plan, id, &bytes)["pid"], json!(0x0101_0101));
+    let id = plan.type_named("list_head").expect("every kernel has lists");
+    let expected = json!({"next": "0x101010101010101", "prev": "0x101010101010101"});
+    assert_eq!(json_of(&plan, id, &bytes[..16]), expected);
+}

@@ -154,8 +154,8 @@ fn names_that_overlap_are_refused() {
     let mut builder = Builder::new();
     let byte = builder.int("unsigned char", 1, 0);
     let id = builder.reserve();
-    let name = "x".repeat(60_000);
-    let members = vec![number_member(&name, byte, 0); 60_000];
+    let name = "x".repeat(20_000);
+    let members = vec![number_member(&name, byte, 0); 3000];
     builder.define_composite(id, "s", false, false, Word::Number(1), &members);
     assert_eq!(Plan::new(&finish(builder), 8).map(|_| ()).unwrap_err(), PlanError::Names);
 }

@@ -78,7 +78,8 @@ pub struct Field {
     pub arm: Option<Arm>,
     /// `#[list(task.sibling)]`: what hangs on this head, and by which member.
     pub list: Option<Box<List>>,
-    /// `#[ring(next = head)]`: the field that holds the index of the oldest element.
+    /// `#[ring(next = head)]`: the field that says where the next element goes,
+    /// modulo the length.
     pub ring: Option<Box<FieldPath>>,
     /// `#[unit("bytes")]`
     pub unit: Option<String>,

@@ -13,7 +13,7 @@
 //! | `inspect:when=1,2` | member | the values of the tag that make this arm valid, or members' names |
 //! | `inspect:otherwise` | member | the arm where no other is |
 //! | `inspect:list=struct.link` | member | what hangs on this list head, and by which member |
-//! | `inspect:ring=field` | member | the field that holds the index of the oldest element |
+//! | `inspect:ring=field` | member | the field that says where the next element goes, modulo the length |
 //! | `inspect:unit=text` | member | |
 //! | `inspect:display=hex` | member | |
 //! | `inspect:sensitive` | member | |

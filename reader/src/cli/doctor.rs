@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let session = Session::examine(&arguments.target)?;
+    let session = Session::examine(&arguments.target.target, &arguments.target.reading)?;
     let (catalog, errors) = Catalog::new(&session.discovery, session.brought());
     let report = examine(&session.image, &session.discovery, &catalog, &errors);
     let mut out = BufWriter::new(anstream::stdout().lock());

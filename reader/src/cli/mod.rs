@@ -6,6 +6,7 @@
 mod consumers;
 mod doctor;
 mod dump;
+mod export;
 mod list;
 mod map;
 mod progress;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub(crate) use session::{Failure, Session, TargetArguments};
+pub(crate) use session::{Failure, ReadingArguments, Session, TargetArguments};
 
 /// Reads inspect tables and the memory that they describe: which memory matters, what is in it, who may see it.
 #[derive(Parser)]
@@ -42,6 +43,7 @@ enum Color {
 enum Command {
     Doctor(doctor::Arguments),
     Dump(dump::Arguments),
+    Export(export::Arguments),
     List(list::Arguments),
     Map(map::Arguments),
     Show(show::Arguments),
@@ -59,6 +61,7 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Dump(arguments) => dump::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
         Command::List(arguments) => list::run(arguments),
         Command::Map(arguments) => map::run(arguments),
         Command::Show(arguments) => show::run(arguments),
@@ -71,7 +74,8 @@ pub fn main() -> ExitCode {
         }
         Err(failure) => {
             session::report(&failure);
-            ExitCode::from(if matches!(failure, Failure::Output(_)) { 2 } else { 1 })
+            let is_usage = matches!(failure, Failure::Usage { .. } | Failure::Output(_));
+            ExitCode::from(if is_usage { 2 } else { 1 })
         }
     }
 }

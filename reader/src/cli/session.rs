@@ -18,7 +18,14 @@ use crate::select::{Selector, Term};
 pub(crate) struct TargetArguments {
     /// A core, a running process (pid:123), a program or library, a table file, a zone, a snapshot
     /// directory, or raw memory (raw:FILE@0xADDRESS). Files may be compressed by gzip or zstd.
-    target: Target,
+    pub(super) target: Target,
+    #[command(flatten)]
+    pub(super) reading: ReadingArguments,
+}
+
+/// How to read a target.
+#[derive(Args)]
+pub(crate) struct ReadingArguments {
     /// A table file that describes tables which carry no description.
     #[arg(long, value_name = "FILE")]
     schema: Vec<PathBuf>,
@@ -74,6 +81,11 @@ pub(crate) enum Failure {
     },
     /// The input was read, and things are wrong with it, which the output says.
     Findings,
+    /// What was asked for cannot be done, whatever the input.
+    Usage {
+        /// What is wrong, and what to write.
+        message: String,
+    },
     /// The output cannot be written.
     Output(io::Error),
 }
@@ -81,7 +93,12 @@ pub(crate) enum Failure {
 impl Session {
     /// Opens a target. Without a table in it that can be read, this fails.
     pub(crate) fn open(arguments: &TargetArguments) -> Result<Self, Failure> {
-        let session = Self::examine(arguments)?;
+        Self::of(&arguments.target, &arguments.reading)
+    }
+
+    /// The same, for commands that have several targets.
+    pub(crate) fn of(target: &Target, arguments: &ReadingArguments) -> Result<Self, Failure> {
+        let session = Self::examine(target, arguments)?;
         if session.discovery.tables.is_empty() {
             return Err(session.nothing());
         }
@@ -90,7 +107,7 @@ impl Session {
     }
 
     /// Opens a target, whether there are tables in it or not.
-    pub(crate) fn examine(arguments: &TargetArguments) -> Result<Self, Failure> {
+    pub(crate) fn examine(target: &Target, arguments: &ReadingArguments) -> Result<Self, Failure> {
         let options = image::Options {
             lenders: arguments.image.clone(),
             sysroot: arguments.sysroot.clone(),
@@ -98,7 +115,7 @@ impl Session {
             progress: progress::line("decompressing"),
             ..image::Options::default()
         };
-        let image = image::open(&arguments.target, &options)?;
+        let image = image::open(target, &options)?;
         let scan = if arguments.scan { Scan::Always } else { Scan::IfNeeded };
         let roots = arguments.root.clone();
         let options = discover::Options { roots, scan, ..discover::Options::default() };
@@ -223,6 +240,7 @@ pub(crate) fn report(failure: &Failure) {
             writeln!(out, "inspect: {message}\n  help: {help}")
         }
         Failure::Findings => Ok(()),
+        Failure::Usage { message } => writeln!(out, "inspect: {message}"),
         Failure::Output(error) => writeln!(out, "inspect: the output cannot be written: {error}"),
     };
 }

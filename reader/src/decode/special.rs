@@ -285,7 +285,7 @@ impl<'p> Decoder<'p> {
         if is_links || shape.size == 0 {
             return sink.scalar(Scalar::Address(address), hints);
         }
-        if let Some(note) = self.closed(address, target) {
+        if let Some(note) = self.closed(address, shape) {
             return match note {
                 Note::Cycle(_) => sink.note(note),
                 note => self.noted_address(note, address, hints, sink),
@@ -295,8 +295,8 @@ impl<'p> Decoder<'p> {
     }
 
     /// Why a target is not entered.
-    fn closed(&self, address: u64, type_id: u32) -> Option<Note> {
-        if self.path.contains(&(address, type_id)) {
+    fn closed(&self, address: u64, shape: Shape) -> Option<Note> {
+        if self.path.contains(&(address, shape)) {
             return Some(Note::Cycle(address));
         }
         (self.depth >= self.budget.depth).then_some(Note::Budget(Limit::Depth))
@@ -331,7 +331,7 @@ impl<'p> Decoder<'p> {
             sink.note(fetched.end())?;
         } else {
             self.depth += 1;
-            self.path.push((address, type_id));
+            self.path.push((address, shape));
             sink.begin_at(address)?;
             self.value(shape, Hints::default(), fetched.source(), None, sink)?;
             sink.end_at()?;
@@ -539,7 +539,8 @@ impl<'p> Decoder<'p> {
         let mask = if self.plan.word_size == 4 { u64::from(u32::MAX) } else { u64::MAX };
         let mut seen = HashSet::new();
         let mut link = first;
-        // A head that elements hold themselves may be reached by the address of its element, too.
+        let shape = self.plan.shape(list.element);
+        // Where pointers lead to elements, none leads back to the head.
         while link != 0 && (list.leads_to_element || Some(link) != head) {
             if !seen.insert(link) {
                 // Elements that hold the only pointers have no head to come back to.
@@ -558,7 +559,7 @@ impl<'p> Decoder<'p> {
                 true => link,
                 false => link.wrapping_sub(list.link_offset) & mask,
             };
-            if self.path.contains(&(element, list.element)) {
+            if self.path.contains(&(element, shape)) {
                 sink.note(Note::Cycle(element))?;
             } else {
                 self.target(list.element, element, sink)?;

@@ -62,7 +62,7 @@ impl<'a> Compiler<'a> {
             };
             let declared = self.plan.shape(found.type_id);
             let shape = match found.bit_size {
-                None if found.bit_offset % 8 == 0 => declared,
+                None if found.bit_offset.is_multiple_of(8) => declared,
                 None => Shape::opaque(Why::OddBits, 0),
                 Some(bits) => bit_field(declared, bits),
             };

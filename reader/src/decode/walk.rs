@@ -77,7 +77,7 @@ pub struct Decoder<'p> {
     pub(super) depth: u32,
     nesting: u32,
     /// Addresses and types of what is being shown, from the outermost on.
-    pub(super) path: Vec<(u64, u32)>,
+    pub(super) path: Vec<(u64, Shape)>,
     pub(super) pool: Vec<Fetched>,
 }
 
@@ -138,7 +138,7 @@ impl<'p> Decoder<'p> {
     ) -> Result<(), S::Error> {
         self.begin();
         if let Some(address) = address {
-            self.path.push((address, type_id));
+            self.path.push((address, self.plan.shape(type_id)));
         }
         let source = Source::new(bytes, address);
         self.region_value(type_id, source, bytes.len() as u64, sink)
@@ -154,9 +154,9 @@ impl<'p> Decoder<'p> {
         sink: &mut S,
     ) -> Result<(), S::Error> {
         self.begin();
-        self.path.push((address, type_id));
         let plan = self.plan;
         let shape = plan.shape(type_id);
+        self.path.push((address, shape));
         if let Region::Many { element, size, count, trailing } = self.divide(shape, length)
             && length > STEP as u64
         {

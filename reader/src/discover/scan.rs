@@ -10,12 +10,14 @@ use memchr::memmem::Finder;
 
 use super::{Failure, Search};
 use crate::image::{Clue, FoundBy};
-use crate::memory::{AddressSpace, Memory, Run};
+use crate::memory::{AddressSpace, FileSpan, Memory, Run};
 
 /// What the magic numbers have in common.
 const COMMON: &[u8] = b"\x89INSP";
 /// Bytes that are searched at once.
 const CHUNK: u64 = 1 << 20;
+/// Bytes that are read of a file at once: what the nearer caches of a processor hold.
+const BATCH: u64 = 1 << 18;
 /// Roots and tables lie at multiples of this.
 const ALIGN: u64 = TABLE_ALIGN as u64;
 /// Memory that cannot be read is left out in steps of a page.
@@ -66,10 +68,68 @@ fn hits(memory: &dyn Memory) -> Hits {
     let finder = Finder::new(COMMON);
     let mut hits = Hits::default();
     let mut buffer = vec![0; CHUNK as usize];
+    let mut batch = Batch::default();
     for run in memory.runs(space::VIRTUAL) {
-        in_run(memory, run, &finder, &mut buffer, &mut hits);
+        let span = memory.in_file(space::VIRTUAL, run.address);
+        match span.filter(|span| span.length >= run.length && run.length <= BATCH) {
+            None => in_run(memory, run, &finder, &mut buffer, &mut hits),
+            Some(span) => {
+                if !batch.take(&run, &span) {
+                    batch.search(memory, &finder, &mut buffer, &mut hits);
+                    batch = Batch::default();
+                    batch.take(&run, &span);
+                }
+            }
+        }
     }
+    batch.search(memory, &finder, &mut buffer, &mut hits);
     hits
+}
+
+/// Runs that stand one behind another in a file. Cores of kernels have a run for each page: they are
+/// read and searched many at a time.
+#[derive(Debug, Default)]
+struct Batch<'m> {
+    /// Where the first one stands, up to the end of the last.
+    span: Option<FileSpan<'m>>,
+    /// Where each begins in the batch.
+    runs: Vec<(u64, Run)>,
+}
+
+impl<'m> Batch<'m> {
+    /// Adds a run, if it continues the batch and there is room.
+    fn take(&mut self, run: &Run, found: &FileSpan<'m>) -> bool {
+        let span = self.span.get_or_insert(FileSpan { length: 0, ..*found });
+        let continues = std::ptr::eq(span.file, found.file)
+            && span.offset.checked_add(span.length) == Some(found.offset)
+            && span.length + run.length <= BATCH;
+        if continues {
+            self.runs.push((span.length, *run));
+            span.length += run.length;
+        }
+        continues
+    }
+
+    fn search(&self, memory: &dyn Memory, finder: &Finder<'_>, buffer: &mut [u8], hits: &mut Hits) {
+        let Some(span) = &self.span else { return };
+        let Some(bytes) = buffer.get_mut(..span.length as usize) else { return };
+        if span.file.read(span.offset, bytes).is_err() {
+            for (_, run) in &self.runs {
+                in_run(memory, *run, finder, buffer, hits);
+            }
+            return;
+        }
+        for at in finder.find_iter(bytes) {
+            let behind = self.runs.partition_point(|(start, _)| *start <= at as u64);
+            let Some((start, run)) = behind.checked_sub(1).and_then(|it| self.runs.get(it)) else {
+                continue;
+            };
+            // It counts in its own run alone: what follows in the file lies elsewhere.
+            let end = usize::try_from(start + run.length).unwrap_or(usize::MAX);
+            let found = bytes.get(at..end.min(bytes.len())).unwrap_or_default();
+            hits.take(found, run.address.wrapping_add(at as u64 - start));
+        }
+    }
 }
 
 fn in_run(memory: &dyn Memory, run: Run, finder: &Finder<'_>, buffer: &mut [u8], hits: &mut Hits) {
@@ -107,14 +167,20 @@ fn in_pages(
 fn in_bytes(bytes: &[u8], address: u64, finder: &Finder<'_>, hits: &mut Hits) {
     for at in finder.find_iter(bytes) {
         let found = bytes.get(at..).unwrap_or_default();
-        let address = address.wrapping_add(at as u64);
+        hits.take(found, address.wrapping_add(at as u64));
+    }
+}
+
+impl Hits {
+    /// Takes what begins as magic numbers do, if it is one and lies where one can.
+    fn take(&mut self, found: &[u8], address: u64) {
         if !address.is_multiple_of(ALIGN) {
-            continue;
+            return;
         }
         if found.starts_with(&ROOT_MAGIC) {
-            hits.roots.push(address);
+            self.roots.push(address);
         } else if found.starts_with(&TABLE_MAGIC) {
-            hits.tables.push(address);
+            self.tables.push(address);
         }
     }
 }

@@ -7,7 +7,6 @@
 mod notes;
 mod objects;
 
-use inspect_format::abi::space;
 use object::elf;
 
 pub(super) use notes::{CoreNotes, Mapped};
@@ -21,33 +20,27 @@ use crate::memory::Reason;
 /// More segments than any kernel writes: each costs 32 bytes of memory or a little more.
 const SEGMENTS_MAX: u32 = 1 << 22;
 
-/// What the headers of a core say.
+/// What the headers of a core say. There may be tens of thousands of segments, which nobody keeps
+/// in more than one form: making memory costs more than reading them.
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) headers: Headers,
-    /// The segments of memory, in the order of the file.
-    pub(super) loads: Vec<Load>,
+    /// What the segments hold by virtual address, in the order of the file.
+    pub(super) pieces: Vec<Piece>,
+    /// What they have in memory and not in the file.
+    pub(super) absent: Vec<Piece>,
+    /// Whether there are physical addresses.
+    pub(super) has_physical: bool,
     pub(super) notes: CoreNotes,
     /// How long the file would have to be.
     pub(super) promised: u64,
-}
-
-/// A segment of memory. There may be tens of thousands.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Load {
-    pub(super) address: u64,
-    pub(super) physical: u64,
-    pub(super) offset: u64,
-    pub(super) file_size: u64,
-    pub(super) memory_size: u64,
-    pub(super) access: u8,
 }
 
 /// Opens a core of whatever kind.
 pub(super) fn open(file: File, headers: Headers, options: &Options) -> Result<Image, ErrorKind> {
     let layout = Layout::read(&file, headers)?;
     if kernel_core::is_kernel(&layout) {
-        return Ok(kernel_core::open(file, &layout, options));
+        return Ok(kernel_core::open(file, layout, options));
     }
     Ok(process(file, layout, options))
 }
@@ -56,15 +49,14 @@ pub(super) fn open(file: File, headers: Headers, options: &Options) -> Result<Im
 fn process(file: File, layout: Layout, options: &Options) -> Image {
     let name = file.path().display().to_string();
     let mut remarks = layout.remarks(file.length());
-    let pieces = layout.pieces(file.length(), |load| Some(load.address));
-    let mut memory = memory_of(vec![file], pieces.clone());
+    let mut memory = memory_of(vec![file], layout.pieces.clone());
     // A dump that says what it captured has left out the rest for a reason: what a consumer may
     // not see must not come back from a file.
     if layout.notes.capture.is_none() && layout.notes.tables.is_empty() {
         let found = objects::find(&memory, &layout);
         let filled = fill::fill(&memory, &layout, &found, options);
         remarks.extend(filled.remarks);
-        let pieces = pieces.into_iter().chain(filled.pieces).collect();
+        let pieces = layout.pieces.iter().copied().chain(filled.pieces).collect();
         memory.files.extend(filled.files);
         memory = memory_of(memory.files, pieces);
     }
@@ -85,7 +77,7 @@ fn process(file: File, layout: Layout, options: &Options) -> Image {
 }
 
 fn memory_of(files: Vec<File>, pieces: Vec<Piece>) -> FileMemory {
-    FileMemory { files, spaces: vec![(space::VIRTUAL, Pieces::new(pieces))] }
+    FileMemory::new(files, Pieces::new(pieces))
 }
 
 impl Layout {
@@ -93,49 +85,27 @@ impl Layout {
         if headers.segment_count > SEGMENTS_MAX {
             return Err(ErrorKind::Segments { found: headers.segment_count, most: SEGMENTS_MAX });
         }
+        let (mut absent, mut notes) = (Vec::new(), CoreNotes::default());
+        let (mut promised, mut has_physical) = (0, false);
+        let none = no_address(&headers);
+        let mut pieces = Vec::with_capacity(capacity(file, &headers));
+        let mut each = |segment: &Segment| {
+            promised = promised.max(segment.offset.saturating_add(segment.file_size));
+            if segment.is_load() {
+                has_physical |= segment.physical != 0 && segment.physical != none;
+                absent.extend(add(&mut pieces, segment, segment.address, file.length()));
+            } else if segment.kind == elf::PT_NOTE.0 {
+                notes.read(file, segment, headers.machine);
+            }
+        };
         let source = super::elf::source(file);
-        let (mut loads, mut notes) = (Vec::new(), CoreNotes::default());
-        let mut promised = 0;
         headers
             .segments(&source, &mut |segment| {
-                promised = promised.max(segment.offset.saturating_add(segment.file_size));
-                if segment.is_load() {
-                    loads.push(Load::of(&segment));
-                } else if segment.kind == elf::PT_NOTE.0 {
-                    notes.read(file, &segment, headers.machine);
-                }
+                each(&segment);
                 true
             })
             .map_err(ErrorKind::Elf)?;
-        Ok(Self { headers, loads, notes, promised })
-    }
-
-    /// The segments of memory as pieces of file 0, those first that come first in the file; each
-    /// where `place` says that it lies.
-    ///
-    /// What `p_filesz` has less than `p_memsz` is not in a core: it is no zeros, as it would be in
-    /// a program.
-    pub(super) fn pieces(
-        &self,
-        file_length: u64,
-        place: impl Fn(&Load) -> Option<u64>,
-    ) -> Vec<Piece> {
-        let mut pieces = Vec::with_capacity(self.loads.len());
-        for load in &self.loads {
-            let Some(address) = place(load) else { continue };
-            let (offset, access) = (load.offset, load.access);
-            let there = load.file_size.min(file_length.saturating_sub(offset));
-            let source = Source::File(0);
-            pieces.push(Piece { address, length: there, offset, access, source });
-            if there < load.file_size {
-                let address = address.saturating_add(there);
-                let length = load.file_size - there;
-                let source = Source::Missing(Reason::Truncated);
-                pieces.push(Piece { address, length, offset: 0, access, source });
-            }
-        }
-        pieces.retain(|piece| piece.length > 0);
-        pieces
+        Ok(Self { headers, pieces, absent, has_physical, notes, promised })
     }
 
     /// What is wrong with the file as a whole.
@@ -155,15 +125,36 @@ impl Layout {
     }
 }
 
-impl Load {
-    fn of(segment: &Segment) -> Self {
-        Self {
-            address: segment.address,
-            physical: segment.physical,
-            offset: segment.offset,
-            file_size: segment.file_size,
-            memory_size: segment.memory_size,
-            access: (segment.flags & 7) as u8,
-        }
-    }
+/// What stands in the place of an address that there is none of.
+pub(super) fn no_address(headers: &Headers) -> u64 {
+    if headers.machine.word_size == 4 { u32::MAX.into() } else { u64::MAX }
+}
+
+/// For how many pieces there is room in the file's own headers.
+fn capacity(file: &File, headers: &Headers) -> usize {
+    const HEADER_MIN: u64 = 32;
+    let most = file.length() / HEADER_MIN;
+    usize::try_from(u64::from(headers.segment_count).min(most)).unwrap_or(0)
+}
+
+/// Adds what a segment holds, and returns what it does not.
+///
+/// What `p_filesz` has less than `p_memsz` is not in a core: it is no zeros, as it would be in a
+/// program.
+pub(super) fn add(
+    pieces: &mut Vec<Piece>,
+    segment: &Segment,
+    address: u64,
+    file_length: u64,
+) -> Option<Piece> {
+    let Segment { offset, file_size, memory_size, .. } = *segment;
+    let access = (segment.flags & 7) as u8;
+    let there = file_size.min(file_length.saturating_sub(offset));
+    let piece = |from: u64, to: u64, source| {
+        let (address, offset) = (address.saturating_add(from), offset.saturating_add(from));
+        (to > from).then(|| Piece { address, length: to - from, offset, access, source })
+    };
+    pieces.extend(piece(0, there, Source::File(0)));
+    pieces.extend(piece(there, file_size, Source::Missing(Reason::Truncated)));
+    piece(file_size, memory_size, Source::Missing(Reason::Absent))
 }

@@ -49,8 +49,7 @@ fn linked(file: File, headers: Headers) -> Result<Image, ErrorKind> {
         roots: Vec::new(),
     };
     let mut loaded = Loaded { object, headers, segments };
-    let files =
-        FileMemory { files: vec![file], spaces: vec![(space::VIRTUAL, Pieces::new(pieces))] };
+    let files = FileMemory::new(vec![file], Pieces::new(pieces));
     let words = relocations::words(&files, &loaded);
     let memory = Linked { files, words };
     loaded.find_roots(&memory);

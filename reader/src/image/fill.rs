@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use object::elf;
 
-use super::core::{Layout, Load, Mapped};
+use super::core::{Layout, Mapped};
 use super::pieces::{FileMemory, Piece, Pieces, Source};
 use super::{Options, Remark};
 use crate::file::File;
@@ -100,7 +100,7 @@ fn by_name(files: &[Mapped]) -> BTreeMap<&str, Vec<&Mapped>> {
 
 /// How many bytes of the mappings are not in the core.
 fn missing(memory: &FileMemory, mapped: &[&Mapped]) -> u64 {
-    let Some((_, pieces)) = memory.spaces.first() else { return 0 };
+    let pieces = memory.by_virtual();
     let of = |it: &&Mapped| (it.end - it.start) - pieces.covered(it.start, it.end - it.start);
     mapped.iter().map(of).fold(0, u64::saturating_add)
 }
@@ -265,17 +265,10 @@ struct Access {
 
 impl Access {
     fn of(layout: &Layout) -> Self {
-        let piece = |load: &Load| Piece {
-            address: load.address,
-            length: load.memory_size,
-            offset: 0,
-            access: load.access,
-            source: Source::Zeros,
-        };
-        let mut writable = layout.loads.iter().filter(|it| it.access & PF_W != 0);
-        let keeps_private = writable
-            .any(|load| load.file_size > 0 && layout.notes.mapped_at(load.address).is_none());
-        let segments = Pieces::new(layout.loads.iter().map(piece).collect());
+        let mut writable = layout.pieces.iter().filter(|it| it.access & PF_W != 0);
+        let keeps_private = writable.any(|it| layout.notes.mapped_at(it.address).is_none());
+        let segments = layout.pieces.iter().chain(&layout.absent).copied();
+        let segments = Pieces::new(segments.collect());
         Self { segments, keeps_private }
     }
 

@@ -6,14 +6,13 @@
 //! writes physical memory, and 0 in place of virtual addresses. Page tables are not walked here:
 //! what has no virtual address in a header is found by physical address alone.
 
-use inspect_format::abi::space;
 use inspect_format::root::offset_address;
 
-use super::core::{Layout, Load};
-use super::pieces::{FileMemory, Pieces};
+use super::core::{Layout, add, no_address};
+use super::pieces::{FileMemory, Piece, Pieces};
 use super::{Clue, FoundBy, Image, Kind, Object, Options, Remark, elf};
 use crate::file::File;
-use crate::loaded::ROOT_SYMBOL;
+use crate::loaded::{Headers, ROOT_SYMBOL};
 
 /// Whether the core is a machine's and no process's: a kernel or a hypervisor says so; or there are
 /// registers and physical addresses, and nothing about a process.
@@ -21,34 +20,31 @@ pub(super) fn is_kernel(layout: &Layout) -> bool {
     let notes = &layout.notes;
     let is_dump = !notes.tables.is_empty() || notes.capture.is_some();
     let is_silent = notes.threads > 0 && !notes.has_process && !is_dump;
-    notes.kernel.is_some()
-        || notes.is_of_machine
-        || is_silent && layout.loads.iter().any(|load| load.physical != 0)
+    notes.kernel.is_some() || notes.is_of_machine || is_silent && layout.has_physical
 }
 
 /// The core of a kernel.
-pub(super) fn open(file: File, layout: &Layout, options: &Options) -> Image {
+pub(super) fn open(file: File, mut layout: Layout, options: &Options) -> Image {
     let name = file.path().display().to_string();
-    let length = file.length();
-    let mut remarks = layout.remarks(length);
-    let none = offset_address(u64::MAX, 0, layout.headers.machine.word_size);
+    let headers = layout.headers;
+    let mut remarks = layout.remarks(file.length());
+    let none = no_address(&headers);
     // Nothing of a kernel lies at 0.
-    let virtual_of = |load: &Load| Some(load.address).filter(|it| *it != 0 && *it != none);
-    let has_physical = layout.loads.iter().any(|it| it.physical != 0 && it.physical != none);
-    let physical_of = |load: &Load| Some(load.physical).filter(|it| has_physical && *it != none);
-    let by_virtual = Pieces::new(layout.pieces(length, virtual_of));
-    let by_physical = Pieces::new(layout.pieces(length, physical_of));
-    if by_virtual.all().is_empty() {
+    let mut pieces = std::mem::take(&mut layout.pieces);
+    pieces.retain(|piece| piece.address != 0 && piece.address != none);
+    if pieces.is_empty() {
         let text = "the core has physical addresses alone: nothing is found by a virtual address";
         remarks.push(Remark(text.to_owned()));
     }
-    let spaces = vec![(space::VIRTUAL, by_virtual), (space::PHYSICAL, by_physical)];
-    let memory = FileMemory { files: vec![file], spaces };
-    let object = object(layout, options, &mut remarks);
+    let mut memory = FileMemory::new(vec![file], Pieces::new(pieces));
+    if layout.has_physical {
+        memory = memory.with_physical(Box::new(move |file| by_physical(file, &headers)));
+    }
+    let object = object(&layout, options, &mut remarks);
     Image {
         kind: Kind::KernelCore,
         name,
-        machine: Some(layout.headers.machine),
+        machine: Some(headers.machine),
         memory: Box::new(memory),
         objects: object.into_iter().collect(),
         carried: Vec::new(),
@@ -56,6 +52,22 @@ pub(super) fn open(file: File, layout: &Layout, options: &Options) -> Image {
         notes: Vec::new(),
         remarks,
     }
+}
+
+/// What the segments hold by physical address. The headers are read once more: most readers never
+/// ask for physical memory.
+fn by_physical(file: &File, headers: &Headers) -> Vec<Piece> {
+    let none = no_address(headers);
+    let mut pieces = Vec::new();
+    let source = elf::source(file);
+    // Headers that cannot be read again leave nothing there.
+    let _ = headers.segments(&source, &mut |segment| {
+        if segment.is_load() && segment.physical != none {
+            add(&mut pieces, &segment, segment.physical, file.length());
+        }
+        true
+    });
+    pieces
 }
 
 /// What a kernel says about itself: lines of a key and a value.

@@ -6,7 +6,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::fmt;
 use std::io;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use inspect_format::abi::space;
 
 use crate::file::File;
 use crate::memory::{FileSpan, Memory, Missing, Reason, Run};
@@ -40,10 +45,12 @@ pub(super) enum Source {
 const _: () = assert!(size_of::<Piece>() <= 32);
 
 /// One address space.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Pieces {
     /// Ascending, without overlaps.
     sorted: Vec<Piece>,
+    /// Where the last address was found: whoever reads much reads in order.
+    last: AtomicUsize,
 }
 
 /// Memory whose bytes stand in files.
@@ -51,9 +58,20 @@ pub(super) struct Pieces {
 pub(super) struct FileMemory {
     /// The files, by their number.
     pub(super) files: Vec<File>,
-    /// The address spaces that there are.
-    pub(super) spaces: Vec<(u16, Pieces)>,
+    by_virtual: Pieces,
+    by_physical: Physical,
 }
+
+/// Physical memory: looked up when somebody asks for it, which few do.
+#[derive(Default)]
+pub(super) struct Physical {
+    /// What makes the pieces of the first file.
+    make: Option<MakePieces>,
+    made: OnceLock<Pieces>,
+}
+
+/// Makes the pieces of a file by physical address.
+pub(super) type MakePieces = Box<dyn Fn(&File) -> Vec<Piece> + Send + Sync>;
 
 impl Pieces {
     /// Sorts pieces. Of those that overlap, the earlier one in `pieces` wins.
@@ -66,7 +84,7 @@ impl Pieces {
         let mut sorted = if is_sorted { pieces } else { without_overlaps(&pieces) };
         sorted.dedup_by(|next, last| last.take(next));
         sorted.shrink_to_fit();
-        Self { sorted }
+        Self { sorted, last: AtomicUsize::new(0) }
     }
 
     /// The pieces, ascending.
@@ -76,9 +94,19 @@ impl Pieces {
 
     /// The piece that holds an address.
     pub(super) fn at(&self, address: u64) -> Option<&Piece> {
+        let last = self.last.load(Ordering::Relaxed);
+        let near = self.sorted.get(last..).unwrap_or_default().iter().take(2);
+        for (index, piece) in (last..).zip(near) {
+            if piece.address <= address && address < piece.end() {
+                self.last.store(index, Ordering::Relaxed);
+                return Some(piece);
+            }
+        }
         let behind = self.sorted.partition_point(|piece| piece.address <= address);
-        let piece = self.sorted.get(behind.checked_sub(1)?)?;
-        (address < piece.end()).then_some(piece)
+        let index = behind.checked_sub(1)?;
+        let piece = self.sorted.get(index).filter(|piece| address < piece.end())?;
+        self.last.store(index, Ordering::Relaxed);
+        Some(piece)
     }
 
     /// How many of the bytes from `address` on are there.
@@ -148,9 +176,38 @@ fn without_overlaps(pieces: &[Piece]) -> Vec<Piece> {
     }
 }
 
+impl fmt::Debug for Physical {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Physical").field(&self.made).finish()
+    }
+}
+
 impl FileMemory {
+    pub(super) fn new(files: Vec<File>, by_virtual: Pieces) -> Self {
+        Self { files, by_virtual, by_physical: Physical::default() }
+    }
+
+    /// The same with physical memory.
+    pub(super) fn with_physical(mut self, make: MakePieces) -> Self {
+        self.by_physical.make = Some(make);
+        self
+    }
+
+    /// Virtual memory.
+    pub(super) fn by_virtual(&self) -> &Pieces {
+        &self.by_virtual
+    }
+
     fn space(&self, space: u16) -> Option<&Pieces> {
-        self.spaces.iter().find(|(it, _)| *it == space).map(|(_, pieces)| pieces)
+        match (space, &self.by_physical.make) {
+            (space::VIRTUAL, _) => Some(&self.by_virtual),
+            (space::PHYSICAL, Some(make)) => {
+                let made = &self.by_physical.made;
+                let make = || Pieces::new(self.files.first().map_or_else(Vec::new, make));
+                Some(made.get_or_init(make))
+            }
+            _ => None,
+        }
     }
 
     /// Fills `out` with the beginning of a piece.

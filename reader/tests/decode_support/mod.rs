@@ -161,7 +161,7 @@ impl Writer<'_> {
             TypeId::Aggregate(id) => Some(*id),
             _ => None,
         });
-        let last = holders.clone().filter(has).last();
+        let last = holders.clone().rfind(has);
         let found = holders.find(|id| self.model[*id].naming.c == "t_s").filter(has).or(last);
         let id = found.unwrap_or_else(|| panic!("no struct has {field}"));
         self.aggregate = Some(id);
@@ -179,7 +179,7 @@ impl Writer<'_> {
         let field = &self.model[id].fields[index];
         let layout = self.model[id].layouts.as_ref().expect("a layout").on(self.target);
         let place = &layout.fields[index];
-        let bits = place.bit_offset.zip(field.bits.map(|bits| bits as u32));
+        let bits = place.bit_offset.zip(field.bits);
         (self.base + place.offset, place.size, bits, field.clone())
     }
 

@@ -50,9 +50,9 @@ pub(super) fn find(memory: &FileMemory, layout: &Layout) -> Vec<Loaded> {
         }
     }
     if mapped.is_empty() {
-        for load in layout.loads.iter().take(SEGMENTS_MAX) {
-            let name = || format!("object at {:#x}", load.address);
-            add(memory, &mut objects, load.address, name);
+        for piece in layout.pieces.iter().take(SEGMENTS_MAX) {
+            let name = || format!("object at {:#x}", piece.address);
+            add(memory, &mut objects, piece.address, name);
         }
     }
     let begins = [value(AT_PHDR), value(AT_ENTRY)];
@@ -99,7 +99,7 @@ fn is_loaded(loaded: &Loaded, notes: &CoreNotes) -> bool {
 /// The text at an address, up to its NUL.
 fn text_at(memory: &FileMemory, address: u64) -> Option<String> {
     const PATH_MAX: u64 = 4096;
-    let length = memory.spaces.first()?.1.covered(address, PATH_MAX);
+    let length = memory.by_virtual().covered(address, PATH_MAX);
     let mut bytes = vec![0; usize::try_from(length).ok()?];
     memory.read(space::VIRTUAL, address, &mut bytes).ok()?;
     notes::text(&bytes).filter(|text| !text.is_empty())
