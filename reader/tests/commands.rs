@@ -42,8 +42,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
 ];
 
 /// Commands that are not there yet.
-const ABSENT: &[&str] =
-    &["diff-self", "diff-other", "export-json", "export-ndjson", "export-csv", "watch"];
+const ABSENT: &[&str] = &["diff-self", "diff-other", "watch"];
 
 /// An image, ready to be read.
 struct Image {
@@ -277,7 +276,29 @@ fn outcome(image: &Image, folder: &Path, arguments: &[&str]) -> Outcome {
     ] {
         normal = normal.folder(path, name);
     }
-    Outcome { code: done.status.code(), text: normal.apply(&found) }
+    Outcome { code: done.status.code(), text: without_system(&normal.apply(&found)) }
+}
+
+/// The text without what follows from the machine's own libraries, and from the pages of which the kernel or gdb
+/// have written more or fewer.
+fn without_system(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let is_system = ["/usr/lib", "/lib/", "[vdso]", "ld-linux"].iter().any(|it| line.contains(it));
+        let words: Vec<&str> = line.split(' ').collect();
+        let number = words.windows(2).position(|it| it == ["bytes", "of"]);
+        match number.and_then(|at| at.checked_sub(1)) {
+            _ if is_system => continue,
+            Some(at) if line.contains(" come from ") => {
+                let mut words = words;
+                words[at] = "#";
+                out.push_str(&words.join(" "));
+            }
+            _ => out.push_str(line),
+        }
+        out.push('\n');
+    }
+    out
 }
 
 #[test]

@@ -78,12 +78,13 @@ const COMMANDS: &[&[&str]] = &[
     &["diff", "TARGET", "TARGET"],
     &["diff", "OTHER", "TARGET"],
     &["export", "TARGET", "--format", "json"],
-    &["export", "TARGET", "--format", "ndjson"],
+    &["export", "TARGET", "--format", "ndjson", "--values"],
     &["export", "TARGET", "--format", "csv"],
+    &["export", "TARGET", "--format", "csv", "--values"],
 ];
 
 /// Commands that are not there yet.
-const ABSENT: &[&str] = &["diff", "export"];
+const ABSENT: &[&str] = &["diff"];
 
 /// A text of a length that begins with another one.
 fn padded(start: &[u8], length: usize) -> Vec<u8> {

@@ -292,7 +292,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
+    use std::vec;
 
     use crate::schema::Value;
 

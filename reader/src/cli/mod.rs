@@ -12,6 +12,7 @@ mod map;
 mod progress;
 mod session;
 mod show;
+mod watch;
 
 use std::io;
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ enum Command {
     List(list::Arguments),
     Map(map::Arguments),
     Show(show::Arguments),
+    Watch(watch::Arguments),
 }
 
 /// Runs the program.
@@ -65,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::List(arguments) => list::run(arguments),
         Command::Map(arguments) => map::run(arguments),
         Command::Show(arguments) => show::run(arguments),
+        Command::Watch(arguments) => watch::run(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
