@@ -4,6 +4,10 @@
 //! cannot be read is reported and costs no other.
 
 mod files;
+#[cfg(feature = "arrow")]
+mod partition;
+#[cfg(not(feature = "arrow"))]
+#[path = "export/without_arrow.rs"]
 mod partition;
 
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal as _, Write};
