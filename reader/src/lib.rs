@@ -27,3 +27,4 @@ pub mod memory;
 pub mod output;
 pub mod select;
 pub mod value;
+pub mod watch;

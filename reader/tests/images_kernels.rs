@@ -3,6 +3,9 @@
 #[path = "images/vmcore.rs"]
 mod vmcore;
 
+#[path = "images_fuzz/targets.rs"]
+mod targets;
+
 use std::path::Path;
 
 use inspect_format::abi::{Order, space};
@@ -129,27 +132,6 @@ fn seventy_thousand_segments_are_found() {
     }
 }
 
-/// Reads everything of an image that a reader would, and finds that it comes to an end.
-fn exercise(bytes: &[u8]) {
-    with_image(bytes, |image| {
-        let Ok(image) = image else { return };
-        for space in [space::VIRTUAL, space::PHYSICAL, space::BUS] {
-            let runs = image.memory.runs(space);
-            assert!(runs.windows(2).all(|it| it[0].address + it[0].length <= it[1].address));
-            for run in runs.iter().take(100) {
-                let mut bytes = vec![0; run.length.min(5000) as usize];
-                let _ = image.memory.read(space, run.address, &mut bytes);
-                if let Some(span) = image.memory.in_file(space, run.address) {
-                    let mut byte = [0];
-                    span.file.read(span.offset + span.length - 1, &mut byte).unwrap();
-                }
-            }
-        }
-        let options = discover::Options { scan: discover::Scan::Always, ..Default::default() };
-        let _ = tables_of(&image, &options);
-    });
-}
-
 fn some_core(shape: usize) -> Vec<u8> {
     let (class, order, word_size) = SHAPES[shape % 4];
     let mut core = Vmcore::new(class, order);
@@ -182,7 +164,7 @@ proptest! {
             }
         }
         bytes.truncate(keep);
-        exercise(&bytes);
+        targets::elf_core(&bytes);
     }
 }
 
@@ -205,4 +187,27 @@ fn an_endless_number_of_segments_is_refused() {
     core.extend(section);
     let error = with_image(&core, |image| image.map(|_| ()).unwrap_err());
     assert!(error.ends_with("4294967295 segments, 4194304 are read at most"), "{error}");
+}
+
+/// Inputs that fuzzing found once.
+#[test]
+fn finds_are_survived() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus-crashes/elf_core");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        targets::elf_core(&std::fs::read(entry.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count > 0);
+}
+
+/// Writes inputs to begin with, for whoever fuzzes: `INSPECT_FUZZ_SEEDS=fuzz/corpus`.
+#[test]
+fn seeds_are_written() {
+    let Some(folder) = std::env::var_os("INSPECT_FUZZ_SEEDS") else { return };
+    let folder = Path::new(&folder).join("elf_core");
+    std::fs::create_dir_all(&folder).unwrap();
+    for shape in 0..4 {
+        std::fs::write(folder.join(format!("kernel-{shape}")), some_core(shape)).unwrap();
+    }
 }

@@ -13,6 +13,7 @@ mod map;
 mod progress;
 mod session;
 mod show;
+mod watch;
 
 use std::io;
 use std::process::ExitCode;
@@ -49,6 +50,7 @@ enum Command {
     List(list::Arguments),
     Map(map::Arguments),
     Show(show::Arguments),
+    Watch(watch::Arguments),
 }
 
 /// Runs the program.
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::List(arguments) => list::run(arguments),
         Command::Map(arguments) => map::run(arguments),
         Command::Show(arguments) => show::run(arguments),
+        Command::Watch(arguments) => watch::run(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

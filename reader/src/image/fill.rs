@@ -20,7 +20,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use object::elf;
 
@@ -144,6 +144,9 @@ fn choose(
         return Err("it has no build-id in the core, and no file was named for it".into());
     };
     let path = path_of(name);
+    if path.components().any(|it| it == Component::ParentDir) {
+        return Err("its path leads upwards".into());
+    }
     let path = match &options.sysroot {
         Some(root) => root.join(path.strip_prefix("/").unwrap_or(path)),
         None => path.to_owned(),
@@ -179,6 +182,11 @@ fn hex(bytes: &[u8]) -> String {
 
 impl Lender {
     fn open(path: &Path) -> Result<Self, String> {
+        // The name comes from the core: a pipe would wait for ever, and a device may do anything.
+        let about = std::fs::metadata(path).map_err(|error| error.to_string())?;
+        if !about.is_file() || about.len() == 0 {
+            return Err("it is no file with bytes in it".to_owned());
+        }
         let file = File::open(path).map_err(|error| error.to_string())?;
         let (headers, segments) = headers_of(&file).map_err(|error| error.to_string())?;
         let mut build_id = None;
