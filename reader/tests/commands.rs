@@ -41,18 +41,8 @@ const COMMANDS: &[(&str, &[&str])] = &[
 
 /// Commands that are not there yet.
 const ABSENT: &[&str] = &[
-    "show",
-    "show-selected",
-    "show-json",
-    "map",
-    "doctor",
-    "dump",
-    "diff-self",
-    "diff-other",
-    "export-json",
-    "export-ndjson",
-    "export-csv",
-    "watch",
+    "show", "show-selected", "show-json", "map", "doctor", "dump", "diff-self", "diff-other", "export-json",
+    "export-ndjson", "export-csv", "watch",
 ];
 
 /// An image, ready to be read.

@@ -24,43 +24,20 @@ use support::tools::{has, inspect, output, text};
 /// What stands in the fixture's dump, wherever a name can stand.
 const NAMES: [&str; 13] = [
     // Entries, and two fields of a row.
-    "registered",
-    "number_place",
-    "eight..8",
-    "a remark",
+    "registered", "number_place", "eight..8", "a remark",
     // A class and its entry, and a property.
-    "counter",
-    "dump",
+    "counter", "dump",
     // Structs, members and enumerators.
-    "shapes_nested",
-    "unknown",
-    "address_like",
-    "bottom",
+    "shapes_nested", "unknown", "address_like", "bottom",
     // The producer, and text in memory.
-    "shapes 1.0",
-    "a label",
-    "someone",
+    "shapes 1.0", "a label", "someone",
 ];
 
 /// Names that nobody should see as they are. All but the last ones are text.
 const HARMFUL: [&[u8]; 17] = [
-    b"\x1b[2J",
-    b"\x1b]0;",
-    b"\n",
-    b"\r",
-    b"\t=",
-    b"\x07\x08",
-    b"\x7f",
-    "\u{9b}31m".as_bytes(),
-    "\u{202e}".as_bytes(),
-    "\u{2028}".as_bytes(),
-    "\u{feff}".as_bytes(),
-    b"<script>",
-    b"</pre",
-    b"=cmd()",
-    b"\"",
-    b"\xff\xfe",
-    b"\xc3",
+    b"\x1b[2J", b"\x1b]0;", b"\n", b"\r", b"\t=", b"\x07\x08", b"\x7f", "\u{9b}31m".as_bytes(),
+    "\u{202e}".as_bytes(), "\u{2028}".as_bytes(), "\u{feff}".as_bytes(), b"<script>", b"</pre", b"=cmd()", b"\"",
+    b"\xff\xfe", b"\xc3",
 ];
 
 /// Commands whose output is looked at.
@@ -116,8 +93,7 @@ fn find(bytes: &[u8], what: &[u8]) -> Vec<usize> {
 
 /// Tables whose bytes do not change have a checksum, of which a reader would complain first.
 fn with_checksums(bytes: &mut [u8]) {
-    let number =
-        |bytes: &[u8]| bytes.iter().rev().fold(0, |all, byte| all << 8 | usize::from(*byte));
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |all, byte| all << 8 | usize::from(*byte));
     for at in find(bytes, &TABLE_MAGIC) {
         let size = number(&bytes[at + 16..at + 24]);
         let Some(table) = bytes.get_mut(at..at + size) else { continue };
@@ -258,8 +234,7 @@ fn names_of_files_are_escaped() {
                 }
             });
         }
-        let command =
-            [OsStr::new("list"), program.as_os_str(), OsStr::new("--schema"), place.as_os_str()];
+        let command = [OsStr::new("list"), program.as_os_str(), OsStr::new("--schema"), place.as_os_str()];
         is_harmless(&output(&mut inspect(&command)), &format!("a schema called {what}"));
     }
 }

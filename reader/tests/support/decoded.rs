@@ -7,8 +7,8 @@ use inspect_reader::decode::{Budget, Decoder, Plan};
 use inspect_reader::discover;
 use inspect_reader::image::{self, Target};
 use inspect_reader::memory::AddressSpace;
-use inspect_reader::output::record::Record;
 use inspect_reader::output::value_json::JsonSink;
+use inspect_reader::output::record::Record;
 use serde_json::{Value, json};
 
 /// All entries with their values.
@@ -29,9 +29,7 @@ pub(crate) fn show(path: &Path) -> Vec<Value> {
             let class = table.names.class(entry.row.class()).expect("a class");
             if let Ok(span) = entry.span(&image) {
                 let mut sink = JsonSink::new(Vec::new());
-                decoder
-                    .region(class.type_id, span.address, span.length, &mut sink)
-                    .expect("memory");
+                decoder.region(class.type_id, span.address, span.length, &mut sink).expect("memory");
                 let text = sink.finish().expect("memory");
                 value["value"] = serde_json::from_slice(&text).expect("JSON");
             } else {
