@@ -284,7 +284,8 @@ fn outcome(image: &Image, folder: &Path, arguments: &[&str]) -> Outcome {
 fn without_system(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
-        let is_system = ["/usr/lib", "/lib/", "[vdso]", "ld-linux"].iter().any(|it| line.contains(it));
+        let is_system =
+            ["/usr/lib", "/lib/", "[vdso]", "ld-linux"].iter().any(|it| line.contains(it));
         let words: Vec<&str> = line.split(' ').collect();
         let number = words.windows(2).position(|it| it == ["bytes", "of"]);
         match number.and_then(|at| at.checked_sub(1)) {

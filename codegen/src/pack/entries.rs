@@ -10,7 +10,6 @@ use inspect_format::annotation::{
 };
 use inspect_format::bits;
 use inspect_format::pairs::{PairError, Piece, Pieces, Record, Records, Value};
-use inspect_format::schema as description;
 use inspect_format::table::{Prefix, checksum};
 
 use super::elf::Elf;
@@ -221,7 +220,8 @@ impl<'a> Collector<'_, 'a> {
                     continue;
                 }
                 section_kind::IDENTITY => {
-                    let identity = inside().and_then(|it| inspect_format::schema::Identity::parse(it).ok());
+                    let identity =
+                        inside().and_then(|it| inspect_format::schema::Identity::parse(it).ok());
                     let generator = identity.and_then(|it| it.generator);
                     self.found.generator = self.found.generator.or(generator);
                     continue;
