@@ -13,6 +13,7 @@ pub mod cli;
 pub mod consume;
 pub mod contents;
 pub mod decode;
+pub mod diff;
 pub mod discover;
 pub mod doctor;
 pub mod dump;

@@ -4,6 +4,7 @@
 //! cannot be written.
 
 mod consumers;
+mod diff;
 mod doctor;
 mod dump;
 mod export;
@@ -42,6 +43,7 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
+    Diff(diff::Arguments),
     Doctor(doctor::Arguments),
     Dump(dump::Arguments),
     Export(export::Arguments),
@@ -61,6 +63,7 @@ pub fn main() -> ExitCode {
     };
     choice.write_global();
     let result = match &arguments.command {
+        Command::Diff(arguments) => diff::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Dump(arguments) => dump::run(arguments),
         Command::Export(arguments) => export::run(arguments),

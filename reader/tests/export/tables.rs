@@ -85,7 +85,7 @@ fn table(order: Order, names: &[&str], is_described: bool) -> Vec<u8> {
     writer.finish()
 }
 
-fn description() -> Vec<u8> {
+pub(crate) fn description() -> Vec<u8> {
     let field = |name, size, type_name, offset| EntryField {
         name,
         size,
