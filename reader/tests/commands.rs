@@ -42,7 +42,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
 ];
 
 /// Commands that are not there yet.
-const ABSENT: &[&str] = &["diff-self", "diff-other"];
+const ABSENT: &[&str] = &[];
 
 /// An image, ready to be read.
 struct Image {

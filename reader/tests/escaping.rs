@@ -84,7 +84,7 @@ const COMMANDS: &[&[&str]] = &[
 ];
 
 /// Commands that are not there yet.
-const ABSENT: &[&str] = &["diff"];
+const ABSENT: &[&str] = &[];
 
 /// A text of a length that begins with another one.
 fn padded(start: &[u8], length: usize) -> Vec<u8> {
