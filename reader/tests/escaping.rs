@@ -84,7 +84,7 @@ const COMMANDS: &[&[&str]] = &[
 ];
 
 /// Commands that are not there yet.
-const ABSENT: &[&str] = &["diff"];
+const ABSENT: &[&str] = &[];
 
 /// A text of a length that begins with another one.
 fn padded(start: &[u8], length: usize) -> Vec<u8> {
@@ -234,11 +234,13 @@ fn names_of_an_image_are_escaped() {
 }
 
 /// Whether a program for tables would take a cell for a formula.
-fn has_formula(csv: &str) -> bool {
-    let cells = csv.lines().flat_map(|line| line.split(','));
-    let mut texts = cells.map(|cell| cell.trim_start_matches('"'));
-    texts.any(|cell| {
-        let is_number = cell.trim_end_matches('"').parse::<f64>().is_ok();
+#[track_caller]
+fn has_formula(printed: &str) -> bool {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(printed.as_bytes());
+    let records = reader.records().map(|record| record.expect("a line of cells"));
+    let mut cells = records.flat_map(|record| record.iter().map(str::to_owned).collect::<Vec<_>>());
+    cells.any(|cell| {
+        let is_number = cell.parse::<f64>().is_ok();
         !is_number && cell.starts_with(['=', '+', '-', '@', '\t', '\r'])
     })
 }
