@@ -140,6 +140,28 @@ fn objects_are_refused_with_the_same_words() {
     }
 }
 
+/// The rows would fit where the annotations are, and the tables would reach beyond.
+#[test]
+fn tables_that_do_not_fit_are_refused() {
+    let Some(workshop) = Workshop::new() else { return };
+    let object = workshop.object(
+        "tight",
+        "#include \"demo_tight.inspect.h\"\n\
+         INSPECT_RECORD(&demo_tight_inspect_v1, CLASS, NAME(\"a\"), AT(good));\n\
+         int main(void) { return 0; }",
+        &[],
+    );
+    let schema = "c/demo_tight.inspect.c";
+    workshop.gcc(&[&object, schema, "demo_app.inspect.o", "inspect_runtime.o", "-o", "tight"]);
+    let image = workshop.read("tight");
+    let found = inspect_gen::pack::overview(&image, &[]).expect("an image");
+    let rows: u64 = found.tables.iter().map(|it| u64::from(it.entry_size)).sum();
+    assert_eq!(found.entries.len(), 2);
+    assert!(rows <= found.sections[0].size, "{rows} bytes of rows: {:?}", found.sections);
+    let said = refused(&workshop, "tight", &[]);
+    assert!(said.contains("E0910") && said.contains("the tables take"), "{said}");
+}
+
 #[test]
 fn findings_are_read_by_programs_too() {
     let Some(workshop) = Workshop::new() else { return };
