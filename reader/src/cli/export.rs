@@ -133,7 +133,7 @@ fn one(arguments: &Arguments, target: &Target, output: &mut Output) -> Result<()
     output.begin(target, arguments.date)?;
     for table in &catalog.tables {
         let source = Source::new(&name, &session.image, captures.as_ref(), table);
-        let contents = arguments.values.then(|| Contents::new(table));
+        let contents = arguments.values.then(|| Contents::new(table).captures(captures.as_ref()));
         for entry in table.entries().filter(|entry| selector.matches(entry, &session.image)) {
             let value = contents.as_ref().map(|it| value(it, &entry, &session.image));
             output.row(&source.entry(&entry, value))?;
