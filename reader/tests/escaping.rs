@@ -219,7 +219,10 @@ fn names_of_an_image_are_escaped() {
                 let name = String::from_utf8(padded(start, "registered".len())).expect("text");
                 let all = values(&printed, &what);
                 let is_listed = arguments[0] != "doctor";
-                assert!(!is_listed || all.iter().any(|it| holds(it, &name)), "{what}: no {name:?} in {printed}");
+                assert!(
+                    !is_listed || all.iter().any(|it| holds(it, &name)),
+                    "{what}: no {name:?} in {printed}"
+                );
             } else if arguments.contains(&"csv") {
                 assert!(!has_formula(&printed), "{what}: {printed}");
             } else if !["diff", "doctor"].contains(&arguments[0]) {
