@@ -10,7 +10,6 @@ use inspect_format::annotation::{
 };
 use inspect_format::bits;
 use inspect_format::pairs::{PairError, Piece, Pieces, Record, Records, Value};
-use inspect_format::schema as description;
 use inspect_format::table::{Prefix, checksum};
 
 use super::elf::Elf;
