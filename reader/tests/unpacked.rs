@@ -32,7 +32,7 @@ const SOURCES: [(&str, &str); 4] = [
 ];
 
 /// The program with these flags: `plain`, and `packed`, which is the same one packed.
-fn workshop(flags: &str) -> Option<Workshop> {
+fn workshop(compiler: &str) -> Option<Workshop> {
     let workshop = Workshop::new();
     let mut schemas = SourceMap::new();
     schemas.add("core.inspect", CORE_SCHEMA, true);
@@ -49,7 +49,7 @@ fn workshop(flags: &str) -> Option<Workshop> {
         fs::write(workshop.path(name), text).expect("a source");
     }
     let blobs = "test_ids.inspect.c test_pond.inspect.c inspect_runtime.c";
-    let line = format!("gcc -std=gnu11 -O1 -g -I. {flags} -o plain main.c one.c two.c {blobs}");
+    let line = format!("{compiler} -std=gnu11 -O1 -g -I. -o plain main.c one.c two.c {blobs}");
     workshop.try_run(&line)?;
     let plain = fs::read(workshop.path("plain")).expect("a program");
     let packed = pack::pack(&plain, &pack::Options::default());
@@ -105,9 +105,13 @@ fn assert_same(unpacked: &Discovery, packed: &Discovery) {
 
 #[test]
 fn files_give_what_packing_would_have_made() {
-    for flags in ["-no-pie", "-fPIE -pie", "-fPIE -pie -Wl,-z,pack-relative-relocs", "-m32 -no-pie"]
-    {
-        let Some(workshop) = workshop_or_skip(flags) else { continue };
+    for compiler in [
+        "gcc -no-pie",
+        "gcc -fPIE -pie",
+        "gcc -fPIE -pie -Wl,-z,pack-relative-relocs",
+        "i686-linux-gnu-gcc -no-pie",
+    ] {
+        let Some(workshop) = workshop_or_skip(compiler) else { continue };
         let (plain, packed) = (program(&workshop, "plain"), program(&workshop, "packed"));
         let (unpacked, packed) = (found(&plain), found(&packed));
         assert_same(&unpacked, &packed);
@@ -122,22 +126,22 @@ fn files_give_what_packing_would_have_made() {
     }
 }
 
-fn workshop_or_skip(flags: &str) -> Option<Workshop> {
-    // Not every machine has the libraries of 32 bits.
+fn workshop_or_skip(compiler: &str) -> Option<Workshop> {
+    // Not every machine has the compiler for 32 bits.
     let probe = Workshop::new();
     fs::write(probe.path("probe.c"), "#include <stdio.h>\nint main(void) { return 0; }\n").unwrap();
-    let built = probe.command(&format!("gcc {flags} -o probe probe.c")).output();
+    let built = probe.command(&format!("{compiler} -o probe probe.c")).output();
     if built.is_ok_and(|it| it.status.success()) {
-        return workshop(flags);
+        return workshop(compiler);
     }
-    assert!(std::env::var_os("INSPECT_REQUIRE_TOOLS").is_none(), "gcc {flags}");
-    eprintln!("skipped: gcc {flags}");
+    assert!(std::env::var_os("INSPECT_REQUIRE_TOOLS").is_none(), "{compiler}");
+    eprintln!("skipped: {compiler}");
     None
 }
 
 #[test]
 fn processes_and_cores_give_what_packing_would_have_made() {
-    let Some(workshop) = workshop("-no-pie") else { return };
+    let Some(workshop) = workshop("gcc -no-pie") else { return };
     let running = ["plain", "packed"].map(|name| {
         let mut child = workshop.command(&format!("./{name} wait"));
         let mut child = child.stdout(Stdio::piped()).spawn().expect("the program");
@@ -185,7 +189,7 @@ impl Memory for Patched {
 /// The unpacked program, which all tests below read.
 fn plain() -> Option<&'static [u8]> {
     static PLAIN: OnceLock<Option<Vec<u8>>> = OnceLock::new();
-    let build = || Some(fs::read(workshop("-no-pie")?.path("plain")).expect("a program"));
+    let build = || Some(fs::read(workshop("gcc -no-pie")?.path("plain")).expect("a program"));
     PLAIN.get_or_init(build).as_deref()
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn table(bytes: &[u8]) {
         carried: vec![Carried { bytes: bytes.to_vec(), place: "fuzz".to_owned() }],
         capture: None,
         remarks: Vec::new(),
+        notes: Vec::new(),
     };
     let discovery = tables_of(&image, &discover::Options::default());
     let (catalog, errors) = Catalog::new(&discovery, &[]);
