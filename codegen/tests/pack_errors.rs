@@ -140,6 +140,79 @@ fn objects_are_refused_with_the_same_words() {
     }
 }
 
+/// The rows would fit where the annotations are, and the tables would reach beyond.
+#[test]
+fn tables_that_do_not_fit_are_refused() {
+    let Some(workshop) = Workshop::new() else { return };
+    let object = workshop.object(
+        "tight",
+        "#include \"demo_tight.inspect.h\"\n\
+         INSPECT_RECORD(&demo_tight_inspect_v1, CLASS, NAME(\"a\"), AT(good));\n\
+         int main(void) { return 0; }",
+        &[],
+    );
+    let schema = "c/demo_tight.inspect.c";
+    workshop.gcc(&[&object, schema, "demo_app.inspect.o", "inspect_runtime.o", "-o", "tight"]);
+    let image = workshop.read("tight");
+    let found = inspect_gen::pack::overview(&image, &[]).expect("an image");
+    let rows: u64 = found.tables.iter().map(|it| u64::from(it.entry_size)).sum();
+    assert_eq!(found.entries.len(), 2);
+    assert!(rows <= found.sections[0].size, "{rows} bytes of rows: {:?}", found.sections);
+    let said = refused(&workshop, "tight", &[]);
+    assert!(said.contains("E0910") && said.contains("the tables take"), "{said}");
+}
+
+/// Each annotation asks for a row that is many times as long.
+#[test]
+fn tables_out_of_proportion_are_refused() {
+    let Some(workshop) = Workshop::new() else { return };
+    let one = |index: u32| {
+        let name = format!("NAME(\"{index}\")");
+        format!("INSPECT_RECORD(&demo_huge_inspect_v1, CLASS, {name}, AT(good));\n")
+    };
+    let all: String = (0..200).map(one).collect();
+    workshop.object("huge", &format!("#include \"demo_huge.inspect.h\"\n{all}"), &[]);
+    let parts = ["huge.o", "c/demo_huge.inspect.c", "demo_app.inspect.o"];
+    workshop.gcc(&[&["-r", "-nostdlib", "-o", "huge"], &parts[..]].concat());
+    let said = refused(&workshop, "huge", &[]);
+    assert!(said.contains("E0910") && said.contains("times as long as the file"), "{said}");
+}
+
+/// A table for another machine stands where this machine's are.
+#[test]
+fn a_table_of_another_target_is_refused() {
+    let Some(workshop) = Workshop::new() else { return };
+    for machine in ["s390x", "i686"] {
+        let arguments = ["app.inspect", "-o", "foreign", "--emit", "table", "--target", machine];
+        assert!(workshop.generator(&arguments).status.success(), "{machine}");
+        let table = format!("foreign/table/demo_app.{machine}.table");
+        let source = format!(
+            "__asm__(\".section inspect_table,\\\"aw\\\"\\n.balign 8\\n.incbin \\\"{table}\\\"\\n\
+             .balign 8\\n.text\");"
+        );
+        let object = workshop.object(machine, &source, &["-U__linux__"]);
+        let said = refused(&workshop, &object, &["--schema", "demo_app.inspect.o"]);
+        assert!(said.contains("E0909") && said.contains("of another target"), "{machine}: {said}");
+    }
+}
+
+/// The kernel's loader could not relocate it.
+#[test]
+fn a_kernel_module_for_mips_is_refused() {
+    let Some(workshop) = Workshop::new() else { return };
+    let compiler = "mips-linux-gnu-gcc";
+    if !pack_cases::support::has(compiler) {
+        return;
+    }
+    let module = "__asm__(\".section .gnu.linkonce.this_module,\\\"aw\\\"\\n.space 8\\n.text\");";
+    workshop.write("module.c", format!("{}{module}\n", pack_cases::GOOD));
+    let sources = ["module.c", "c/demo_app.inspect.c"];
+    let flags = ["-r", "-nostdlib", "-Ic", "-O1", "-w", "-U__linux__", "-o", "module.ko"];
+    workshop.run(compiler, &[&flags[..], &sources].concat());
+    let said = refused(&workshop, "module.ko", &[]);
+    assert!(said.contains("E0902") && said.contains("MIPS"), "{said}");
+}
+
 #[test]
 fn findings_are_read_by_programs_too() {
     let Some(workshop) = Workshop::new() else { return };

@@ -64,6 +64,16 @@ fn a_packed_program_has_the_same_entries() {
     insta::assert_snapshot!("rust_annotate_adopted", rows);
 }
 
+/// Whichever threads adopt at the same moment, each annotation is registered once.
+#[test]
+fn several_threads_adopt_each_annotation_once() {
+    let folder = generate();
+    let crowd = include_str!("rust_annotate/crowd.rs");
+    let program = build(folder.path(), &format!("{PRELUDE}{EVERYTHING}{crowd}"));
+    let output = std::process::Command::new(&program).output().expect("the program runs");
+    succeed(&output, "the program");
+}
+
 #[test]
 fn the_pairs_lie_in_the_section() {
     let folder = generate();

@@ -35,6 +35,8 @@ pub struct NamedTable<'d> {
     pub table: Table<'d>,
     /// Its names.
     pub names: Names<'d>,
+    /// The description: CBOR, empty if nothing carries it.
+    pub description: &'d [u8],
     /// The types blob: BTF, empty if nothing carries it.
     pub types: &'d [u8],
 }
@@ -124,7 +126,7 @@ impl<'d> NamedTable<'d> {
             }
         }
         let names = Names::new(description, &table).map_err(Error::Schema)?;
-        Ok(Self { found, table, names, types })
+        Ok(Self { found, table, names, description, types })
     }
 
     /// Its entries.

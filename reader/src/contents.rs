@@ -4,10 +4,12 @@
 //! be read or shown. Whatever stands in the way is a value in the output.
 
 use inspect_format::abi::{core_properties, extent};
+use inspect_format::notes::capture::Status;
 use inspect_format::walk::{Span, SpanError};
 
 use crate::catalog::{Entry, NamedTable, State};
 use crate::decode::{Budget, Decoder, Note, Plan, PlanError, Sink};
+use crate::dump::Captures;
 use crate::image::Image;
 use crate::memory::AddressSpace;
 
@@ -26,6 +28,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Contents<'c> {
     table: &'c NamedTable<'c>,
+    captures: Option<&'c Captures>,
     plan: Plan,
     /// Why its memory is shown as bytes.
     pub error: Option<PlanError>,
@@ -44,7 +47,15 @@ impl<'c> Contents<'c> {
                 Err(error) => (bytes(), Some(error)),
             },
         };
-        Self { table, plan, error }
+        Self { table, captures: None, plan, error }
+    }
+
+    /// With what a dump says became of each entry's memory: whoever asks for what was left out on
+    /// purpose is told so.
+    #[must_use]
+    pub fn captures(mut self, captures: Option<&'c Captures>) -> Self {
+        self.captures = captures;
+        self
     }
 
     /// Tells a sink what lies in the memory of an entry of this table: one value.
@@ -55,6 +66,9 @@ impl<'c> Contents<'c> {
         options: &Options,
         sink: &mut S,
     ) -> Result<(), S::Error> {
+        if let Some(why) = self.left_out(entry) {
+            return sink.note(Note::NotCaptured(why));
+        }
         let span = match place(entry, image, options) {
             Ok(span) => span,
             Err(note) => return sink.note(note),
@@ -65,6 +79,16 @@ impl<'c> Contents<'c> {
             .strings(strings)
             .reveal_sensitive(options.reveal);
         decoder.region(entry.row.type_id(), span.address, span.length, sink)
+    }
+
+    /// Why a dump has nothing of an entry although it could have had it.
+    fn left_out(&self, entry: &Entry<'_>) -> Option<&'static str> {
+        let table = self.table.found.carried?;
+        match self.captures?.get(table, entry.index)?.status {
+            Status::Denied => Some("denied to the consumer"),
+            Status::OverBudget => Some("over the budget of the consumer"),
+            _ => None,
+        }
     }
 }
 

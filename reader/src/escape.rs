@@ -109,7 +109,7 @@ fn json_char(out: &mut Vec<u8>, c: char) {
 }
 
 /// Controls, line and paragraph separators, and the marks and overrides of writing direction.
-pub(crate) fn is_harmful(c: char) -> bool {
+fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')

@@ -5,21 +5,17 @@
 //! [`output`](crate::output) are [`Sink`]s of rows. Which targets there are, and where the bytes
 //! go, is the business of the program.
 
-mod values;
-
 use std::fmt;
 use std::io;
 use std::str::FromStr;
 
 use inspect_format::hash::fnv1a_64;
-use inspect_format::notes::capture::Capture;
 use inspect_format::schema::{Identity, Value};
 use serde_json::{Map, Value as Json};
 
-pub use values::Values;
-
 use crate::catalog::{Entry, NamedTable};
 use crate::discover::Origin;
+use crate::dump::Captures;
 use crate::image::{Image, Kind};
 use crate::output::record::Record;
 
@@ -28,7 +24,7 @@ use crate::output::record::Record;
 pub const VERSION: u32 = 1;
 
 /// The columns, in order.
-pub const COLUMNS: [Column; 21] = [
+pub const COLUMNS: [Column; 22] = [
     column("target", ColumnType::Text, false),
     column("kind", ColumnType::Text, false),
     column("build_id", ColumnType::Text, true),
@@ -38,6 +34,7 @@ pub const COLUMNS: [Column; 21] = [
     column("schema_version", ColumnType::Integer, false),
     column("origin", ColumnType::Text, false),
     column("state", ColumnType::Text, false),
+    column("capture", ColumnType::Text, true),
     column("id", ColumnType::Integer, true),
     column("class", ColumnType::Text, true),
     column("type", ColumnType::Text, true),
@@ -117,6 +114,8 @@ pub struct Row {
     pub origin: &'static str,
     /// The entry.
     pub record: Record,
+    /// What became of its memory, where the target is a dump that says so.
+    pub capture: Option<&'static str>,
     /// What lies in its memory, as JSON.
     pub value: Option<String>,
 }
@@ -132,7 +131,9 @@ pub trait Sink {
 
 /// What all rows of a table share.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct Source<'c> {
+    /// What the target says about itself, and where its table stands in that.
+    captures: Option<(&'c Captures, usize)>,
     target: String,
     kind: &'static str,
     build_id: Option<String>,
@@ -141,10 +142,15 @@ pub struct Source {
     origin: &'static str,
 }
 
-impl Source {
-    /// Of a table of an image.
+impl<'c> Source<'c> {
+    /// Of a table of an image, which says about itself what `captures` holds.
     #[must_use]
-    pub fn new(target: &str, image: &Image, table: &NamedTable<'_>) -> Self {
+    pub fn new(
+        target: &str,
+        image: &Image,
+        captures: Option<&'c Captures>,
+        table: &NamedTable<'_>,
+    ) -> Self {
         let identity = Identity::parse(table.table.sections().identity).ok();
         let object = table.found.object.and_then(|index| image.objects.get(index));
         let of_object = object.and_then(|object| object.build_id.as_deref());
@@ -152,10 +158,10 @@ impl Source {
             Some(Value::Bytes(bytes)) => Some(bytes),
             _ => None,
         };
-        let capture = image.capture.as_deref().and_then(|bytes| Capture::parse(bytes).ok());
-        let of_capture = capture.as_ref().and_then(|capture| capture.head.producer);
+        let of_capture = captures.and_then(|captures| captures.producer.as_deref());
         let producer = identity.and_then(|identity| identity.producer).or(of_capture);
         Self {
+            captures: captures.zip(table.found.carried),
             target: target.to_owned(),
             kind: kind_word(image.kind),
             build_id: of_object.or(of_table).map(hexadecimal).filter(|id| !id.is_empty()),
@@ -168,7 +174,9 @@ impl Source {
     /// The row of an entry.
     #[must_use]
     pub fn entry(&self, entry: &Entry<'_>, value: Option<String>) -> Row {
-        self.row(Record::new(entry), value)
+        let outcome = self.captures.and_then(|(captures, table)| captures.get(table, entry.index));
+        let capture = outcome.map(|outcome| outcome.status.word());
+        Row { capture, ..self.row(Record::new(entry), value) }
     }
 
     /// The row of an entry that a writer was at work at.
@@ -178,8 +186,9 @@ impl Source {
     }
 
     fn row(&self, record: Record, value: Option<String>) -> Row {
-        let Self { target, kind, build_id, producer, schema_version, origin } = self.clone();
-        Row { target, kind, build_id, producer, schema_version, origin, record, value }
+        let Self { target, kind, build_id, producer, schema_version, origin, .. } = self.clone();
+        let capture = None;
+        Row { target, kind, build_id, producer, schema_version, origin, record, capture, value }
     }
 }
 
@@ -203,6 +212,7 @@ impl Row {
             Cell::Integer(self.schema_version),
             Cell::Text(self.origin),
             Cell::Text(record.state),
+            self.capture.map_or(Cell::Null, Cell::Text),
             integer(record.id),
             text(&record.class),
             text(&record.type_name),

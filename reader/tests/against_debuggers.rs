@@ -14,13 +14,35 @@ use support::debugger::{Debugger, Told, Values};
 use support::leaves::{Knowledge, Leaf, compare, leaves};
 use support::listed::member;
 use support::shapes::SHAPES;
-use support::tools::has;
+use support::tools::{has, inspect, run};
 
 /// The variables.
 const ROOTS: [&str; 25] = [
-    "scalars", "floats", "words", "named", "shown", "bits", "nested", "choices", "arrays", "message", "roomy",
-    "headers", "nodes", "tasks", "items", "lists", "ring", "outside", "account", "pairs", "counter", "label",
-    "greeting", "state", "late_bits",
+    "scalars",
+    "floats",
+    "words",
+    "named",
+    "shown",
+    "bits",
+    "nested",
+    "choices",
+    "arrays",
+    "message",
+    "roomy",
+    "headers",
+    "nodes",
+    "tasks",
+    "items",
+    "lists",
+    "ring",
+    "outside",
+    "account",
+    "pairs",
+    "counter",
+    "label",
+    "greeting",
+    "state",
+    "late_bits",
 ];
 
 /// Entries that are called otherwise than their variable.
@@ -71,7 +93,8 @@ fn is_left_out(path: &str) -> bool {
     });
     // A header of links is shown as what hangs on it; the elements are compared by their addresses.
     let head = ["lists.children", "lists.nobody", "lists.items", "lists.nothing"];
-    let is_list = head.iter().any(|it| path.strip_prefix(it).is_some_and(|it| !it.starts_with('[')));
+    let is_list =
+        head.iter().any(|it| path.strip_prefix(it).is_some_and(|it| !it.starts_with('[')));
     is_padding
         || arm
         || is_list
@@ -90,8 +113,9 @@ fn is_empty(path: &str, leaf: &Leaf) -> bool {
 /// The values that the reader shows of a core, by their C expressions.
 #[track_caller]
 fn shown(core: &Path) -> Vec<(String, Leaf)> {
-    let value = Value::from(support::decoded::show(core));
-    if std::env::var("PRINT").is_ok() { println!("{value:#}"); }
+    let printed = run(inspect(&["show", "--json"]).arg(core));
+    let value: Value =
+        serde_json::from_str(&printed).unwrap_or_else(|it| panic!("{it}: {printed}"));
     let mut found = Vec::new();
     for entry in value.as_array().expect("an array") {
         let name = member(entry, "name");
@@ -114,7 +138,8 @@ fn check(debugger: Debugger) {
     let folder = tempfile::tempdir().expect("a folder");
     for (writer, core) in cores(&program, folder.path()) {
         let found = shown(&core);
-        let is_value = |(path, leaf): &&(String, Leaf)| !matches!(leaf, Leaf::Note(_)) && !path.is_empty();
+        let is_value =
+            |(path, leaf): &&(String, Leaf)| !matches!(leaf, Leaf::Note(_)) && !path.is_empty();
         let paths: BTreeSet<String> =
             found.iter().filter(is_value).map(|(path, _)| path.clone()).collect();
         let paths: Vec<String> = paths.into_iter().collect();

@@ -97,11 +97,19 @@ fn files_that_are_not_there_or_hold_nothing() {
     case.fails("directory", 1, &["list", utf8(case.folder.path())]);
     case.fails("empty_file", 1, &["list", utf8(&case.file("empty", b""))]);
     case.fails("short_file", 1, &["list", utf8(&case.file("short", b"\x7fEL"))]);
-    case.fails("text_file", 1, &["list", utf8(&case.file("text", b"not anything that is known\n"))]);
+    case.fails(
+        "text_file",
+        1,
+        &["list", utf8(&case.file("text", b"not anything that is known\n"))],
+    );
     case.fails("raw_missing", 1, &["list", &format!("raw:{}@0x1000", utf8(&case.path("missing")))]);
     let zeros = case.file("zeros", &[0; 8192]);
     case.fails("raw_without_tables", 1, &["list", &format!("raw:{}@0x1000", utf8(&zeros))]);
-    case.fails("schema_missing", 1, &["list", utf8(&dump()), "--schema", utf8(&case.path("missing"))]);
+    case.fails(
+        "schema_missing",
+        1,
+        &["list", utf8(&dump()), "--schema", utf8(&case.path("missing"))],
+    );
 }
 
 #[test]
@@ -193,7 +201,9 @@ fn outputs_that_cannot_be_written() {
     let mut child = command.spawn().expect("it starts");
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("it ends");
-    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{message}");
+    assert!(!message.contains("cannot be written"), "{message}");
 }
 
 #[test]
@@ -220,7 +230,8 @@ fn processes_that_are_not_there_or_not_ours() {
 
 /// Whether this is root, who alone can become somebody else.
 fn nobody_can_run() -> bool {
-    let is_root = fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
+    let is_root =
+        fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
     if !is_root {
         eprintln!("skipped: only root can run the reader as somebody else");
     }
@@ -260,7 +271,8 @@ fn a_process_that_ends_while_it_is_read() {
     let rounds = if std::env::var("INSPECT_LONG").is_ok_and(|it| it == "1") { 400 } else { 20 };
     let mut outcomes = [0; 2];
     for round in 0..rounds {
-        let mut running = Running::start(&SHOP.program(PACKED), &["exit", &(round % 10).to_string()]);
+        let mut running =
+            Running::start(&SHOP.program(PACKED), &["exit", &(round % 10).to_string()]);
         let found = output(inspect(&["list"]).arg(running.target()));
         running.wait();
         let message = text(&found.stderr);

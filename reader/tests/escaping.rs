@@ -24,20 +24,43 @@ use support::tools::{has, inspect, output, text};
 /// What stands in the fixture's dump, wherever a name can stand.
 const NAMES: [&str; 13] = [
     // Entries, and two fields of a row.
-    "registered", "number_place", "eight..8", "a remark",
+    "registered",
+    "number_place",
+    "eight..8",
+    "a remark",
     // A class and its entry, and a property.
-    "counter", "dump",
+    "counter",
+    "dump",
     // Structs, members and enumerators.
-    "shapes_nested", "unknown", "address_like", "bottom",
+    "shapes_nested",
+    "unknown",
+    "address_like",
+    "bottom",
     // The producer, and text in memory.
-    "shapes 1.0", "a label", "someone",
+    "shapes 1.0",
+    "a label",
+    "someone",
 ];
 
 /// Names that nobody should see as they are. All but the last ones are text.
 const HARMFUL: [&[u8]; 17] = [
-    b"\x1b[2J", b"\x1b]0;", b"\n", b"\r", b"\t=", b"\x07\x08", b"\x7f", "\u{9b}31m".as_bytes(),
-    "\u{202e}".as_bytes(), "\u{2028}".as_bytes(), "\u{feff}".as_bytes(), b"<script>", b"</pre", b"=cmd()", b"\"",
-    b"\xff\xfe", b"\xc3",
+    b"\x1b[2J",
+    b"\x1b]0;",
+    b"\n",
+    b"\r",
+    b"\t=",
+    b"\x07\x08",
+    b"\x7f",
+    "\u{9b}31m".as_bytes(),
+    "\u{202e}".as_bytes(),
+    "\u{2028}".as_bytes(),
+    "\u{feff}".as_bytes(),
+    b"<script>",
+    b"</pre",
+    b"=cmd()",
+    b"\"",
+    b"\xff\xfe",
+    b"\xc3",
 ];
 
 /// Commands whose output is looked at.
@@ -48,16 +71,20 @@ const COMMANDS: &[&[&str]] = &[
     &["show", "TARGET"],
     &["show", "TARGET", "--json"],
     &["map", "TARGET"],
+    &["map", "TARGET", "--json"],
     &["doctor", "TARGET"],
+    &["doctor", "TARGET", "--json"],
+    &["list", "TARGET", "--consumer", "all"],
     &["diff", "TARGET", "TARGET"],
     &["diff", "OTHER", "TARGET"],
     &["export", "TARGET", "--format", "json"],
-    &["export", "TARGET", "--format", "ndjson"],
+    &["export", "TARGET", "--format", "ndjson", "--values"],
     &["export", "TARGET", "--format", "csv"],
+    &["export", "TARGET", "--format", "csv", "--values"],
 ];
 
 /// Commands that are not there yet.
-const ABSENT: &[&str] = &["show", "map", "doctor", "diff", "export"];
+const ABSENT: &[&str] = &[];
 
 /// A text of a length that begins with another one.
 fn padded(start: &[u8], length: usize) -> Vec<u8> {
@@ -93,7 +120,8 @@ fn find(bytes: &[u8], what: &[u8]) -> Vec<usize> {
 
 /// Tables whose bytes do not change have a checksum, of which a reader would complain first.
 fn with_checksums(bytes: &mut [u8]) {
-    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |all, byte| all << 8 | usize::from(*byte));
+    let number =
+        |bytes: &[u8]| bytes.iter().rev().fold(0, |all, byte| all << 8 | usize::from(*byte));
     for at in find(bytes, &TABLE_MAGIC) {
         let size = number(&bytes[at + 16..at + 24]);
         let Some(table) = bytes.get_mut(at..at + size) else { continue };
@@ -184,14 +212,20 @@ fn names_of_an_image_are_escaped() {
             if !is_text {
                 return;
             }
-            assert_eq!(output.status.code(), Some(0), "{what}: {}", text(&output.stderr));
+            // The doctor finds that classes, names and fingerprints do not fit together any more.
+            let is_code = arguments[0] == "doctor" || output.status.code() == Some(0);
+            assert!(is_code, "{what}: {:?}, {}", output.status, text(&output.stderr));
             if arguments.iter().any(|it| it.contains("json")) {
                 let name = String::from_utf8(padded(start, "registered".len())).expect("text");
                 let all = values(&printed, &what);
-                assert!(all.iter().any(|it| holds(it, &name)), "{what}: no {name:?} in {printed}");
+                let is_listed = arguments[0] != "doctor";
+                assert!(
+                    !is_listed || all.iter().any(|it| holds(it, &name)),
+                    "{what}: no {name:?} in {printed}"
+                );
             } else if arguments.contains(&"csv") {
                 assert!(!has_formula(&printed), "{what}: {printed}");
-            } else if arguments[0] != "diff" {
+            } else if !["diff", "doctor"].contains(&arguments[0]) {
                 // A line feed in a name makes no line.
                 assert_eq!(printed.lines().count(), expected, "{what}: {printed}");
             }
@@ -200,11 +234,13 @@ fn names_of_an_image_are_escaped() {
 }
 
 /// Whether a program for tables would take a cell for a formula.
-fn has_formula(csv: &str) -> bool {
-    let cells = csv.lines().flat_map(|line| line.split(','));
-    let mut texts = cells.map(|cell| cell.trim_start_matches('"'));
-    texts.any(|cell| {
-        let is_number = cell.trim_end_matches('"').parse::<f64>().is_ok();
+#[track_caller]
+fn has_formula(printed: &str) -> bool {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(printed.as_bytes());
+    let records = reader.records().map(|record| record.expect("a line of cells"));
+    let mut cells = records.flat_map(|record| record.iter().map(str::to_owned).collect::<Vec<_>>());
+    cells.any(|cell| {
+        let is_number = cell.parse::<f64>().is_ok();
         !is_number && cell.starts_with(['=', '+', '-', '@', '\t', '\r'])
     })
 }
@@ -234,7 +270,8 @@ fn names_of_files_are_escaped() {
                 }
             });
         }
-        let command = [OsStr::new("list"), program.as_os_str(), OsStr::new("--schema"), place.as_os_str()];
+        let command =
+            [OsStr::new("list"), program.as_os_str(), OsStr::new("--schema"), place.as_os_str()];
         is_harmless(&output(&mut inspect(&command)), &format!("a schema called {what}"));
     }
 }

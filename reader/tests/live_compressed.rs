@@ -42,7 +42,10 @@ fn wrong(result: Result<inspect_reader::image::Image, Error>) -> Wrong {
     }
 }
 
-const BOTH: [fn(&[u8]) -> Vec<u8>; 2] = [gzip, zstd];
+const BOTH: [Compress; 2] = [gzip, zstd];
+
+/// Compresses all of it.
+type Compress = fn(&[u8]) -> Vec<u8>;
 
 #[test]
 fn a_table_is_the_same_compressed() {

@@ -64,9 +64,8 @@ impl Both {
     /// The entries that were annotated, with places for addresses; and what was registered.
     #[track_caller]
     fn split(&self, entries: &[Value]) -> (Vec<Value>, Vec<Value>) {
-        let is_registered = |entry: &&Value| {
-            REGISTERED.contains(&(member(entry, "class"), member(entry, "name")))
-        };
+        let is_registered =
+            |entry: &&Value| REGISTERED.contains(&(member(entry, "class"), member(entry, "name")));
         let (late, annotated): (Vec<&Value>, Vec<&Value>) = entries.iter().partition(is_registered);
         let of = |name: &str| {
             let own = annotated.iter().filter(|entry| object(entry) == name);
@@ -157,9 +156,7 @@ fn file_process_and_core_show_the_same() {
         if let Some(core) = by_kernel(&SHOP.program(variant), &folder) {
             let (in_core, registered_there) = both.split(&listed(&core));
             assert_eq!(in_core, files, "{name}: the kernel's core and the files");
-            let names = |entries: &[Value]| {
-                entries.iter().map(without_address).collect::<Vec<_>>()
-            };
+            let names = |entries: &[Value]| entries.iter().map(without_address).collect::<Vec<_>>();
             assert_eq!(names(&registered_there), names(&registered), "{name}: what was registered");
             cores += 1;
         }

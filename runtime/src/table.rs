@@ -20,6 +20,7 @@ mod head;
 mod hints;
 mod link;
 mod names;
+pub(crate) mod once;
 mod slot;
 mod view;
 

@@ -25,6 +25,11 @@ trait Protocol: 'static {
     fn change(state: &AtomicU32, generation: u32, store: impl FnOnce()) -> bool;
     fn read<T>(state: &AtomicU32, copy: impl FnMut() -> T) -> Option<(u32, T)>;
     fn look_around();
+    fn announce_once(
+        is_there: impl Fn(Option<u32>) -> bool,
+        announce: impl Fn() -> u32,
+        withdraw: impl Fn(u32) -> bool,
+    ) -> bool;
     fn intern(names: &Arena, name: &str, hash: u32) -> u32;
     fn link() -> Self::Link;
     fn touch(link: &Self::Link);
@@ -64,6 +69,9 @@ macro_rules! protocol {
             #[allow(dead_code)]
             #[path = "table/names.rs"]
             pub(crate) mod names;
+            #[allow(dead_code)]
+            #[path = "table/once.rs"]
+            pub(crate) mod once;
             #[allow(dead_code)]
             #[path = "table/slot.rs"]
             pub(crate) mod slot;
@@ -105,6 +113,15 @@ macro_rules! protocol {
 
                 fn look_around() {
                     sync::fence(sync::order::LOOK_AROUND);
+                }
+
+                fn announce_once(
+                    is_there: impl Fn(Option<u32>) -> bool,
+                    announce: impl Fn() -> u32,
+                    withdraw: impl Fn(u32) -> bool,
+                ) -> bool {
+                    let announce = || Ok::<_, ()>(announce());
+                    once::announce_once(is_there, announce, withdraw, super::TURNS) == Ok(true)
                 }
 
                 fn intern(arena: &super::Arena, name: &str, hash: u32) -> u32 {
@@ -345,6 +362,39 @@ fn of_two_one_sees_the_other<P: Protocol>() {
     saw(2 * u32::from(sees) + u32::from(is_seen));
 }
 
+/// How often a row gives way in the model.
+const TURNS: usize = 1;
+
+/// Two that announce one thing, each in a slot of its own: one row stays. Only where both have given way as often
+/// as they may there are two.
+fn of_two_one_announces_it<P: Protocol>() {
+    let states: Arc<[AtomicU32; 2]> = Arc::new([0; 2].map(AtomicU32::new));
+    let announce = |own: &AtomicU32, others: &AtomicU32| {
+        let turns = Cell::new(0);
+        let announce = || {
+            turns.set(turns.get() + 1);
+            let generation = P::claim(own).expect("nobody else takes it");
+            P::publish(own, generation);
+            generation
+        };
+        let is_there = |_| P::read(others, || ()).is_some();
+        let made = P::announce_once(is_there, announce, |it| P::withdraw(own, it));
+        (made, turns.get() > TURNS)
+    };
+    let other = {
+        let states = states.clone();
+        thread::spawn(move || announce(&states[1], &states[0]))
+    };
+    let (made, was_patient) = announce(&states[0], &states[1]);
+    let (others, were_patient) = other.join().unwrap();
+    let live = states.iter().filter(|state| P::read(state, || ()).is_some()).count();
+    assert_eq!(live, usize::from(made) + usize::from(others), "who made one has it");
+    assert!(live > 0, "nobody announced it");
+    assert!(live == 1 || was_patient && were_patient, "it was announced twice");
+    saw(live as u32);
+    saw(3 + u32::from(made));
+}
+
 /// Where names go: two texts of one byte, each with a link before it, and one head of a list.
 struct Arena {
     used: AtomicU32,
@@ -515,6 +565,7 @@ fn handles_name_one_generation() {
     assert_eq!(check(a_slot_has_one_owner::<strong::Files>), 0b11);
     assert_eq!(check(a_change_stays_in_its_row::<strong::Files>), 0b1110);
     assert_eq!(check(of_two_one_sees_the_other::<strong::Files>), 0b1110);
+    assert_eq!(check(of_two_one_announces_it::<strong::Files>), 0b11110);
 }
 
 #[test]
@@ -534,6 +585,7 @@ fn every_ordering_is_needed() {
     assert!(fails(a_stranger_sees_whole_rows::<weak_publish::Files>), "PUBLISH, for strangers");
     assert!(fails(a_changed_row_is_whole::<weak_claim::Files>), "CLAIM");
     assert!(fails(of_two_one_sees_the_other::<weak_look_around::Files>), "LOOK_AROUND");
+    assert!(fails(of_two_one_announces_it::<weak_look_around::Files>), "LOOK_AROUND, once");
     assert!(fails(a_name_goes_with_its_row::<weak_note::Files>), "NOTE");
     assert!(fails(a_name_goes_with_its_row::<weak_find::Files>), "FIND");
     assert!(fails(a_walk_meets_whole_tables::<weak_append::Files>), "APPEND");
@@ -593,6 +645,14 @@ impl Protocol for Blind {
 
     fn look_around() {
         strong::Files::look_around();
+    }
+
+    fn announce_once(
+        is_there: impl Fn(Option<u32>) -> bool,
+        announce: impl Fn() -> u32,
+        withdraw: impl Fn(u32) -> bool,
+    ) -> bool {
+        strong::Files::announce_once(is_there, announce, withdraw)
     }
 
     fn intern(names: &Arena, name: &str, hash: u32) -> u32 {

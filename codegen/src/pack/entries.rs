@@ -220,7 +220,8 @@ impl<'a> Collector<'_, 'a> {
                     continue;
                 }
                 section_kind::IDENTITY => {
-                    let identity = inside().and_then(|it| inspect_format::schema::Identity::parse(it).ok());
+                    let identity =
+                        inside().and_then(|it| inspect_format::schema::Identity::parse(it).ok());
                     let generator = identity.and_then(|it| it.generator);
                     self.found.generator = self.found.generator.or(generator);
                     continue;

@@ -37,6 +37,20 @@ const WIDE: &str = "
     entry row { #[since(1)] notes: text<4000> = b\"\" }
 ";
 
+/// A row that two annotations have room for, but not for all that stands around rows in a table.
+const TIGHT: &str = "
+    schema demo.tight version 1;
+    class counter: u64 { key: bed }
+    entry row { #[since(1)] notes: text<1696> = b\"\" }
+";
+
+/// A row that is as long as one may be.
+const HUGE: &str = "
+    schema demo.huge version 1;
+    class counter: u64 { key: bed }
+    entry row { #[since(1)] notes: text<60000> = b\"\" }
+";
+
 /// A good annotation, and the beginning of every source file.
 pub(crate) const GOOD: &str = "#include \"demo_app.inspect.h\"
 #define R(...) INSPECT_RECORD(&demo_app_inspect_v2, __VA_ARGS__)
@@ -57,7 +71,12 @@ impl Workshop {
         if !support::has("gcc") || cfg!(not(all(target_arch = "x86_64", target_os = "linux"))) {
             return None;
         }
-        let schemas = [("demo.inspect", SCHEMA), ("wide.inspect", WIDE)];
+        let schemas = [
+            ("demo.inspect", SCHEMA),
+            ("wide.inspect", WIDE),
+            ("tight.inspect", TIGHT),
+            ("huge.inspect", HUGE),
+        ];
         let workshop = Self { folder: support::written_with_core(&schemas) };
         for (name, text) in [("app.inspect", SCHEMA), ("older.inspect", OLDER)] {
             workshop.write(name, text);

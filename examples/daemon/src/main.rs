@@ -38,7 +38,7 @@ static CONNS: [s::Conn; 2] = [
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = PathBuf::from(std::env::args().nth(1).ok_or("usage: daemon DIRECTORY")?);
     let mut log = Log::announced("main")?;
-    let stats = s::Region::of::<s::class::Stats>(&STATS).name("worker").instance(0);
+    let stats = s::Region::of::<s::class::Stats>(&STATS).name("cache").instance(0);
     TABLE.register(stats)?;
     TABLE.register(s::Region::of::<s::class::Conns>(&CONNS).name("clients"))?;
     crash::prepare(&directory)?;

@@ -66,11 +66,11 @@ fn check_core(bytes: &[u8]) -> (u64, u64) {
         ("clients", Status::Denied, "deny"),
         ("main", Status::Captured, ""),
         ("value", Status::Denied, "deny"),
-        ("worker", Status::Captured, ""),
+        ("cache", Status::Captured, ""),
     ];
     assert_eq!(states, expected);
     let core = Core::parse(bytes).unwrap();
-    let (stats, value) = (address_of(&entries, "worker"), address_of(&entries, "value"));
+    let (stats, value) = (address_of(&entries, "cache"), address_of(&entries, "value"));
     let hits = core.memory(stats, 8).expect("the numbers are there");
     assert_eq!(hits, 3_u64.to_ne_bytes());
     assert_eq!(core.memory(value, 1), None);

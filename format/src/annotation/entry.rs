@@ -292,6 +292,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::vec;
+
     use crate::schema::Value;
 
     use super::*;

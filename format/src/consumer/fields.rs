@@ -46,11 +46,16 @@ impl<'t> Fields<'t> {
     #[must_use]
     pub fn of(table: &Table<'t>) -> Option<Self> {
         let sections = table.sections();
-        let (schema, word_size) = (sections.schema, table.word_size());
-        if sections.types.is_empty() {
+        Self::new(sections.types, sections.schema, table.word_size())
+    }
+
+    /// The same for a table whose sections `types` and `schema` come from elsewhere.
+    #[must_use]
+    pub fn new(types: &'t [u8], schema: &'t [u8], word_size: u8) -> Option<Self> {
+        if types.is_empty() {
             return None;
         }
-        let btf = Btf::parse(sections.types).ok();
+        let btf = Btf::parse(types).ok();
         let has_some = btf.is_none_or(|btf| btf.decl_tags().any(|tag| tag.text == TAG));
         has_some.then_some(Self { btf, schema, word_size })
     }

@@ -218,7 +218,8 @@ impl<'a> Rows<'a> {
             base: table.base,
             // Only what counts from the header wraps round: an absolute address may be that of a device, above what a
             // pointer reaches.
-            address_mask: match (table.header.word_size, table.header.flags & table_flags::RELATIVE) {
+            address_mask: match (table.header.word_size, table.header.flags & table_flags::RELATIVE)
+            {
                 (_, 0) | (8, _) => u64::MAX,
                 _ => u64::from(u32::MAX),
             },

@@ -88,11 +88,13 @@ impl<'p> Statuses<'p> {
     pub(crate) fn new(
         arguments: &ConsumerArguments,
         session: &Session,
+        catalog: &Catalog<'_>,
         declared: &'p Catalog<'_>,
     ) -> Result<Self, Failure> {
         if let Some(name) = &arguments.consumer {
             let policy = find(declared, name)?;
-            let plan = Plan::new(&session.image, &session.discovery, &policy.consumer(), &[]);
+            let (image, discovery) = (&session.image, &session.discovery);
+            let plan = Plan::new(image, discovery, catalog, &policy.consumer(), &[]);
             return Ok(Self { source: Source::Plan(Box::new(plan)), policy: Some(policy) });
         }
         let Some(bytes) = &session.image.capture else {

@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let declared = file.as_ref().map(PolicyFile::catalog).transpose()?;
     let policy = find(declared.as_ref().unwrap_or(&catalog), &arguments.consumer)?;
     let unfinished = Unfinished::new(&arguments.output).map_err(|error| at(arguments, error))?;
-    let (report, written) = write(arguments, &session, &policy, &unfinished)?;
+    let (report, written) = write(arguments, &session, &catalog, &policy, &unfinished)?;
     unfinished.finish().map_err(|error| at(arguments, error))?;
     say(arguments, &report, written)
 }
@@ -75,6 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn write(
     arguments: &Arguments,
     session: &Session,
+    catalog: &Catalog<'_>,
     policy: &Policy<'_>,
     unfinished: &Unfinished,
 ) -> Result<(Report, u64), Failure> {
@@ -91,7 +92,7 @@ fn write(
     let line = progress::line("dumping");
     let mut faults: Vec<Part> = Vec::new();
     for _ in 0..TRIES {
-        let plan = Plan::new(image, &session.discovery, &policy.consumer(), &faults);
+        let plan = Plan::new(image, &session.discovery, catalog, &policy.consumer(), &faults);
         let total = plan.report.bytes;
         let mut progress = |done| {
             if let Some(line) = &line {

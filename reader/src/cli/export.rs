@@ -4,6 +4,10 @@
 //! cannot be read is reported and costs no other.
 
 mod files;
+#[cfg(feature = "arrow")]
+mod partition;
+#[cfg(not(feature = "arrow"))]
+#[path = "export/without_arrow.rs"]
 mod partition;
 
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal as _, Write};
@@ -14,12 +18,18 @@ use clap::{Args, ValueEnum};
 
 use super::session::report;
 use super::{Failure, ReadingArguments, Session};
-use crate::export::{Date, Row, Shard, Sink, Source, Values};
-use crate::image::Target;
+use crate::catalog::Entry;
+use crate::contents::{Contents, Options};
+use crate::decode::Budget;
+use crate::dump::Captures;
+use crate::escape::Terminal;
+use crate::export::{Date, Row, Shard, Sink, Source};
+use crate::image::{Image, Target};
 #[cfg(feature = "arrow")]
 use crate::output::arrow::{ArrowFileRows, ArrowStreamRows, ParquetRows};
 use crate::output::csv::CsvRows;
 use crate::output::ndjson::JsonRows;
+use crate::output::value_json::JsonSink;
 use crate::select::{Selector, Term};
 use files::OutputFile;
 use partition::Partitions;
@@ -119,12 +129,13 @@ fn one(arguments: &Arguments, target: &Target, output: &mut Output) -> Result<()
     let catalog = session.catalog()?;
     let selector = Selector::new(arguments.select.clone());
     let name = target.to_string();
+    let captures = session.image.capture.as_deref().and_then(|bytes| Captures::read(bytes).ok());
     output.begin(target, arguments.date)?;
     for table in &catalog.tables {
-        let source = Source::new(&name, &session.image, table);
-        let values = arguments.values.then(|| Values::new(table, &session.image));
+        let source = Source::new(&name, &session.image, captures.as_ref(), table);
+        let contents = arguments.values.then(|| Contents::new(table).captures(captures.as_ref()));
         for entry in table.entries().filter(|entry| selector.matches(entry, &session.image)) {
-            let value = values.as_ref().and_then(|values| values.json(&entry));
+            let value = contents.as_ref().map(|it| value(it, &entry, &session.image));
             output.row(&source.entry(&entry, value))?;
         }
         let unsettled = if selector.is_empty() { table.unsettled() } else { 0 };
@@ -135,10 +146,34 @@ fn one(arguments: &Arguments, target: &Target, output: &mut Output) -> Result<()
     Ok(())
 }
 
+/// What lies in the memory of an entry, as JSON.
+fn value(contents: &Contents<'_>, entry: &Entry<'_>, image: &Image) -> String {
+    let mut sink = JsonSink::new(Vec::new());
+    // Writing into memory does not fail.
+    let _ = contents.entry(entry, image, &VALUES, &mut sink);
+    String::from_utf8(sink.finish().unwrap_or_default()).unwrap_or_default()
+}
+
+/// For a cell of a table, a small part of what a person may look at. Exports travel: they never
+/// hold what is sensitive.
+const VALUES: Options = Options {
+    budget: Budget {
+        depth: 3,
+        bytes: 1 << 20,
+        values: 1 << 16,
+        elements: 1 << 12,
+        text: 1 << 12,
+        deadline: None,
+    },
+    reveal: false,
+    mmio: false,
+};
+
 /// The targets that a file lists. Empty lines are none.
 fn listed(path: &Path) -> Result<Vec<Target>, Failure> {
     let fail = |error: &dyn std::fmt::Display| {
-        Failure::input(format!("{}: {error}", path.display()), None)
+        let name = path.display().to_string();
+        Failure::input(format!("{}: {error}", Terminal(&name)), None)
     };
     let lines: Box<dyn BufRead> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
@@ -186,7 +221,9 @@ impl Output {
             let out = BufWriter::new(io::stdout());
             return Ok(Self::Table { sink: arguments.format.sink(out, true)?, file: None });
         };
-        let file = OutputFile::create(path)?;
+        let named =
+            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let file = OutputFile::create(path).map_err(named)?;
         let sink = arguments.format.sink(BufWriter::new(file.writer()?), false)?;
         Ok(Self::Table { sink, file: Some(file) })
     }
@@ -233,7 +270,10 @@ fn changed(target: &Target) -> Result<Date, Failure> {
             return Ok(Date::of_seconds(now.as_secs() as i64));
         }
     };
-    let fail = |error| Failure::input(format!("{}: {error}", path.display()), None);
+    let fail = |error| {
+        let name = path.display().to_string();
+        Failure::input(format!("{}: {error}", Terminal(&name)), None)
+    };
     let changed = std::fs::metadata(path).and_then(|it| it.modified()).map_err(fail)?;
     let since = changed.duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(Date::of_seconds(since.as_secs() as i64))

@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = arguments.consumer.policy_file()?;
     let declared = file.as_ref().map(PolicyFile::catalog).transpose()?;
     let declared = declared.as_ref().unwrap_or(&catalog);
-    let statuses = Statuses::new(&arguments.consumer, &session, declared)?;
+    let statuses = Statuses::new(&arguments.consumer, &session, &catalog, declared)?;
     if let Some(remark) = statuses.remark() {
         warn(&remark);
     }

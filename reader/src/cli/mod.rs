@@ -4,6 +4,7 @@
 //! cannot be written.
 
 mod consumers;
+mod diff;
 mod doctor;
 mod dump;
 mod export;
@@ -12,6 +13,7 @@ mod map;
 mod progress;
 mod session;
 mod show;
+mod watch;
 
 use std::io;
 use std::process::ExitCode;
@@ -41,12 +43,14 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
+    Diff(diff::Arguments),
     Doctor(doctor::Arguments),
     Dump(dump::Arguments),
     Export(export::Arguments),
     List(list::Arguments),
     Map(map::Arguments),
     Show(show::Arguments),
+    Watch(watch::Arguments),
 }
 
 /// Runs the program.
@@ -59,12 +63,14 @@ pub fn main() -> ExitCode {
     };
     choice.write_global();
     let result = match &arguments.command {
+        Command::Diff(arguments) => diff::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Dump(arguments) => dump::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::List(arguments) => list::run(arguments),
         Command::Map(arguments) => map::run(arguments),
         Command::Show(arguments) => show::run(arguments),
+        Command::Watch(arguments) => watch::run(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

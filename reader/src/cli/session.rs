@@ -98,11 +98,17 @@ impl Session {
 
     /// The same, for commands that have several targets.
     pub(crate) fn of(target: &Target, arguments: &ReadingArguments) -> Result<Self, Failure> {
+        let session = Self::load(target, arguments)?;
+        session.remark();
+        Ok(session)
+    }
+
+    /// The same without a word.
+    pub(crate) fn load(target: &Target, arguments: &ReadingArguments) -> Result<Self, Failure> {
         let session = Self::examine(target, arguments)?;
         if session.discovery.tables.is_empty() {
             return Err(session.nothing());
         }
-        session.remark();
         Ok(session)
     }
 
@@ -160,7 +166,11 @@ impl Session {
             warn(&remark.0);
         }
         for attempt in &self.discovery.attempts {
-            if let Some(failure) = attempt.failure.as_ref().filter(|_| attempt.tables > 0) {
+            // An annotation that cannot be read is missing from a table that can.
+            let matters = |it: &&discover::Failure| {
+                attempt.tables > 0 || matches!(it, discover::Failure::Unpacked(_))
+            };
+            if let Some(failure) = attempt.failure.as_ref().filter(matters) {
                 warn(&format!("{}: {failure}", attempt.place));
             }
         }

@@ -27,8 +27,10 @@
 //!   nobody knows is as sensitive as its most sensitive arm.
 
 mod compile;
+mod follow;
 mod formula;
 mod plan;
+mod region;
 mod sink;
 mod source;
 mod special;

@@ -326,6 +326,20 @@ impl Plan {
     }
 }
 
+impl Kind {
+    /// Whether it is a number of 1, 2, 4 or 8 bytes, and in which order these are.
+    #[inline]
+    pub(super) fn number_order(self, order: Order) -> Option<Order> {
+        match self {
+            Self::Int { order, .. } => Some(order),
+            Self::Bool | Self::Char | Self::Enum { .. } | Self::Flags(_) | Self::Float => {
+                Some(order)
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Shape {
     pub(super) const VOID: Self = Self { kind: Kind::Void, size: 0 };
 

@@ -209,8 +209,8 @@ pub enum Note {
     NoList(&'static str),
     /// The row was being written when its producer stopped.
     Torn,
-    /// The memory was not captured.
-    NotCaptured,
+    /// The memory was not captured, and why.
+    NotCaptured(&'static str),
     /// The entry has no memory that could be shown.
     NoMemory(&'static str),
 }
@@ -271,7 +271,7 @@ impl Note {
             Self::NoString(_) => "no string",
             Self::NoList(_) => "no list",
             Self::Torn => "torn",
-            Self::NotCaptured => "not captured",
+            Self::NotCaptured(_) => "not captured",
             Self::NoMemory(_) => "no memory",
         }
     }
@@ -297,7 +297,7 @@ impl fmt::Display for Note {
             Self::NoString(offset) => write!(f, "no string at {offset:#x}"),
             Self::NoList(why) => f.write_str(why),
             Self::Torn => f.write_str("torn: a writer was at work"),
-            Self::NotCaptured => f.write_str("not captured"),
+            Self::NotCaptured(why) => write!(f, "not captured: {why}"),
         }
     }
 }

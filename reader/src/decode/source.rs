@@ -94,27 +94,29 @@ impl<'b> Source<'b> {
         Some(Note::Fault(self.address.unwrap_or(0).wrapping_add(first as u64)))
     }
 
-    /// The number in the first `size` bytes: 1, 2, 4 or 8.
+    /// The number of `size` bytes, 1, 2, 4 or 8, at `offset`.
     #[inline]
-    pub(super) fn number(&self, size: u64, order: Order) -> Result<u64, Note> {
+    pub(super) fn number(&self, offset: u64, size: u64, order: Order) -> Result<u64, Note> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let Some(bytes) = self.bytes.get(start..) else { return Err(self.end) };
         let read = match size {
-            1 => self.bytes.first().map(|byte| u64::from(*byte)),
-            2 => self.bytes.first_chunk().map(|bytes| match order {
+            1 => bytes.first().map(|byte| u64::from(*byte)),
+            2 => bytes.first_chunk().map(|bytes| match order {
                 Order::Little => u16::from_le_bytes(*bytes).into(),
                 Order::Big => u16::from_be_bytes(*bytes).into(),
             }),
-            4 => self.bytes.first_chunk().map(|bytes| match order {
+            4 => bytes.first_chunk().map(|bytes| match order {
                 Order::Little => u32::from_le_bytes(*bytes).into(),
                 Order::Big => u32::from_be_bytes(*bytes).into(),
             }),
-            _ => self.bytes.first_chunk().map(|bytes| match order {
+            _ => bytes.first_chunk().map(|bytes| match order {
                 Order::Little => u64::from_le_bytes(*bytes),
                 Order::Big => u64::from_be_bytes(*bytes),
             }),
         };
         match read {
             Some(value) if self.holes.is_empty() => Ok(value),
-            Some(value) => self.hole(size).map_or(Ok(value), Err),
+            Some(value) => self.part(offset, size).hole(size).map_or(Ok(value), Err),
             None => Err(self.end),
         }
     }
@@ -145,7 +147,7 @@ impl Frame<'_> {
             place.bit_offset.is_multiple_of(8) && matches!(place.bit_size, 8 | 16 | 32 | 64);
         let value = if whole {
             let size = u64::from(place.bit_size / 8);
-            frame.source.part(place.bit_offset / 8, size).number(size, place.order).ok()?
+            frame.source.number(place.bit_offset / 8, size, place.order).ok()?
         } else {
             frame.source.bits(place.bit_offset, place.bit_size, place.order).ok()?
         };
@@ -307,10 +309,10 @@ mod tests {
         assert_eq!(left, 820);
         let source = fetched.source();
         assert_eq!(fetched.holes, [(56, 88)]);
-        assert_eq!(source.number(1, Order::Little), Ok(8));
-        assert_eq!(source.part(88, 1).number(1, Order::Little), Ok(96));
-        assert_eq!(source.part(52, 8).number(8, Order::Little), Err(Note::Fault(64)));
-        assert_eq!(source.part(84, 8).number(8, Order::Little), Err(Note::Fault(92)));
+        assert_eq!(source.number(0, 1, Order::Little), Ok(8));
+        assert_eq!(source.number(88, 1, Order::Little), Ok(96));
+        assert_eq!(source.number(52, 8, Order::Little), Err(Note::Fault(64)));
+        assert_eq!(source.number(84, 8, Order::Little), Err(Note::Fault(92)));
         assert_eq!(source.part(48, 8).missing(8), None);
     }
 
@@ -320,7 +322,7 @@ mod tests {
         let mut fetched = Fetched::default();
         fetched.read(&memory, 4, 200_000, &mut 1_000_000);
         let source = fetched.source();
-        assert_eq!(source.part(99_992, 4).number(4, Order::Little), Ok(0x0707_0707));
+        assert_eq!(source.number(99_992, 4, Order::Little), Ok(0x0707_0707));
         assert_eq!(source.part(99_996, 1).missing(1), Some(Note::Fault(100_000)));
         assert!(source.part(150_000, 1).missing(1).is_some());
         fetched.read(&memory, 200_000, 8, &mut 1_000_000);

@@ -1,5 +1,5 @@
-//! Goes through bytes by a plan and tells a sink what it finds: structs, members, scalars, arrays. What
-//! leads out of the bytes, and what tags make special, is in `special`.
+//! Goes through bytes by a plan and tells a sink what it finds: structs, members, scalars, arrays. It begins
+//! in `region`; what leads out of the bytes is in `follow`, what tags make special in `special`.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use inspect_format::walk::{Fault, Memory};
 
 use super::plan::{Composite, Kind, Member, NO_EXTRA, Plan, Shape, Why};
 use super::sink::{Hints, Limit, Note, Scalar, Sink, StructInfo};
-use super::source::{Fetched, Frame, STEP, Source};
+use super::source::{Fetched, Frame, Source};
 
 /// How many structs, arrays and targets of pointers inside one another are entered: what the stack bears.
 const NESTING_MAX: u32 = 128;
@@ -81,14 +81,6 @@ pub struct Decoder<'p> {
     pub(super) pool: Vec<Fetched>,
 }
 
-/// How the bytes of a region are values of its type.
-enum Region {
-    /// One value.
-    One,
-    /// Elements of a type and their size, so many, and bytes behind them.
-    Many { element: u32, size: u64, count: u64, trailing: u64 },
-}
-
 impl<'p> Decoder<'p> {
     /// Decodes by `plan`, follows pointers into `memory`, and spends `budget` on each entry.
     #[must_use]
@@ -124,74 +116,8 @@ impl<'p> Decoder<'p> {
         self
     }
 
-    /// Tells `sink` one value: `bytes` as the type with the id `type_id`. `address` is where they lie; without
-    /// it, circles that lead back here are found only when they have been gone round once.
-    ///
-    /// Bytes of several values of the type are an array; a type of no length takes all bytes; without a
-    /// type, or with one that is not known, they are bytes.
-    pub fn entry<S: Sink + ?Sized>(
-        &mut self,
-        type_id: u32,
-        address: Option<u64>,
-        bytes: &[u8],
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
-        self.begin();
-        if let Some(address) = address {
-            self.path.push((address, self.plan.shape(type_id)));
-        }
-        let source = Source::new(bytes, address);
-        self.region_value(type_id, source, bytes.len() as u64, sink)
-    }
-
-    /// The same for `length` bytes of memory at `address`. Parts of it that are not there are notes; large
-    /// arrays are read piece by piece.
-    pub fn region<S: Sink + ?Sized>(
-        &mut self,
-        type_id: u32,
-        address: u64,
-        length: u64,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
-        self.begin();
-        let plan = self.plan;
-        let shape = plan.shape(type_id);
-        self.path.push((address, shape));
-        if let Region::Many { element, size, count, trailing } = self.divide(shape, length)
-            && length > STEP as u64
-        {
-            sink.begin_array()?;
-            let runs = [(0, count)];
-            self.elements_at(element, size, address, &runs, Hints::default(), sink)?;
-            if trailing > 0 && self.stopped.is_none() {
-                sink.note(Note::Trailing(trailing))?;
-            }
-            return sink.end_array();
-        }
-        let wanted = match shape.kind {
-            // Nobody sees more of it.
-            Kind::Text | Kind::Void | Kind::Function | Kind::Opaque(_) => {
-                length.min(self.budget.text.saturating_add(1))
-            }
-            _ => length,
-        };
-        let mut fetched = self.pool.pop().unwrap_or_default();
-        fetched.read(self.memory, address, wanted, &mut self.bytes_left);
-        if fetched.is_empty() && length > 0 {
-            let end = fetched.end();
-            self.pool.push(fetched);
-            return sink.note(end);
-        }
-        let mut source = fetched.source();
-        if source.bytes.len() as u64 == length {
-            source.end = Note::Short;
-        }
-        self.region_value(type_id, source, length, sink)?;
-        self.pool.push(fetched);
-        Ok(())
-    }
-
-    fn begin(&mut self) {
+    /// Before each entry: everything may be spent again.
+    pub(super) fn begin(&mut self) {
         self.bytes_left = self.budget.bytes;
         self.values_left = self.budget.values;
         let is_late = self.budget.deadline.is_some_and(|deadline| Instant::now() >= deadline);
@@ -199,72 +125,6 @@ impl<'p> Decoder<'p> {
         self.depth = 0;
         self.nesting = 0;
         self.path.clear();
-    }
-
-    /// How `length` bytes are divided into values.
-    fn divide(&self, shape: Shape, length: u64) -> Region {
-        let many = |element: u32, size: u64| match length.checked_div(size) {
-            Some(count) => Region::Many { element, size, count, trailing: length % size },
-            None => Region::One,
-        };
-        match shape.kind {
-            Kind::Array(element) if shape.size == 0 => many(element, self.plan.shape(element).size),
-            _ => Region::One,
-        }
-    }
-
-    fn region_value<S: Sink + ?Sized>(
-        &mut self,
-        type_id: u32,
-        source: Source<'_>,
-        length: u64,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
-        let plan = self.plan;
-        let shape = plan.shape(type_id);
-        let hints = Hints::default();
-        let (element, size, count, trailing) = match self.divide(shape, length) {
-            Region::Many { element, size, count, trailing } => (element, size, count, trailing),
-            Region::One if shape.size == 0 => match shape.kind {
-                Kind::Text => return self.text(source, None, sink),
-                // Nothing but members without bytes.
-                Kind::Composite(_) => return self.value(shape, hints, source, None, sink),
-                kind => return self.unknown(kind, source, sink),
-            },
-            Region::One if length <= shape.size || self.is_flexible(shape) => {
-                return self.value(shape, hints, source, None, sink);
-            }
-            Region::One => (type_id, shape.size, length / shape.size, length % shape.size),
-        };
-        if count == 1 && shape.size > 0 {
-            sink.begin_noted(Note::Trailing(trailing))?;
-            self.value(shape, hints, source, None, sink)?;
-            return sink.end_noted();
-        }
-        sink.begin_array()?;
-        let shape = plan.shape(element);
-        self.elements(shape, size, source, &[(0, count)], hints, None, sink)?;
-        if trailing > 0 && self.stopped.is_none() {
-            sink.note(Note::Trailing(trailing))?;
-        }
-        sink.end_array()
-    }
-
-    /// Whether a struct ends with an array of no declared length.
-    fn is_flexible(&self, shape: Shape) -> bool {
-        let mut shape = shape;
-        for _ in 0..8 {
-            let Some(composite) = shape.composite().and_then(|index| self.plan.composite(index))
-            else {
-                break;
-            };
-            let Some(last) = self.plan.members_of(composite).last() else { break };
-            if last.shape.size == 0 && matches!(last.shape.kind, Kind::Array(_) | Kind::Text) {
-                return true;
-            }
-            shape = last.shape;
-        }
-        false
     }
 
     /// Whether something may be entered that may hold its like. [`Decoder::leave`] follows then.
@@ -315,15 +175,10 @@ impl<'p> Decoder<'p> {
         around: Option<&Frame<'_>>,
         sink: &mut S,
     ) -> Result<(), S::Error> {
+        if let Some(order) = shape.kind.number_order(self.plan.order) {
+            return self.number(shape, source.number(0, shape.size, order), hints, sink);
+        }
         match shape.kind {
-            Kind::Int { signed, order } => match source.number(shape.size, order) {
-                Ok(value) if signed => {
-                    let value = bits::sign_extend(value, shape.size as u32 * 8);
-                    sink.scalar(Scalar::Signed(value), hints)
-                }
-                Ok(value) => sink.scalar(Scalar::Unsigned(value), hints),
-                Err(note) => sink.note(note),
-            },
             Kind::Composite(index) => self.composite(index, source, around, sink),
             Kind::Array(element) => {
                 let element = self.plan.shape(element);
@@ -334,32 +189,31 @@ impl<'p> Decoder<'p> {
                 sink.end_array()
             }
             Kind::Text => self.text(source.part(0, shape.size), None, sink),
-            Kind::Pointer(target) => match source.number(shape.size, self.plan.order) {
+            Kind::Pointer(target) => match source.number(0, shape.size, self.plan.order) {
                 Ok(address) => self.pointer(target, address, hints, sink),
                 Err(note) => sink.note(note),
             },
-            Kind::Bool | Kind::Char | Kind::Enum { .. } | Kind::Flags(_) | Kind::Float => {
-                match source.number(shape.size, self.plan.order) {
-                    Ok(value) => self.number(shape, value, hints, sink),
-                    Err(note) => sink.note(note),
-                }
-            }
             Kind::Wide { signed } => self.wide(signed, source, hints, sink),
-            Kind::Void | Kind::Function | Kind::Absent | Kind::Opaque(_) => {
-                self.unknown(shape.kind, source.part(0, shape.size), sink)
-            }
+            // Numbers are done already.
+            _ => self.unknown(shape.kind, source.part(0, shape.size), sink),
         }
     }
 
     /// A number that has been read, of a whole type or of a bit-field.
+    #[inline]
     fn number<S: Sink + ?Sized>(
         &mut self,
         shape: Shape,
-        value: u64,
+        value: Result<u64, Note>,
         hints: Hints<'_>,
         sink: &mut S,
     ) -> Result<(), S::Error> {
+        let value = match value {
+            Ok(value) => value,
+            Err(note) => return sink.note(note),
+        };
         let scalar = match shape.kind {
+            Kind::Int { signed: false, .. } => Scalar::Unsigned(value),
             Kind::Bool => Scalar::Bool(value != 0),
             Kind::Char => Scalar::Char(value as u8),
             Kind::Float if shape.size == 4 => Scalar::Float(f32::from_bits(value as u32)),
@@ -510,15 +364,17 @@ impl<'p> Decoder<'p> {
                 Kind::Int { order, .. } => order,
                 _ => plan.order,
             };
-            let value = match frame.source.bits(offset, size, order) {
-                Ok(value) => value,
-                Err(note) => return sink.note(note),
-            };
+            let value = frame.source.bits(offset, size, order);
             let signed = matches!(
                 shape.kind,
                 Kind::Int { signed: true, .. } | Kind::Enum { signed: true, .. }
             );
-            let value = if signed { bits::sign_extend(value, size) as u64 } else { value };
+            let extend = |value| if signed { bits::sign_extend(value, size) as u64 } else { value };
+            let value = value.map(extend);
+            return self.number(shape, value, plan.hints(member), sink);
+        }
+        if let Some(order) = shape.kind.number_order(plan.order) {
+            let value = frame.source.number(offset / 8, shape.size, order);
             return self.number(shape, value, plan.hints(member), sink);
         }
         if shape.size == 0 && matches!(shape.kind, Kind::Array(_) | Kind::Text) {
@@ -562,6 +418,7 @@ impl<'p> Decoder<'p> {
             return sink.note(Note::Budget(Limit::Nesting));
         }
         let mut left = self.budget.elements;
+        let number_order = shape.kind.number_order(self.plan.order);
         'all: for (first, count) in runs {
             for index in *first..first.saturating_add(*count) {
                 let limit = match left.checked_sub(1) {
@@ -575,7 +432,14 @@ impl<'p> Decoder<'p> {
                     sink.note(Note::Budget(limit))?;
                     break 'all;
                 }
-                let element = source.part(index.saturating_mul(size), size);
+                let offset = index.saturating_mul(size);
+                if let Some(order) = number_order
+                    && offset < source.bytes.len() as u64
+                {
+                    self.number(shape, source.number(offset, size, order), hints, sink)?;
+                    continue;
+                }
+                let element = source.part(offset, size);
                 if element.bytes.is_empty() && size > 0 {
                     // All that follow are missing as well.
                     sink.note(element.end)?;

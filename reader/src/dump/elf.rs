@@ -18,7 +18,7 @@ use super::plan::Plan;
 use super::write::{Output, copy};
 use crate::discover::Discovery;
 use crate::image::{Image, Machine, Note};
-use crate::memory::{Missing, Reason};
+use crate::memory::Missing;
 
 /// Runs from this size on are congruent to their addresses.
 const PAGE: u64 = 4096;
@@ -260,15 +260,6 @@ fn describe<W: capture::Write>(
     }
     writer.finish()?;
     Ok(())
-}
-
-impl Error {
-    /// Memory that cannot be read although the image lists it.
-    pub(super) fn of_missing(missing: Missing) -> Option<Self> {
-        // Without the process there is nothing more to read; a page that is not there may be left
-        // out.
-        (missing.reason == Reason::Gone).then_some(Self::Input(missing))
-    }
 }
 
 impl capture::Write for Output<'_> {

@@ -15,6 +15,7 @@ use inspect_format::walk::{Span, SpanError, span};
 use super::bytes::{Part, Parts};
 use super::capture::Outcome;
 use super::readable::Readable;
+use crate::catalog::Catalog;
 use crate::discover::{Discovery, Failure, Found};
 use crate::image::Image;
 use crate::memory::{AddressSpace, Memory};
@@ -80,12 +81,13 @@ enum State {
 }
 
 impl Plan {
-    /// Plans a dump of all tables of an image. `faults` is memory that was found to be unreadable
-    /// although the image lists it.
+    /// Plans a dump of all tables of an image. The catalog knows the types of tables that carry
+    /// none; `faults` is memory that was found to be unreadable although the image lists it.
     #[must_use]
     pub fn new(
         image: &Image,
         discovery: &Discovery,
+        catalog: &Catalog<'_>,
         consumer: &Consumer<'_>,
         faults: &[Part],
     ) -> Self {
@@ -110,8 +112,17 @@ impl Plan {
         }
         if consumer.permit & core_properties::SENSITIVE == 0 {
             for (index, table) in tables.iter().enumerate() {
-                let Some(table) = table else { continue };
-                refusal.fields(index, table, &selected, &mut parts);
+                let (Some(table), Some(found)) = (table, discovery.tables.get(index)) else {
+                    continue;
+                };
+                let named = catalog.tables.iter().find(|it| std::ptr::eq(it.found, found));
+                let fields = match named {
+                    Some(it) => Fields::new(it.types, it.description, table.word_size()),
+                    None => Fields::of(table),
+                };
+                if let Some(fields) = fields {
+                    refusal.fields(&fields, index, table, &selected, &mut parts);
+                }
             }
         }
         let mut own = selected.into_iter().peekable();
@@ -252,8 +263,14 @@ impl Refusal<'_> {
     }
 
     /// Cuts the sensitive fields of a table's entries out.
-    fn fields(&self, index: usize, table: &Table<'_>, selected: &[Selected], parts: &mut Parts) {
-        let Some(fields) = Fields::of(table) else { return };
+    fn fields(
+        &self,
+        fields: &Fields<'_>,
+        index: usize,
+        table: &Table<'_>,
+        selected: &[Selected],
+        parts: &mut Parts,
+    ) {
         let from = selected.partition_point(|entry| entry.table < index);
         let own = selected.get(from..).unwrap_or_default().iter();
         let mut own = own.take_while(|entry| entry.table == index).peekable();

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::bytes::Part;
 use super::elf::{Error, SPACE};
-use crate::memory::{FileSpan, Memory};
+use crate::memory::{FileSpan, Memory, Missing, Reason};
 
 /// Bytes that are collected before they are written.
 const BUFFER: usize = 1 << 20;
@@ -211,8 +211,10 @@ fn pages(
         match memory.read(SPACE, at, page) {
             Ok(()) => out.put(page)?,
             Err(missing) => {
-                if let Some(error) = Error::of_missing(missing) {
-                    return Err(error);
+                // Without the process there is nothing more to read; a page that is not there may
+                // be left out.
+                if missing.reason == Reason::Gone || memory.is_gone() {
+                    return Err(Error::Input(Missing { reason: Reason::Gone, ..missing }));
                 }
                 out.skip(size as u64)?;
                 faults.push(Part::new(at, size as u64));

@@ -107,7 +107,7 @@ impl Columns {
 }
 
 /// As much of a text as has room, with a mark where something is missing.
-fn shortened(text: &str, room: usize) -> String {
+pub(crate) fn shortened(text: &str, room: usize) -> String {
     if text.width() <= room {
         return text.to_owned();
     }

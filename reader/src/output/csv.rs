@@ -46,7 +46,7 @@ impl<W: Write> Sink for CsvRows<W> {
                 let texts: Vec<String> = texts.iter().map(|text| escaped(text)).collect();
                 guarded(texts.join("|"))
             }
-            Cell::Map(map) => String::from_utf8(harmless(map)).unwrap_or_default(),
+            Cell::Map(map) => harmless(map),
         });
         self.writer.write_record(cells).map_err(io::Error::from)
     }

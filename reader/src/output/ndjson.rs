@@ -6,9 +6,8 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::ser::Formatter;
 
-use crate::escape::is_harmful;
+use crate::escape::to_json;
 use crate::export::{COLUMNS, Cell, ColumnType, Row, Sink};
 
 /// Writes rows as JSON.
@@ -39,7 +38,7 @@ impl<W: Write> Sink for JsonRows<W> {
             self.out.write_all(if self.is_first { b"[\n  " } else { b",\n  " })?;
         }
         self.is_first = false;
-        self.out.write_all(&object(row))?;
+        self.out.write_all(object(row).as_bytes())?;
         if self.is_array { Ok(()) } else { self.out.write_all(b"\n") }
     }
 
@@ -52,56 +51,30 @@ impl<W: Write> Sink for JsonRows<W> {
 }
 
 /// A row as an object of JSON.
-fn object(row: &Row) -> Vec<u8> {
-    let mut bytes = Vec::new();
+fn object(row: &Row) -> String {
+    let mut json = String::new();
     for (column, cell) in COLUMNS.iter().zip(row.cells()) {
-        bytes.push(if bytes.is_empty() { b'{' } else { b',' });
-        bytes.extend(harmless(&column.name));
-        bytes.push(b':');
+        json.push(if json.is_empty() { '{' } else { ',' });
+        json.push_str(&harmless(column.name));
+        json.push(':');
         match (cell, column.column_type) {
-            (Cell::Text(json), ColumnType::Json) => bytes.extend_from_slice(json.as_bytes()),
+            (Cell::Text(value), ColumnType::Json) => json.push_str(value),
             (Cell::Unsigned(number), ColumnType::Address) => {
-                bytes.extend(harmless(&format!("{number:#x}")));
+                json.push_str(&harmless(&format!("{number:#x}")));
             }
-            (Cell::Null, _) => bytes.extend_from_slice(b"null"),
-            (Cell::Text(text), _) => bytes.extend(harmless(&text)),
-            (Cell::Integer(number), _) => bytes.extend(harmless(&number)),
-            (Cell::Unsigned(number), _) => bytes.extend(harmless(&number)),
-            (Cell::Texts(texts), _) => bytes.extend(harmless(&texts)),
-            (Cell::Map(map), _) => bytes.extend(harmless(map)),
+            (Cell::Null, _) => json.push_str("null"),
+            (Cell::Text(text), _) => json.push_str(&harmless(text)),
+            (Cell::Integer(number), _) => json.push_str(&harmless(&number)),
+            (Cell::Unsigned(number), _) => json.push_str(&harmless(&number)),
+            (Cell::Texts(texts), _) => json.push_str(&harmless(texts)),
+            (Cell::Map(map), _) => json.push_str(&harmless(map)),
         }
     }
-    bytes.push(b'}');
-    bytes
+    json.push('}');
+    json
 }
 
-/// A value as JSON that is harmless on a terminal and in HTML, and means the same.
-#[must_use]
-pub fn harmless(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Harmless);
-    // Writing into memory does not fail, and keys are texts.
-    let _ = value.serialize(&mut serializer);
-    bytes
-}
-
-/// Escapes what moves a cursor, reverses text or begins a tag, beside what JSON asks for.
-struct Harmless;
-
-impl Formatter for Harmless {
-    fn write_string_fragment<W: Write + ?Sized>(
-        &mut self,
-        out: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_harmful(*c) || *c == '<') {
-            out.write_all(rest.get(..at).unwrap_or_default().as_bytes())?;
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}")?;
-            }
-            rest = rest.get(at + c.len_utf8()..).unwrap_or_default();
-        }
-        out.write_all(rest.as_bytes())
-    }
+/// A value as JSON that is harmless wherever it is put. Texts and numbers always are JSON.
+pub(super) fn harmless(value: &(impl Serialize + ?Sized)) -> String {
+    to_json(value).unwrap_or_default()
 }

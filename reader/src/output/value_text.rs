@@ -275,8 +275,14 @@ fn scalar(out: &mut String, value: &Value) {
         Value::Signed(value, form) => return integer(out, i128::from(*value), form),
         Value::WideUnsigned(value) => write!(out, "{value}"),
         Value::WideSigned(value) => write!(out, "{value}"),
-        Value::Float(value, form) => write!(out, "{value}{}", unit(form)),
-        Value::Double(value, form) => write!(out, "{value}{}", unit(form)),
+        Value::Float(value, form) => match is_plain((*value).into()) {
+            true => write!(out, "{value}{}", unit(form)),
+            false => write!(out, "{value:e}{}", unit(form)),
+        },
+        Value::Double(value, form) => match is_plain(*value) {
+            true => write!(out, "{value}{}", unit(form)),
+            false => write!(out, "{value:e}{}", unit(form)),
+        },
         Value::Bool(value) => write!(out, "{value}"),
         Value::Char(value) => return quoted(out, &[*value], '\''),
         Value::Text(bytes) => return quoted(out, bytes, '"'),
@@ -288,6 +294,11 @@ fn scalar(out: &mut String, value: &Value) {
         Value::Note(note) => return note_text(out, *note),
         _ => Ok(()),
     };
+}
+
+/// Whether a number is read with ease in full; hundreds of zeros are not.
+fn is_plain(value: f64) -> bool {
+    value == 0.0 || !value.is_finite() || (1e-5..1e16).contains(&value.abs())
 }
 
 fn note_text(out: &mut String, note: Note) {

@@ -59,7 +59,7 @@ fn table(order: Order, names: &[&str], is_described: bool) -> Vec<u8> {
             state: 2,
             id: u32::MAX - index as u32,
             class: 7,
-            properties: index % 2 | 1 << 40,
+            properties: (index % 2) | (1 << 40),
             address: 0xffff_8000_0000_0000 + index * 4096,
             length: 100 + index,
             instance: u64::MAX - index,
@@ -85,7 +85,7 @@ fn table(order: Order, names: &[&str], is_described: bool) -> Vec<u8> {
     writer.finish()
 }
 
-fn description() -> Vec<u8> {
+pub(crate) fn description() -> Vec<u8> {
     let field = |name, size, type_name, offset| EntryField {
         name,
         size,

@@ -71,7 +71,13 @@ impl Debugger {
 
     /// Asks for all fields of variables, and for single values.
     #[track_caller]
-    pub(crate) fn ask(self, program: &Path, core: &Path, roots: &[&str], paths: &[String]) -> Answer {
+    pub(crate) fn ask(
+        self,
+        program: &Path,
+        core: &Path,
+        roots: &[&str],
+        paths: &[String],
+    ) -> Answer {
         let folder = tempfile::tempdir().expect("a folder");
         let [request, answer] = ["request", "answer"].map(|name| folder.path().join(name));
         let question = json!({ "roots": roots, "paths": paths });

@@ -93,7 +93,10 @@ fn collect(knowledge: &Knowledge, path: &str, value: &Value, found: &mut Vec<(St
 /// Whether texts stand there, which only flags and arrays of enums and characters have. Those of flags are told
 /// apart by whoever compares: no array of the fixture is empty, or has a text that is none of an enum.
 fn is_flags(elements: &[Value]) -> bool {
-    !elements.is_empty() && elements.iter().all(|it| it.as_str().is_some_and(|text| FLAGS.iter().any(|it| it.is(text))))
+    !elements.is_empty()
+        && elements
+            .iter()
+            .all(|it| it.as_str().is_some_and(|text| FLAGS.iter().any(|it| it.is(text))))
 }
 
 fn is_list(knowledge: &Knowledge, path: &str) -> bool {

@@ -12,7 +12,8 @@ use super::tools::{inspect, run, text};
 pub(crate) fn list(arguments: &[&str]) -> Vec<Value> {
     let mut command = inspect(&[&["list", "--json"], arguments].concat());
     let printed = run(&mut command);
-    let value: Value = serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"));
+    let value: Value =
+        serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"));
     let Value::Array(entries) = value else { panic!("no array: {printed}") };
     entries
 }

@@ -8,7 +8,6 @@
 
 pub(crate) mod cores;
 pub(crate) mod debugger;
-pub(crate) mod decoded;
 pub(crate) mod images;
 pub(crate) mod leaves;
 pub(crate) mod listed;

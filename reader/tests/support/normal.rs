@@ -107,7 +107,7 @@ impl Normal {
         for (from, to) in &self.texts {
             out = out.replace(from, to);
         }
-        out
+        without_build_ids(&out)
     }
 
     /// A value of JSON with all of this replaced, in lines.
@@ -124,6 +124,20 @@ impl Normal {
         let next = self.labels.len() + 1;
         Some(format!("@{}", self.labels.entry(address).or_insert(next)))
     }
+}
+
+/// The text without build-ids, which are the only words of 40 hexadecimal digits.
+fn without_build_ids(text: &str) -> String {
+    const DIGITS: usize = 40;
+    let is_digit = |it: char| it.is_ascii_hexdigit();
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_inclusive(|it| !is_digit(it)) {
+        let digits = word.trim_end_matches(|it| !is_digit(it));
+        let is_build_id = digits.len() == DIGITS;
+        out.push_str(if is_build_id { "[build-id]" } else { digits });
+        out.push_str(&word[digits.len()..]);
+    }
+    out
 }
 
 /// Fails with the first line that differs.

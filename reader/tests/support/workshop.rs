@@ -26,10 +26,8 @@ pub(crate) struct Workshop {
 impl Workshop {
     /// Generates the code of a fixture.
     pub(crate) fn new(name: &str) -> Self {
-        let workshop = Self {
-            folder: tempfile::tempdir().expect("a folder"),
-            fixture: fixture(name),
-        };
+        let workshop =
+            Self { folder: tempfile::tempdir().expect("a folder"), fixture: fixture(name) };
         let loaded = load(std::slice::from_ref(&workshop.fixture), &[]);
         let mut sources = loaded.sources;
         let options = Options { targets: Target::all().collect(), ..Options::default() };

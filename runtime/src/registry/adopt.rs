@@ -16,7 +16,8 @@ use inspect_format::walk::Memory;
 use super::{MEMORY, own_tables};
 use crate::Region;
 use crate::entry::{EntryFormat, FieldDefault, FieldInfo, FieldKind, NameHashes};
-use crate::table::{FieldWriter, Name, RegisterError, RuntimeTable, TableRef};
+use crate::table::once::{MOST_TURNS, announce_once};
+use crate::table::{FieldWriter, Handle, Name, RegisterError, RuntimeTable, TableRef};
 
 /// What became of the annotations of an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,7 +63,7 @@ pub enum AdoptErrorKind {
 }
 
 /// Registers the annotations of this object that belong to the table's schema. Entries that are there
-/// already are not registered again. The first annotation that cannot be an entry is the error; those
+/// already are not registered again, whoever else adopts them at the same moment. The first annotation that cannot be an entry is the error; those
 /// before it are registered.
 pub fn adopt_unpacked<F: EntryFormat, const N: usize, const NAMES: usize>(
     table: &'static RuntimeTable<F, N, NAMES>,
@@ -81,12 +82,9 @@ pub fn adopt_unpacked<F: EntryFormat, const N: usize, const NAMES: usize>(
             continue;
         }
         let row = Parsed::<F>::new(&record).map_err(place)?;
-        match row.is_in(&table) {
-            true => adopted.known += 1,
-            false => {
-                row.register(&table).map_err(place)?;
-                adopted.registered += 1;
-            }
+        match row.register_once(&table).map_err(place)? {
+            true => adopted.registered += 1,
+            false => adopted.known += 1,
         }
     }
     Ok(adopted)
@@ -127,14 +125,21 @@ impl<F: EntryFormat> Parsed<F> {
         NameHashes::new(self.region.class_prefix, self.annotation.name)
     }
 
-    /// Whether an entry of this key and address is in the table.
-    fn is_in(&self, table: &TableRef<'_, F>) -> bool {
+    /// Registers it unless an entry of its key and address is in the table, or comes there at this moment.
+    fn register_once(&self, table: &TableRef<'_, F>) -> Result<bool, AdoptErrorKind> {
         let id = self.region.full_id(self.hashed());
-        let mut of_class = table.find_by_class(self.region.class);
-        of_class.any(|entry| entry.core.id == id && entry.core.address == self.region.address)
+        let is_there = |own: Option<Handle>| {
+            let mut others = table.find_by_class(self.region.class);
+            others.any(|it| {
+                it.core.id == id && it.core.address == self.region.address && Some(it.handle) != own
+            })
+        };
+        let register = || self.register(table);
+        let withdraw = |own| table.unregister_patiently(own).is_ok();
+        announce_once(is_there, register, withdraw, MOST_TURNS)
     }
 
-    fn register(&self, table: &TableRef<'_, F>) -> Result<(), AdoptErrorKind> {
+    fn register(&self, table: &TableRef<'_, F>) -> Result<Handle, AdoptErrorKind> {
         let name = Name { text: self.annotation.name, hashed: self.hashed() };
         let fields = |out: &mut FieldWriter<'_>| {
             for field in F::FIELDS {
@@ -145,7 +150,7 @@ impl<F: EntryFormat> Parsed<F> {
             Ok(())
         };
         let registered = table.register_with(name, &self.region, fields);
-        registered.map(drop).map_err(AdoptErrorKind::Register)
+        registered.map_err(AdoptErrorKind::Register)
     }
 }
 

@@ -110,7 +110,7 @@ impl<'a, F: EntryFormat> TableRef<'a, F> {
     /// [`TableRef::unregister`], which waits while the entry's properties change, as long as that can last. It is
     /// `Busy` where whoever changes them does not go on, because it is what this code interrupted, or was lost
     /// in a fork; the entry stays then.
-    pub(super) fn unregister_patiently(&self, handle: Handle) -> Result<(), Change> {
+    pub(crate) fn unregister_patiently(&self, handle: Handle) -> Result<(), Change> {
         for _ in 0..PATIENCE {
             match self.unregister(handle) {
                 Err(Change::Busy) => core::hint::spin_loop(),

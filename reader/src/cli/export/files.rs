@@ -24,8 +24,7 @@ impl OutputFile {
         let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         match place.metadata() {
             Ok(found) if found.is_dir() => {
-                let message = format!("{} is a directory", path.display());
-                return Err(io::Error::new(io::ErrorKind::IsADirectory, message));
+                return Err(io::ErrorKind::IsADirectory.into());
             }
             Ok(found) if !found.is_file() => {
                 return File::options().write(true).open(&place).map(Self::InPlace);

@@ -1,0 +1,215 @@
+//! `dump`: what is in the file and what is not, for images that are built by hand.
+
+mod dump_support;
+
+use dump_support::{DUMP, KEYS, LOG, Row, SENSITIVE, Scene, USER, inspect, json, row, write};
+use inspect_format::abi::{Order, extent};
+
+const SECRET: &[u8] = b"correct horse battery staple";
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+fn scene() -> Scene {
+    let mut memory = vec![0; 0x3000];
+    for (at, text) in
+        [(0x10, &b"hello from ann"[..]), (0x100, SECRET), (0x800, b"a line of the log")]
+    {
+        memory[at..at + text.len()].copy_from_slice(text);
+    }
+    let rows = vec![
+        row(USER, "ann", 0x1000, 0x40).properties(DUMP),
+        row(USER, "root", 0x1100, 0x40).properties(DUMP),
+        // It reaches over what is denied.
+        row(LOG, "all", 0x1080, 0x2000).properties(DUMP),
+        row(KEYS, "door", 0x1100, 0x40).properties(DUMP),
+    ];
+    let mut scene = Scene::new(rows, vec![(0x1000, memory)]);
+    scene.notes = vec![("CORE", 6, vec![0; 16]), ("CORE", 1, vec![0xaa; 336])];
+    scene
+}
+
+/// The status of every entry, by name.
+fn statuses(core: &str) -> Vec<(String, String)> {
+    let found = json(&["list", core, "--json"]);
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let all = found.as_array().unwrap().iter();
+    all.map(|it| (text(&it["name"]), text(&it["capture"]["status"]))).collect()
+}
+
+#[test]
+fn what_is_denied_is_not_in_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    for (order, word_size) in
+        [(Order::Little, 8), (Order::Big, 8), (Order::Little, 4), (Order::Big, 4)]
+    {
+        let core = Scene { order, word_size, ..scene() }.core();
+        assert!(holds(&core, SECRET), "the test would prove nothing");
+        let core = write(directory.path(), "core", &core);
+        let small = directory.path().join("small");
+        let small = small.to_str().unwrap();
+        let report = json(&["dump", &core, "-o", small, "--consumer", "report", "--json"]);
+        assert_eq!((&report["captured"], &report["denied"]), (&1.into(), &2.into()));
+        let bytes = std::fs::read(small).unwrap();
+        assert!(!holds(&bytes, SECRET), "{order:?} {word_size}");
+        assert!(holds(&bytes, b"hello from ann") && holds(&bytes, b"a line of the log"));
+        assert!(!holds(&bytes, &[0xaa; 120]), "no registers");
+        assert_eq!(report["size"], bytes.len());
+        let found = statuses(small);
+        let expected =
+            [("ann", "captured"), ("root", "denied"), ("all", "truncated"), ("door", "denied")];
+        let found: Vec<(&str, &str)> =
+            found.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        assert_eq!(found, expected);
+        // Memory that is left out has no segment.
+        let read = inspect_format::elfcore::Core::parse(&bytes).unwrap();
+        assert_eq!((read.header().order, read.memory(0x1100, 1)), (order, None));
+        assert_eq!(read.memory(0x1010, 5), Some(&b"hello"[..]));
+        assert!(read.segments().all(|it| it.kind == 4 || it.file_size == it.memory_size));
+        // The rest of the log, behind the hole.
+        assert_eq!(read.memory(0x1800, 6), Some(&b"a line"[..]));
+    }
+}
+
+#[test]
+fn a_dump_of_a_dump_says_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let core = write(directory.path(), "core", &scene().core());
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (first, second) = (path("first"), path("second"));
+    json(&["dump", &core, "-o", &first, "--consumer", "report", "--json"]);
+    json(&["dump", &first, "-o", &second, "--consumer", "report", "--json"]);
+    assert_eq!(statuses(&first), statuses(&second));
+    // Nobody gets back what is not there.
+    let third = path("third");
+    json(&["dump", &first, "-o", &third, "--consumer", "everything", "--json"]);
+    let bytes = std::fs::read(&third).unwrap();
+    assert!(!holds(&bytes, SECRET));
+    assert_eq!(statuses(&third)[1], ("root".to_owned(), "faulted".to_owned()));
+}
+
+#[test]
+fn registers_come_only_if_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let core = write(directory.path(), "core", &scene().core());
+    let small = directory.path().join("small");
+    let arguments = ["dump", &core, "-o", small.to_str().unwrap(), "--consumer", "report"];
+    assert_eq!(inspect(&[&arguments[..], &["--registers"]].concat()).0, Some(0));
+    assert!(holds(&std::fs::read(&small).unwrap(), &[0xaa; 200]));
+    assert_eq!(inspect(&arguments).0, Some(0));
+    let bytes = std::fs::read(&small).unwrap();
+    let core = inspect_format::elfcore::Core::parse(&bytes).unwrap();
+    let kinds: Vec<u32> = core.notes().map(|note| note.unwrap().kind).collect();
+    assert_eq!(kinds, [6, 1, 2, 3]);
+}
+
+#[test]
+fn sensitive_entries_are_shown_to_whom_they_are_permitted() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut scene = scene();
+    scene.rows.push(row(KEYS, "safe", 0x1100, 0x40).properties(SENSITIVE));
+    let core = write(directory.path(), "core", &scene.core());
+    let small = directory.path().join("small");
+    let small = small.to_str().unwrap();
+    json(&["dump", &core, "-o", small, "--consumer", "everything", "--json"]);
+    assert!(holds(&std::fs::read(small).unwrap(), SECRET));
+}
+
+#[test]
+fn large_memory_is_copied_whole_and_holes_stay_holes() {
+    use std::os::unix::fs::MetadataExt;
+    let directory = tempfile::tempdir().unwrap();
+    let mut memory = vec![0; 8 << 20];
+    for (index, page) in memory.chunks_mut(4096).enumerate() {
+        if index % 512 < 200 {
+            page.fill(index as u8 | 1);
+        }
+    }
+    let rows = vec![row(LOG, "much", 0x10_0123, (8 << 20) - 0x200).properties(DUMP)];
+    let core = Scene::new(rows, vec![(0x10_0000, memory.clone())]).core();
+    let core = write(directory.path(), "core", &core);
+    let small = directory.path().join("small");
+    let arguments = ["dump", &core, "-o", small.to_str().unwrap(), "--consumer", "report"];
+    assert_eq!(inspect(&arguments).0, Some(0));
+    let bytes = std::fs::read(&small).unwrap();
+    let read = inspect_format::elfcore::Core::parse(&bytes).unwrap();
+    let length = (8 << 20) - 0x200;
+    let found = read.memory(0x10_0123, length as u64).unwrap();
+    assert!(found == &memory[0x123..0x123 + length], "bytes differ");
+    // The file of zeros that the core is has no holes of its own; raw memory is read and has.
+    let _ = small.metadata().unwrap().blocks();
+}
+
+#[test]
+fn nothing_is_left_of_a_dump_that_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let rows = vec![row(LOG, "much", 0x1000, 4 << 20).properties(DUMP)];
+    let core = Scene::new(rows, vec![(0x1000, vec![7; 4 << 20])]).core();
+    let core = write(directory.path(), "core", &core);
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("small"), "older").unwrap();
+    let small = place.path().join("small");
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "ulimit -f 100; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_inspect"), "dump"]);
+    shell.args([&core, "-o", small.to_str().unwrap(), "--consumer", "report"]);
+    let output = shell.output().unwrap();
+    assert!(!output.status.success());
+    let names: Vec<_> =
+        std::fs::read_dir(place.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(names, ["small"]);
+    assert_eq!(std::fs::read(&small).unwrap(), b"older");
+}
+
+#[test]
+fn outputs_that_make_no_sense_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let core = write(directory.path(), "core", &scene().core());
+    let before = std::fs::read(&core).unwrap();
+    let dump = |output: &str| inspect(&["dump", &core, "-o", output, "--consumer", "report"]);
+    let (code, _, error) = dump(&core);
+    assert_eq!(code, Some(2), "{error}");
+    assert_eq!(std::fs::read(&core).unwrap(), before);
+    for output in ["/dev/null", "/nowhere/at/all", directory.path().to_str().unwrap()] {
+        let (code, _, error) = dump(output);
+        assert_eq!(code, Some(2), "{output}: {error}");
+        assert!(error.contains(output), "{error}");
+    }
+}
+
+/// Cores whose tables point anywhere, with lengths of any size.
+#[test]
+fn hostile_entries_end_in_a_dump_or_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let numbers = [0, 1, 0xfff, 0x1000, 0x1fff, 1 << 31, 1 << 32, 1 << 63, u64::MAX - 1, u64::MAX];
+    let mut rows: Vec<Row> = Vec::new();
+    for class in [USER, LOG, KEYS] {
+        for address in numbers {
+            for length in numbers {
+                for kind in
+                    [extent::DIRECT, extent::INDIRECT, extent::COUNTED, extent::RANGE, 4, 5, 0xff]
+                {
+                    let mut row = row(class, "root", address, length).extent(kind);
+                    row.core.properties = DUMP;
+                    row.core.bound = length;
+                    row.core.bound_size = 8;
+                    rows.push(row);
+                }
+            }
+        }
+    }
+    let core = Scene::new(rows, vec![(0x1000, vec![0xff; 0x1000])]).core();
+    let small = directory.path().join("small");
+    let small = small.to_str().unwrap();
+    for (index, consumer) in ["report", "everything"].iter().enumerate() {
+        let core = write(directory.path(), "core", &core);
+        let (code, _, error) = inspect(&["dump", &core, "-o", small, "--consumer", consumer]);
+        assert_eq!(code, Some(0), "{error}");
+        let size = std::fs::metadata(small).unwrap().len();
+        assert!(size < 4 << 20, "{index}: {size}");
+        for command in ["map", "doctor", "list"] {
+            let (code, ..) = inspect(&[command, &core, "--json"]);
+            assert!(matches!(code, Some(0 | 1)), "{command}");
+        }
+    }
+}
