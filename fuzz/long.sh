@@ -21,7 +21,7 @@ INSPECT_FUZZ_SEEDS=$PWD/fuzz/corpus cargo test --package inspect-reader \
 failed=()
 for target in "${targets[@]}"; do
     echo "== $target"
-    mkdir -p "fuzz/corpus/$target"
+    mkdir -p "fuzz/corpus/$target" "fuzz/corpus-crashes/$target"
     # Every target sees its old finds first.
     cargo +nightly fuzz run "$target" "fuzz/corpus/$target" "fuzz/corpus-crashes/$target" -- \
         -runs="$runs" -max_len=65536 -timeout=1 -rss_limit_mb=512 -print_final_stats=1 ||

@@ -28,8 +28,10 @@ fn make(example: &str, program: &str, folder: &Path) -> String {
 fn inspect() -> String {
     let built = PathBuf::from(env!("CARGO_BIN_EXE_inspect-gen"));
     let folder = built.parent().and_then(Path::parent).expect("target/debug").display().to_string();
+    // Without the crates that only exports need.
+    let light = ["--no-default-features", "--features", "cli"];
     let arguments = ["build", "-q", "-p", "inspect-reader", "--bin", "inspect", "--target-dir"];
-    run(root(), env!("CARGO"), &[&arguments[..], &[&folder]].concat())
+    run(root(), env!("CARGO"), &[&arguments[..], &[&folder], &light].concat())
         .unwrap_or_else(|error| panic!("{error}"));
     built.with_file_name("inspect").display().to_string()
 }

@@ -112,6 +112,8 @@ fn list(table: &Path) -> String {
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--offline", "-p", "inspect-reader", "--target-dir"])
         .arg(&target)
+        // Without the crates that only exports need.
+        .args(["--no-default-features", "--features", "cli"])
         .current_dir(root())
         .output()
         .expect("cargo runs");

@@ -9,7 +9,7 @@ use inspect_format::walk::{Span, SpanError};
 
 use crate::catalog::{Entry, NamedTable, State};
 use crate::decode::{Budget, Decoder, Note, Plan, PlanError, Sink};
-use crate::dump::Captures;
+use crate::dump::{Captures, Outcome};
 use crate::image::Image;
 use crate::memory::AddressSpace;
 
@@ -66,11 +66,17 @@ impl<'c> Contents<'c> {
         options: &Options,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        if let Some(why) = self.left_out(entry) {
+        let outcome = self.outcome(entry);
+        if let Some(why) = outcome.and_then(left_out) {
             return sink.note(Note::NotCaptured(why));
         }
         let span = match place(entry, image, options) {
             Ok(span) => span,
+            // A dump has what a pointer led to, and says where that lay, but not the pointer.
+            Err(note @ Note::Fault(_)) => match outcome.and_then(|it| it.address.zip(it.length)) {
+                Some((address, length)) => Span { address, length },
+                None => return sink.note(note),
+            },
             Err(note) => return sink.note(note),
         };
         let memory = AddressSpace::new(image.memory.as_ref(), entry.row.space());
@@ -81,14 +87,18 @@ impl<'c> Contents<'c> {
         decoder.region(entry.row.type_id(), span.address, span.length, sink)
     }
 
-    /// Why a dump has nothing of an entry although it could have had it.
-    fn left_out(&self, entry: &Entry<'_>) -> Option<&'static str> {
-        let table = self.table.found.carried?;
-        match self.captures?.get(table, entry.index)?.status {
-            Status::Denied => Some("denied to the consumer"),
-            Status::OverBudget => Some("over the budget of the consumer"),
-            _ => None,
-        }
+    /// What a dump says became of an entry.
+    fn outcome(&self, entry: &Entry<'_>) -> Option<&'c Outcome> {
+        self.captures?.get(self.table.found.carried?, entry.index)
+    }
+}
+
+/// Why a dump has nothing of an entry although it could have had it.
+fn left_out(outcome: &Outcome) -> Option<&'static str> {
+    match outcome.status {
+        Status::Denied => Some("denied to the consumer"),
+        Status::OverBudget => Some("over the budget of the consumer"),
+        _ => None,
     }
 }
 

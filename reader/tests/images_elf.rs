@@ -89,7 +89,6 @@ fn programs_of_other_machines_are_read() {
         "riscv64-linux-gnu-gcc",
         "powerpc64-linux-gnu-gcc",
         "powerpc64le-linux-gnu-gcc",
-        "powerpc-linux-gnu-gcc",
         "s390x-linux-gnu-gcc",
         "mips-linux-gnu-gcc",
         "i686-linux-gnu-gcc",

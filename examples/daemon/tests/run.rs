@@ -63,10 +63,10 @@ fn check_core(bytes: &[u8]) -> (u64, u64) {
     let states: Vec<_> =
         entries.iter().map(|(name, _, status, reason)| (&name[..], *status, &reason[..])).collect();
     let expected = [
+        ("cache", Status::Captured, ""),
         ("clients", Status::Denied, "deny"),
         ("main", Status::Captured, ""),
         ("value", Status::Denied, "deny"),
-        ("cache", Status::Captured, ""),
     ];
     assert_eq!(states, expected);
     let core = Core::parse(bytes).unwrap();
