@@ -8,13 +8,12 @@
 The core is one of a hypervisor that looked at page tables: a program header for each page or two, none next to
 another, and one table at the end. With the root's address given, the peer is `readelf -lW`, which reads the same
 headers; without it all memory is searched, and the peer is memmem(3) over the mapped file. drgn only opens the
-core; it is left out aloud if it is not installed. Wall time and peak memory come from wait4; the programs take
-turns, and a number is the median of all runs, of a file that is in the page cache. Exit status 1 if a bar is
-not met.
+core; it is taken from target/drgn, where .ci/run installs it, and left out aloud if it is not installed. Wall time
+and peak memory come from wait4; the programs take turns, and a number is the median of all runs, of a file that is in
+the page cache. Exit status 1 if a bar is not met.
 """
 
 import argparse
-import importlib.util
 import pathlib
 import random
 import shutil
@@ -140,16 +139,18 @@ def commands(directory, inspect, core, root):
         "memmem": [directory / "memmem", core],
         "cat": ["cat", core],
     }
-    if importlib.util.find_spec("drgn"):
+    own = ROOT / "target/drgn/bin/python"
+    python = own if own.exists() else sys.executable
+    if subprocess.run([python, "-c", "import drgn"], stderr=subprocess.DEVNULL).returncode != 0:
+        print("left out, not installed: drgn", file=sys.stderr)
+    else:
         code = "import sys, drgn; drgn.Program().set_core_dump(sys.argv[1])"
-        command = [sys.executable, "-c", code, core]
+        command = [python, "-c", code, core]
         if subprocess.run(command).returncode == 0:
             found["drgn"] = command
-            found["python, import drgn"] = [sys.executable, "-c", "import drgn"]
+            found["python, import drgn"] = [python, "-c", "import drgn"]
         else:
             print("left out, does not open the core: drgn", file=sys.stderr)
-    else:
-        print("left out, not installed: drgn", file=sys.stderr)
     if shutil.which("readelf") is None:
         sys.exit("needs readelf")
     return found
