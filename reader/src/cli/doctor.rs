@@ -40,6 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         text(&mut out, &session.image, &report)?;
     }
     out.flush()?;
+    session.finish()?;
     let is_empty = session.discovery.tables.is_empty();
     if is_empty || !report.findings.is_empty() {
         return Err(Failure::Findings);

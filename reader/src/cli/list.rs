@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         writeln!(out, "{}]", if is_first { "" } else { "\n" })?;
     }
     out.flush()?;
-    Ok(())
+    session.finish()
 }
 
 fn text(

@@ -140,6 +140,11 @@ impl Session {
         Ok(Self { image, discovery, brought })
     }
 
+    /// Ends a command that has read all that it wanted, if it could.
+    pub(crate) fn finish(&self) -> Result<(), Failure> {
+        if self.image.memory.is_cut_short() { Err(gone(&self.image)) } else { Ok(()) }
+    }
+
     /// The table files that describe what carries no description.
     pub(crate) fn brought(&self) -> &[Brought] {
         &self.brought
@@ -206,7 +211,7 @@ impl Session {
 }
 
 /// Of a process that has ended, what was read so far is not all.
-pub(crate) fn gone(image: &Image) -> Failure {
+fn gone(image: &Image) -> Failure {
     let message = format!(
         "{}: the process ended, or became another program, while it was read",
         Terminal(&image.name)

@@ -123,6 +123,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     json.finish()?;
     if count == 0 {
+    session.finish()?;
         return Err(Failure::input(
             "no entry is meant by the selector",
             Some("`inspect list` shows what there is".to_owned()),
