@@ -446,5 +446,5 @@ fn a_program_in_an_emulator_is_said_to_be_one() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(remarks[0].0.contains("foreign is of another machine (number 183"), "{remarks:?}");
+    assert!(remarks[0].text.contains("foreign is of another machine (number 183"), "{remarks:?}");
 }
