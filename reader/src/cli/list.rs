@@ -14,6 +14,7 @@ use crate::discover::Origin;
 use crate::escape::{Terminal, to_json};
 use crate::output::columns::{Cell, Columns, Heading, size};
 use crate::output::record::{self, Record};
+use crate::output::{forms, value_text};
 use inspect_format::abi::extent;
 
 /// Lists the entries of all tables.
@@ -181,6 +182,10 @@ fn row(entry: &Entry<'_>, status: String) -> Vec<Cell> {
 /// `name=value`, as short as it can be said.
 fn shown(field: &Field<'_>) -> String {
     let value = match &field.value {
+        FieldValue::Integer(number) => value_text::integer_text(*number, field.hints),
+        FieldValue::Bytes(bytes) => {
+            forms::bytes_text(field.hints.display, bytes).unwrap_or_else(|| record::hex(bytes))
+        }
         FieldValue::Text(text) => format!("\"{text}\""),
         FieldValue::Flags(names, rest) => {
             let rest = (*rest != 0).then(|| format!("{rest:#x}"));
