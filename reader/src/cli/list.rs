@@ -10,6 +10,7 @@ use super::consumers::{Capture, ConsumerArguments, PolicyFile, Statuses};
 use super::session::{SelectorArguments, output_width, warn};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::{Entry, Field, FieldValue, NamedTable, State};
+use crate::decode::Hints;
 use crate::discover::Origin;
 use crate::escape::{Terminal, to_json};
 use crate::output::columns::{Cell, Columns, Heading, size};
@@ -182,7 +183,10 @@ fn row(entry: &Entry<'_>, status: String) -> Vec<Cell> {
 /// `name=value`, as short as it can be said.
 fn shown(field: &Field<'_>) -> String {
     let value = match &field.value {
-        FieldValue::Integer(number) => value_text::integer_text(*number, field.hints),
+        // A unit would look like a field of its own.
+        FieldValue::Integer(number) => {
+            value_text::integer_text(*number, Hints { unit: "", ..field.hints })
+        }
         FieldValue::Bytes(bytes) => {
             forms::bytes_text(field.hints.display, bytes).unwrap_or_else(|| record::hex(bytes))
         }
