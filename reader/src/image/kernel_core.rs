@@ -54,7 +54,7 @@ pub(super) fn open(file: File, mut layout: Layout, options: &Options) -> Image {
         objects: object.into_iter().collect(),
         carried: carried.map(|bytes| Carried { bytes, place: place.clone() }).collect(),
         capture: layout.notes.capture,
-        notes: information.map(|contents| Note::of_kernel(contents)).collect(),
+        notes: information.map(Note::of_kernel).collect(),
         remarks,
     }
 }
