@@ -117,7 +117,7 @@ fn without_note(path: &Path) {
     let names: Vec<_> = memchr::memmem::find_iter(&bytes, b"INSPECT\0").collect();
     assert!(!names.is_empty(), "{} has no note", path.display());
     names.iter().for_each(|at| bytes[*at] = b'_');
-    std::fs::write(&path, bytes).unwrap();
+    std::fs::write(path, bytes).unwrap();
 }
 
 /// Other machines: the words of their relocations, in their width and order.
