@@ -33,6 +33,12 @@ pub trait Memory: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether something was asked for when nothing was there any more, so that whoever asked has
+    /// not all.
+    fn is_cut_short(&self) -> bool {
+        false
+    }
+
     /// Whether the run that holds an address is zeros by definition: a program's memory before its
     /// start. It may be longer than anybody could read, and holds nothing to search for.
     fn is_zero(&self, space: u16, address: u64) -> bool {

@@ -71,7 +71,7 @@ pub fn write(
         class: if machine.word_size == 4 { Class::Elf32 } else { Class::Elf64 },
         order: machine.order,
         machine: machine.number,
-        flags: 0,
+        flags: machine.flags,
         segment_count,
     };
     let mut out = Output::new(file);
@@ -94,8 +94,13 @@ pub fn write(
 fn machine_of(request: &Request<'_>) -> Machine {
     let table = request.discovery.tables.first();
     let table = table.and_then(|it| inspect_format::table::Table::parse(&it.bytes).ok());
-    let table = table.map(|it| Machine { order: it.order(), word_size: it.word_size(), number: 0 });
-    let unknown = Machine { order: Order::NATIVE, word_size: 8, number: 0 };
+    let table = table.map(|it| Machine {
+        order: it.order(),
+        word_size: it.word_size(),
+        number: 0,
+        flags: 0,
+    });
+    let unknown = Machine { order: Order::NATIVE, word_size: 8, number: 0, flags: 0 };
     request.image.machine.or(table).unwrap_or(unknown)
 }
 
@@ -168,8 +173,9 @@ impl Notes {
         let tables = tables.map(|it| (it.bytes.len() as u64).next_multiple_of(8)).sum();
         let mut count = capture::Count::default();
         describe(request, plan, &mut count).map_err(|_| Error::TooLarge)?;
-        let contents = process.iter().map(|note| note.contents.len() as u64);
-        let sizes = contents.chain([tables, count.0]).map(notes::size);
+        let others = process.iter().map(|note| (note.name.as_str(), note.contents.len() as u64));
+        let ours = [tables, count.0].map(|contents| (notes::NAME, contents));
+        let sizes = others.chain(ours).map(|(name, contents)| notes::long_size(name, contents));
         let size = sizes.sum::<Option<u64>>().ok_or(Error::TooLarge)?;
         let small = |size: u64| u32::try_from(size).map_err(|_| Error::TooLarge);
         let (tables, capture) = (small(tables)?, small(count.0)?);
@@ -206,8 +212,7 @@ impl Notes {
         out: &mut Output<'_>,
         fill: &mut dyn FnMut(&mut Output<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let heading = notes::heading(name, kind, size, self.order).ok_or(Error::TooLarge)?;
-        out.put(&heading)?;
+        out.put(&notes::long_heading(name, kind, size, self.order))?;
         let end = out.position() + u64::from(size);
         fill(out)?;
         if out.position() != end {
@@ -217,11 +222,14 @@ impl Notes {
     }
 }
 
-/// The note as it goes into a dump: the auxiliary vector, by which debuggers find where a program
-/// lies, and the status of the thread that ended it. What a debugger cannot do without is no reason
-/// to show registers: without leave they are zero, as in the dump of a program that has none at
-/// hand.
+/// The note as it goes into a dump: what a kernel says about itself; the auxiliary vector, by which
+/// debuggers find where a program lies, and the status of the thread that ended it. What a debugger
+/// cannot do without is no reason to show registers: without leave they are zero, as in the dump of
+/// a program that has none at hand.
 fn kept(note: &Note, machine: Machine, registers: bool) -> Option<Note> {
+    if note.name == Note::KERNEL {
+        return Some(note.clone());
+    }
     if note.name != notes::CORE {
         return None;
     }
