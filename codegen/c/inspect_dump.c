@@ -998,6 +998,35 @@ static int inspect_freeze_section(const struct inspect_memory *memory, const str
 	return INSPECT_OK;
 }
 
+/*
+ * The checksum of a block in which the field itself is zero: as inspect_table_checksum() has it, but four bytes in
+ * one step, whose eight halves are looked up beside each other. Tables may be large.
+ */
+static uint32_t inspect_block_checksum(const unsigned char *bytes, size_t size)
+{
+	/* What each half of four bytes has become behind them. */
+	uint32_t behind[8][16];
+	uint32_t crc = ~0u;
+	uint32_t place, half, i;
+
+	for (place = 0; place < 8; place++) {
+		for (half = 0; half < 16; half++) {
+			uint32_t value = half << 4 * place;
+
+			for (i = 0; i < 4; i++)
+				value = inspect_crc_byte(value, 0);
+			behind[place][half] = value;
+		}
+	}
+	for (; size >= 4; size -= 4, bytes += 4) {
+		crc ^= (uint32_t)inspect_load_number(bytes, 4, false);
+		crc = behind[0][crc & 15] ^ behind[1][crc >> 4 & 15] ^ behind[2][crc >> 8 & 15] ^
+		      behind[3][crc >> 12 & 15] ^ behind[4][crc >> 16 & 15] ^ behind[5][crc >> 20 & 15] ^
+		      behind[6][crc >> 24 & 15] ^ behind[7][crc >> 28];
+	}
+	return ~inspect_crc(crc, bytes, size);
+}
+
 static void inspect_freeze_header(const struct inspect_header *from, struct inspect_block *block)
 {
 	struct inspect_header *header = (struct inspect_header *)(void *)block->bytes;
@@ -1012,7 +1041,7 @@ static void inspect_freeze_header(const struct inspect_header *from, struct insp
 	header->self_address = 0;
 	header->nonce = 0;
 	header->next = 0;
-	header->checksum = inspect_table_checksum(block->bytes, block->at);
+	header->checksum = inspect_block_checksum(block->bytes, block->at);
 }
 
 /* Writes the live rows of a table and what explains them, as a file holds it. */
@@ -1225,7 +1254,8 @@ static bool inspect_touches(const struct inspect_run *last, const struct inspect
 /* Whether they lie on the same pages or on neighbours; but together they are not too much to ask about again. */
 static bool inspect_shares_pages(const struct inspect_run *last, const struct inspect_run *next)
 {
-	const bool is_beside = next->start / INSPECT_PAGE <= (last->end - 1) / INSPECT_PAGE + 1;
+	const uint64_t page = ~(uint64_t)(INSPECT_PAGE - 1);
+	const bool is_beside = (next->start & page) <= ((last->end - 1) & page) + INSPECT_PAGE;
 
 	return next->start < last->end || (is_beside && next->end - last->start <= INSPECT_TOGETHER);
 }
@@ -1341,16 +1371,18 @@ static void inspect_cut(struct inspect_plan *plan, uint64_t start, uint64_t end)
  * whatever of them is there. Regions are many and small, and a system knows pages: those that share pages are
  * asked about together, and one by one only where the answer is no.
  */
-static void inspect_ask_ahead(struct inspect_plan *plan, struct inspect_purse purse)
+static void inspect_ask_ahead(struct inspect_plan *plan)
 {
 	const struct inspect_memory *memory = plan->request->memory;
 	struct inspect_run *runs = plan->workspace->runs;
+	struct inspect_purse purse;
 	uint32_t known = 0;
 	uint32_t i;
 
 	/* What merely reads is not to read what nobody has announced. */
 	if (memory == NULL || memory->readable == NULL)
 		return;
+	inspect_purse_init(&purse, plan->request->consumer);
 	for (i = 0; i < plan->selected; i++) {
 		const struct inspect_region *region = &plan->workspace->regions[i];
 		uint32_t limit;
@@ -1484,7 +1516,7 @@ static int inspect_make_plan(struct inspect_plan *plan)
 	inspect_each_frozen(plan, inspect_select);
 	inspect_sort(regions, plan->selected, sizeof(*regions), inspect_by_importance);
 	inspect_purse_init(&purse, plan->request->consumer);
-	inspect_ask_ahead(plan, purse);
+	inspect_ask_ahead(plan);
 	for (i = 0; i < plan->selected; i++)
 		inspect_spend(plan, &regions[i], &purse);
 	inspect_unite(plan);
@@ -2151,7 +2183,8 @@ static ssize_t inspect_file_call(int descriptor, const struct iovec *places, int
 }
 
 /* One call of the system, for the first runs. */
-static int inspect_file_append(struct inspect_file *file, const struct inspect_run *runs, size_t count, uint64_t *taken)
+static int inspect_file_append(struct inspect_file *file, const struct inspect_run *runs, size_t count,
+			       uint64_t *taken)
 {
 	struct iovec places[INSPECT_BATCH];
 	const int saved = errno;
