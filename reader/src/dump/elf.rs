@@ -79,9 +79,10 @@ pub fn write(
     notes.write(request, plan, &mut out)?;
     let mut faults = Vec::new();
     let mut done = 0;
-    for (part, offset) in offsets(&header, notes.size, plan) {
-        out.skip(offset - out.position())?;
-        copy(request.image.memory.as_ref(), part, &mut out, &mut faults, &mut |bytes| {
+    let parts: Vec<Part> = plan.parts.iter().collect();
+    for parts in parts.chunk_by(|part, next| part.length().max(next.length()) < PAGE) {
+        out.skip(parts.first().map_or(0, |part| padding(*part, out.position())))?;
+        copy(request.image.memory.as_ref(), parts, &mut out, &mut faults, &mut |bytes| {
             done += bytes;
             progress(done);
         })?;
@@ -143,14 +144,15 @@ fn headers(
 fn offsets(header: &CoreHeader, notes: u64, plan: &Plan) -> impl Iterator<Item = (Part, u64)> {
     let mut end = header.size() + notes;
     plan.parts.iter().map(move |part| {
-        let padding = match part.length() {
-            PAGE.. => part.start.wrapping_sub(end) % PAGE,
-            _ => 0,
-        };
-        let offset = end.saturating_add(padding);
+        let offset = end.saturating_add(padding(part, end));
         end = offset.saturating_add(part.length());
         (part, offset)
     })
+}
+
+/// How many zeros stand before a part in a file that has come to `end`.
+fn padding(part: Part, end: u64) -> u64 {
+    if part.length() < PAGE { 0 } else { part.start.wrapping_sub(end) % PAGE }
 }
 
 /// What stands beside memory.

@@ -244,6 +244,20 @@ impl Memory for ProcessMemory {
         })
     }
 
+    fn read_many(
+        &self,
+        space: u16,
+        pieces: &[(u64, usize)],
+        out: &mut [u8],
+    ) -> Result<(), Missing> {
+        let address = pieces.first().map_or(0, |(address, _)| *address);
+        if space != space::VIRTUAL {
+            return Err(Missing { space, address, reason: Reason::Absent });
+        }
+        let missing = |(address, reason)| Missing { space, address, reason };
+        self.remote.read_many(pieces, out).map_err(missing)
+    }
+
     /// What is mapped at this moment and may be read.
     fn runs(&self, space: u16) -> Vec<Run> {
         if space != space::VIRTUAL {
