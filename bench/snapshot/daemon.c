@@ -1,7 +1,7 @@
 /*
  * A daemon with many regions of memory that matter. For each line of its input it writes a dump of them.
  *
- *   daemon REGIONS LENGTH STRIDE DUMP      regions of LENGTH bytes, one in every STRIDE bytes of its heap
+ *   daemon REGIONS LENGTH STRIDE DUMP [shuffle]    regions of LENGTH bytes, one in every STRIDE bytes of its heap
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
@@ -38,7 +38,7 @@ static int dump(const char *path)
 
 int main(int argc, char **argv)
 {
-	size_t regions = argc == 5 ? strtoul(argv[1], NULL, 0) : 0, length, stride;
+	size_t regions = argc >= 5 ? strtoul(argv[1], NULL, 0) : 0, length, stride;
 	struct bench_snapshot_row row;
 	struct inspect_handle handle;
 	unsigned char *heap;
@@ -55,7 +55,10 @@ int main(int argc, char **argv)
 	memset(&row, 0, sizeof(row));
 	if (inspect_table_init(&table, memory, sizeof(memory), BENCH_SNAPSHOT_DESCRIPTOR, (uint32_t)regions) != INSPECT_OK)
 		return 1;
-	for (size_t index = 0; index < regions; index++) {
+	for (size_t turn = 0; turn < regions; turn++) {
+		/* Every place once, far from the one before: the number is prime and divides no count of regions here. */
+		const size_t index = argc == 5 ? turn : turn * 61843 % regions;
+
 		row.core.class_number = BENCH_SNAPSHOT_CLASS_CONNECTION;
 		row.core.address = (uintptr_t)(heap + index * stride);
 		row.core.length = length;

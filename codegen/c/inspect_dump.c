@@ -15,12 +15,12 @@
 #define _GNU_SOURCE 1
 #endif
 #include <errno.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <ucontext.h>
 #endif
 #endif
@@ -679,6 +679,11 @@ static int inspect_span(const struct inspect_memory *memory, const struct inspec
 
 /* ---- Dumps: the plan --------------------------------------------------------------------------------- */
 
+/*
+ * Regions that do not overlap are asked about together up to so many bytes. One of them that cannot be read has
+ * as many asked about again.
+ */
+#define INSPECT_TOGETHER (1u << 20)
 /* Tables that do not fit into the workspace, and yet refuse bytes. */
 #define INSPECT_LEFT_OUT 16
 /* Names of such tables that are longer than this count as unreadable. */
@@ -799,40 +804,58 @@ static bool inspect_by_start(const void *a, const void *b)
 	return ((const struct inspect_run *)a)->start < ((const struct inspect_run *)b)->start;
 }
 
-static void inspect_swap(unsigned char *a, unsigned char *b, size_t size)
+/* What is sorted consists of whole words. */
+typedef uint64_t __attribute__((may_alias)) inspect_sort_word;
+
+static void inspect_swap(inspect_sort_word *a, inspect_sort_word *b, size_t words)
 {
 	size_t i;
 
-	for (i = 0; i < size; i++) {
-		const unsigned char byte = a[i];
+	for (i = 0; i < words; i++) {
+		const uint64_t word = a[i];
 
 		a[i] = b[i];
-		b[i] = byte;
+		b[i] = word;
 	}
 }
 
-/* A heap sort: neither recursion nor memory. */
+static bool inspect_is_sorted(const inspect_sort_word *at, size_t count, size_t words,
+			      bool (*before)(const void *a, const void *b))
+{
+	size_t i;
+
+	for (i = 1; i < count; i++) {
+		if (before(at + i * words, at + (i - 1) * words))
+			return false;
+	}
+	return true;
+}
+
+/* A heap sort: neither recursion nor memory. Tables are often in order already. */
 static void inspect_sort(void *base, size_t count, size_t size, bool (*before)(const void *a, const void *b))
 {
-	unsigned char *at = (unsigned char *)base;
+	inspect_sort_word *at = (inspect_sort_word *)base;
+	const size_t words = size / sizeof(*at);
 	size_t start = count >> 1;
 	size_t end = count;
 
+	if (inspect_is_sorted(at, count, words, before))
+		return;
 	while (end > 1) {
 		size_t parent;
 
 		if (start > 0)
 			start--;
 		else
-			inspect_swap(at, at + --end * size, size);
+			inspect_swap(at, at + --end * words, words);
 		for (parent = start; 2 * parent + 1 < end;) {
 			size_t child = 2 * parent + 1;
 
-			if (child + 1 < end && before(at + child * size, at + (child + 1) * size))
+			if (child + 1 < end && before(at + child * words, at + (child + 1) * words))
 				child++;
-			if (!before(at + parent * size, at + child * size))
+			if (!before(at + parent * words, at + child * words))
 				break;
-			inspect_swap(at + parent * size, at + child * size, size);
+			inspect_swap(at + parent * words, at + child * words, words);
 			parent = child;
 		}
 	}
@@ -975,6 +998,35 @@ static int inspect_freeze_section(const struct inspect_memory *memory, const str
 	return INSPECT_OK;
 }
 
+/*
+ * The checksum of a block in which the field itself is zero: as inspect_table_checksum() has it, but four bytes in
+ * one step, whose eight halves are looked up beside each other. Tables may be large.
+ */
+static uint32_t inspect_block_checksum(const unsigned char *bytes, size_t size)
+{
+	/* What each half of four bytes has become behind them. */
+	uint32_t behind[8][16];
+	uint32_t crc = ~0u;
+	uint32_t place, half, i;
+
+	for (place = 0; place < 8; place++) {
+		for (half = 0; half < 16; half++) {
+			uint32_t value = half << 4 * place;
+
+			for (i = 0; i < 4; i++)
+				value = inspect_crc_byte(value, 0);
+			behind[place][half] = value;
+		}
+	}
+	for (; size >= 4; size -= 4, bytes += 4) {
+		crc ^= (uint32_t)inspect_load_number(bytes, 4, false);
+		crc = behind[0][crc & 15] ^ behind[1][crc >> 4 & 15] ^ behind[2][crc >> 8 & 15] ^
+		      behind[3][crc >> 12 & 15] ^ behind[4][crc >> 16 & 15] ^ behind[5][crc >> 20 & 15] ^
+		      behind[6][crc >> 24 & 15] ^ behind[7][crc >> 28];
+	}
+	return ~inspect_crc(crc, bytes, size);
+}
+
 static void inspect_freeze_header(const struct inspect_header *from, struct inspect_block *block)
 {
 	struct inspect_header *header = (struct inspect_header *)(void *)block->bytes;
@@ -989,7 +1041,7 @@ static void inspect_freeze_header(const struct inspect_header *from, struct insp
 	header->self_address = 0;
 	header->nonce = 0;
 	header->next = 0;
-	header->checksum = inspect_table_checksum(block->bytes, block->at);
+	header->checksum = inspect_block_checksum(block->bytes, block->at);
 }
 
 /* Writes the live rows of a table and what explains them, as a file holds it. */
@@ -1175,33 +1227,6 @@ static void inspect_select(struct inspect_plan *plan, const struct inspect_froze
 	inspect_move(place, &region, sizeof(region));
 }
 
-/* Takes an entry out of the budget, once it is known how much of it is there. */
-static void inspect_spend(const struct inspect_plan *plan, struct inspect_region *region,
-			  struct inspect_purse *purse)
-{
-	struct inspect_purse whole;
-	uint32_t limit;
-
-	if (region->state != INSPECT_TAKEN)
-		return;
-	/* Asked first with the whole length: finding out how much can be read touches all of it. */
-	whole.regions = purse->regions;
-	whole.name = purse->name;
-	whole.bytes = purse->bytes;
-	limit = inspect_purse_spend(&whole, region->name_size, region->length);
-	if (limit == INSPECT_LIMIT_NONE) {
-		region->readable = inspect_readable(plan->request->memory, region->address, region->length);
-		if (region->readable == 0 && region->length > 0) {
-			region->state = INSPECT_FAULTED;
-			return;
-		}
-		limit = inspect_purse_spend(purse, region->name_size, region->readable);
-	}
-	/* The states of a limit stand in the order of the limits. */
-	if (limit != INSPECT_LIMIT_NONE)
-		region->state = INSPECT_OVER_REGIONS + limit - INSPECT_LIMIT_REGIONS;
-}
-
 /* ---- Dumps: runs ------------------------------------------------------------------------------------- */
 
 static uint64_t inspect_end_of(uint64_t address, uint64_t length)
@@ -1209,27 +1234,46 @@ static uint64_t inspect_end_of(uint64_t address, uint64_t length)
 	return length > ~(uint64_t)0 - address ? ~(uint64_t)0 : address + length;
 }
 
-/* Makes runs of the regions that are taken: sorted, and neither overlapping nor touching. */
-static void inspect_unite(struct inspect_plan *plan)
+static void inspect_add_run(struct inspect_plan *plan, uint64_t address, uint64_t length)
+{
+	struct inspect_run *run = &plan->workspace->runs[plan->run_count];
+
+	if (length == 0)
+		return;
+	run->start = address;
+	run->end = inspect_end_of(address, length);
+	plan->run_count++;
+}
+
+/* Whether runs, of which the second does not begin before the first, are one. */
+static bool inspect_touches(const struct inspect_run *last, const struct inspect_run *next)
+{
+	return next->start <= last->end;
+}
+
+/* Whether they lie on the same pages or on neighbours; but together they are not too much to ask about again. */
+static bool inspect_shares_pages(const struct inspect_run *last, const struct inspect_run *next)
+{
+	const uint64_t page = ~(uint64_t)(INSPECT_PAGE - 1);
+	const bool is_beside = (next->start & page) <= ((last->end - 1) & page) + INSPECT_PAGE;
+
+	return next->start < last->end || (is_beside && next->end - last->start <= INSPECT_TOGETHER);
+}
+
+/* Sorts the runs and makes one of those that belong together. */
+static void inspect_merge(struct inspect_plan *plan,
+			  bool (*belongs)(const struct inspect_run *last, const struct inspect_run *next))
 {
 	struct inspect_run *runs = plan->workspace->runs;
 	uint32_t count = 0;
-	uint32_t i, used = 0;
+	uint32_t i;
 
-	for (i = 0; i < plan->selected; i++) {
-		const struct inspect_region *region = &plan->workspace->regions[i];
-
-		if (region->state != INSPECT_TAKEN || region->readable == 0)
-			continue;
-		runs[used].start = region->address;
-		runs[used++].end = inspect_end_of(region->address, region->readable);
-	}
-	inspect_sort(runs, used, sizeof(*runs), inspect_by_start);
-	for (i = 0; i < used; i++) {
+	inspect_sort(runs, plan->run_count, sizeof(*runs), inspect_by_start);
+	for (i = 0; i < plan->run_count; i++) {
 		const uint64_t start = runs[i].start;
 		const uint64_t end = runs[i].end;
 
-		if (count > 0 && start <= runs[count - 1].end) {
+		if (count > 0 && belongs(&runs[count - 1], &runs[i])) {
 			if (end > runs[count - 1].end)
 				runs[count - 1].end = end;
 		} else {
@@ -1238,6 +1282,21 @@ static void inspect_unite(struct inspect_plan *plan)
 		}
 	}
 	plan->run_count = count;
+}
+
+/* Makes runs of the regions that are taken. */
+static void inspect_unite(struct inspect_plan *plan)
+{
+	uint32_t i;
+
+	plan->run_count = 0;
+	for (i = 0; i < plan->selected; i++) {
+		const struct inspect_region *region = &plan->workspace->regions[i];
+
+		if (region->state == INSPECT_TAKEN)
+			inspect_add_run(plan, region->address, region->readable);
+	}
+	inspect_merge(plan, inspect_touches);
 }
 
 /* The first run that ends behind an address. */
@@ -1304,6 +1363,89 @@ static void inspect_cut(struct inspect_plan *plan, uint64_t start, uint64_t end)
 	inspect_move(&runs[first], parts, kept * sizeof(*runs));
 	plan->run_count = plan->run_count - (beyond - first) + kept;
 }
+
+/* ---- Dumps: what can be read ------------------------------------------------------------------------- */
+
+/*
+ * Makes runs of memory that can be read: that of the first regions, as far as the budget has room for them
+ * whatever of them is there. Regions are many and small, and a system knows pages: those that share pages are
+ * asked about together, and one by one only where the answer is no.
+ */
+static void inspect_ask_ahead(struct inspect_plan *plan)
+{
+	const struct inspect_memory *memory = plan->request->memory;
+	struct inspect_run *runs = plan->workspace->runs;
+	struct inspect_purse purse;
+	uint32_t known = 0;
+	uint32_t i;
+
+	/* What merely reads is not to read what nobody has announced. */
+	if (memory == NULL || memory->readable == NULL)
+		return;
+	inspect_purse_init(&purse, plan->request->consumer);
+	for (i = 0; i < plan->selected; i++) {
+		const struct inspect_region *region = &plan->workspace->regions[i];
+		uint32_t limit;
+
+		if (region->state != INSPECT_TAKEN)
+			continue;
+		limit = inspect_purse_spend(&purse, region->name_size, region->length);
+		if (limit == INSPECT_LIMIT_NONE)
+			inspect_add_run(plan, region->address, region->length);
+		else if (limit != INSPECT_LIMIT_NAME)
+			break;
+	}
+	inspect_merge(plan, inspect_shares_pages);
+	for (i = 0; i < plan->run_count; i++) {
+		const uint64_t start = runs[i].start;
+		const uint64_t end = runs[i].end;
+
+		if (inspect_readable(memory, start, end - start) == end - start) {
+			runs[known].start = start;
+			runs[known++].end = end;
+		}
+	}
+	plan->run_count = known;
+}
+
+/* How much of a region can be read, from the first byte on. */
+static uint64_t inspect_readable_of(const struct inspect_plan *plan, const struct inspect_region *region)
+{
+	const struct inspect_run *known = inspect_run_of(plan, region->address);
+
+	if (known != NULL && known->end - region->address >= region->length)
+		return region->length;
+	return inspect_readable(plan->request->memory, region->address, region->length);
+}
+
+/* Takes an entry out of the budget, once it is known how much of it is there. */
+static void inspect_spend(const struct inspect_plan *plan, struct inspect_region *region,
+			  struct inspect_purse *purse)
+{
+	struct inspect_purse whole;
+	uint32_t limit;
+
+	if (region->state != INSPECT_TAKEN)
+		return;
+	/* Asked first with the whole length: finding out how much can be read touches all of it. */
+	whole.regions = purse->regions;
+	whole.name = purse->name;
+	whole.bytes = purse->bytes;
+	limit = inspect_purse_spend(&whole, region->name_size, region->length);
+	if (limit == INSPECT_LIMIT_NONE) {
+		region->readable = inspect_readable_of(plan, region);
+		if (region->readable == 0 && region->length > 0) {
+			region->state = INSPECT_FAULTED;
+			return;
+		}
+		limit = inspect_purse_spend(purse, region->name_size, region->readable);
+	}
+	/* The states of a limit stand in the order of the limits. */
+	if (limit != INSPECT_LIMIT_NONE)
+		region->state = INSPECT_OVER_REGIONS + limit - INSPECT_LIMIT_REGIONS;
+}
+
+/* ---- Dumps: what is refused ---------------------------------------------------------------------------- */
 
 /* Cuts the memory of an entry out if the consumer must not see its bytes. */
 static void inspect_refuse(struct inspect_plan *plan, uint64_t schema, const struct inspect_entry *core,
@@ -1861,6 +2003,7 @@ static int inspect_make_plan(struct inspect_plan *plan)
 	inspect_each_frozen(plan, inspect_select);
 	inspect_sort(regions, plan->selected, sizeof(*regions), inspect_by_importance);
 	inspect_purse_init(&purse, plan->request->consumer);
+	inspect_ask_ahead(plan);
 	for (i = 0; i < plan->selected; i++)
 		inspect_spend(plan, &regions[i], &purse);
 	inspect_unite(plan);
@@ -1875,25 +2018,41 @@ static int inspect_make_plan(struct inspect_plan *plan)
 
 /* ---- Dumps: output ----------------------------------------------------------------------------------- */
 
-/* A sink with a small buffer before it. After an error nothing more is written; without a sink it counts. */
+/* A buffer as large as this is always there, on the stack. */
+#define INSPECT_BUFFER 512u
+/* More does not stay in a cache. */
+#define INSPECT_BUFFER_MAX 65536u
+
+/* A sink with a buffer before it. After an error nothing more is written; without a sink it counts. */
 struct inspect_output {
 	const struct inspect_sink *sink;
 	const struct inspect_memory *memory;
 	uint64_t position;
 	/* Bytes that the sink has taken. */
 	uint64_t taken;
-	uint32_t used;
+	unsigned char *buffer;
+	size_t size;
+	size_t used;
 	int error;
-	unsigned char buffer[512];
+	unsigned char small[INSPECT_BUFFER];
 };
 
+/* What the tables have left of the workspace is the buffer, if there is enough of it. */
 static void inspect_output_init(struct inspect_output *out, const struct inspect_sink *sink,
-				const struct inspect_memory *memory)
+				const struct inspect_plan *plan)
 {
+	const size_t spare = plan->workspace->tables_size - plan->used;
+
 	out->sink = sink;
-	out->memory = memory;
+	out->memory = plan->request->memory;
 	out->position = 0;
 	out->taken = 0;
+	out->buffer = out->small;
+	out->size = sizeof(out->small);
+	if (spare > out->size) {
+		out->buffer = (unsigned char *)plan->workspace->tables + plan->used;
+		out->size = spare < INSPECT_BUFFER_MAX ? spare : INSPECT_BUFFER_MAX;
+	}
 	out->used = 0;
 	out->error = INSPECT_OK;
 }
@@ -1918,13 +2077,13 @@ static void inspect_put(struct inspect_output *out, const void *bytes, size_t si
 	out->position += size;
 	if (out->sink == NULL || out->error != INSPECT_OK)
 		return;
-	if (size > sizeof(out->buffer) - out->used)
+	if (size > out->size - out->used)
 		inspect_flush(out);
-	if (size > sizeof(out->buffer)) {
+	if (size > out->size) {
 		inspect_send(out, bytes, size);
 	} else {
 		inspect_move(out->buffer + out->used, bytes, size);
-		out->used += (uint32_t)size;
+		out->used += size;
 	}
 }
 
@@ -1936,25 +2095,53 @@ static void inspect_put_zeros(struct inspect_output *out, uint64_t count)
 		inspect_put(out, zeros, count < sizeof(zeros) ? (size_t)count : sizeof(zeros));
 }
 
-/* Memory goes into the sink from where it lies, or through the buffer. */
-static void inspect_put_memory(struct inspect_output *out, uint64_t address, uint64_t length)
+/* Memory is copied through the buffer, as much of a run as that holds. */
+static uint64_t inspect_copy_memory(struct inspect_output *out, const struct inspect_run *run)
+{
+	const uint64_t length = run->end - run->start;
+	const size_t step = length < out->size ? (size_t)length : out->size;
+
+	out->error = inspect_read_memory(out->memory, run->start, out->buffer, step);
+	inspect_send(out, out->buffer, step);
+	return step;
+}
+
+/* Memory goes into the sink from where it lies, as much of the runs as that takes in one step. */
+static uint64_t inspect_send_memory(struct inspect_output *out, const struct inspect_run *runs, size_t count)
 {
 	const struct inspect_sink *sink = out->sink;
+	uint64_t taken = 0;
+
+	if (sink->write_memory == NULL)
+		return inspect_copy_memory(out, runs);
+	out->error = sink->write_memory(runs, count, &taken, sink->context);
+	/* A sink that takes nothing would be asked for ever. */
+	if (out->error == INSPECT_OK && taken == 0)
+		out->error = INSPECT_E_ROOM;
+	out->taken += out->error == INSPECT_OK ? taken : 0;
+	return taken;
+}
+
+static void inspect_put_memory(struct inspect_output *out, const struct inspect_run *runs, size_t count)
+{
+	/* Bytes of the first run that the sink has already. */
+	uint64_t done = 0;
 
 	inspect_flush(out);
-	out->position += length;
-	if (sink->write_memory != NULL && out->error == INSPECT_OK) {
-		out->error = sink->write_memory(address, length, sink->context);
-		out->taken += out->error == INSPECT_OK ? length : 0;
-		return;
-	}
-	while (length > 0 && out->error == INSPECT_OK) {
-		const size_t step = length < sizeof(out->buffer) ? (size_t)length : sizeof(out->buffer);
+	while (count > 0 && out->error == INSPECT_OK) {
+		const uint64_t length = runs->end - runs->start;
+		struct inspect_run rest;
 
-		out->error = inspect_read_memory(out->memory, address, out->buffer, step);
-		inspect_send(out, out->buffer, step);
-		address += step;
-		length -= step;
+		if (done >= length) {
+			done -= length;
+			out->position += length;
+			runs++;
+			count--;
+			continue;
+		}
+		rest.start = runs->start + done;
+		rest.end = runs->end;
+		done += inspect_send_memory(out, done == 0 ? runs : &rest, done == 0 ? count : 1);
 	}
 }
 
@@ -2401,30 +2588,33 @@ static int inspect_write_core(const struct inspect_plan *plan, struct inspect_ou
 {
 	const struct inspect_process *process = plan->request->process;
 	uint64_t capture, notes, end;
-	uint32_t i;
+	uint32_t i, count;
 
 	/* A note announces its size: what is in it is counted first. */
-	inspect_output_init(out, NULL, plan->request->memory);
+	inspect_output_init(out, NULL, plan);
 	inspect_describe(plan, out, report);
 	capture = out->position;
 	if (capture > 0xffffffffu || plan->used > 0xffffffffu)
 		return INSPECT_E_LARGE;
-	inspect_output_init(out, NULL, plan->request->memory);
+	inspect_output_init(out, NULL, plan);
 	inspect_put_process(process, out);
 	notes = out->position + inspect_note_size(plan->used) + inspect_note_size(capture);
-	inspect_output_init(out, sink, plan->request->memory);
+	inspect_output_init(out, sink, plan);
 	inspect_put_headers(plan, out, notes);
 	inspect_put_process(process, out);
 	inspect_put_bytes_note(out, "INSPECT", INSPECT_NOTE_TABLES, plan->workspace->tables, plan->used);
 	inspect_put_note(out, "INSPECT", INSPECT_NOTE_CAPTURE, (uint32_t)capture);
 	inspect_describe(plan, out, report);
 	inspect_put_zeros(out, inspect_round4(capture) - capture);
-	for (i = 0; i < plan->run_count && out->error == INSPECT_OK; i++) {
+	for (i = 0; i < plan->run_count && out->error == INSPECT_OK; i += count) {
 		const struct inspect_run *run = &plan->workspace->runs[i];
 
+		/* Only before a large run there are zeros. */
+		for (count = 1; i + count < plan->run_count && run[count].end - run[count].start < INSPECT_PAGE; count++)
+			continue;
 		end = out->position;
 		inspect_put_zeros(out, inspect_run_offset(run, end) - end);
-		inspect_put_memory(out, run->start, run->end - run->start);
+		inspect_put_memory(out, run, count);
 	}
 	inspect_flush(out);
 	report->written = out->taken;
@@ -2462,27 +2652,59 @@ int inspect_dump_elf(const struct inspect_dump_request *request, struct inspect_
 /* ---- POSIX systems ----------------------------------------------------------------------------------- */
 
 #ifdef INSPECT_POSIX
-/* The system looks at each page before it touches it, so that a hole is an error here and no fault. */
-static int inspect_file_append(struct inspect_file *file, uintptr_t at, size_t size)
+/* Runs in one call of the system: they take a kilobyte of stack. */
+#define INSPECT_BATCH 64
+/* What Linux takes in one call. */
+#define INSPECT_CALL_MAX 0x7ffff000u
+
+/*
+ * That a signal handler may call writev() is promised nowhere; on Linux it is a bare call of the system. The
+ * system looks at each page before it touches it, so that a hole is an error here and no fault.
+ */
+static ssize_t inspect_file_call(int descriptor, const struct iovec *places, int count)
 {
+#ifdef __linux__
+	return writev(descriptor, places, count);
+#else
+	(void)count;
+	return write(descriptor, places->iov_base, places->iov_len);
+#endif
+}
+
+/* One call of the system, for the first runs. */
+static int inspect_file_append(struct inspect_file *file, const struct inspect_run *runs, size_t count,
+			       uint64_t *taken)
+{
+	struct iovec places[INSPECT_BATCH];
 	const int saved = errno;
-	int result = INSPECT_OK;
+	int result = INSPECT_E_FAULT;
+	size_t room = INSPECT_CALL_MAX;
+	int used = 0;
+	ssize_t done;
 
-	while (size > 0 && result == INSPECT_OK) {
-		const ssize_t count = write(file->descriptor, (const void *)at, size < 0x7ffff000u ? size : 0x7ffff000u);
+	/* In 32 bits there are no higher addresses. */
+	for (; used < INSPECT_BATCH && (size_t)used < count && room > 0 && runs[used].start <= ~(uintptr_t)0; used++) {
+		const uint64_t length = runs[used].end - runs[used].start;
 
-		if (count > 0) {
-			at += (uintptr_t)count;
-			size -= (size_t)count;
-		} else if (count == 0 || errno == ENOSPC || errno == EFBIG || errno == EDQUOT) {
+		places[used].iov_base = (void *)(uintptr_t)runs[used].start;
+		places[used].iov_len = length < room ? (size_t)length : room;
+		room -= places[used].iov_len;
+	}
+	while (used > 0) {
+		done = inspect_file_call(file->descriptor, places, used);
+		if (done > 0) {
+			*taken = (uint64_t)done;
+			result = INSPECT_OK;
+		} else if (done == 0 || errno == ENOSPC || errno == EFBIG || errno == EDQUOT) {
 			/* A file that takes nothing and reports nothing would be asked for ever. */
 			result = INSPECT_E_ROOM;
-		} else if (errno == EFAULT) {
-			result = INSPECT_E_FAULT;
-		} else if (errno != EINTR) {
+		} else if (errno == EINTR) {
+			continue;
+		} else if (errno != EFAULT) {
 			file->error = errno;
 			result = INSPECT_E_SYSTEM;
 		}
+		break;
 	}
 	errno = saved;
 	return result;
@@ -2490,14 +2712,30 @@ static int inspect_file_append(struct inspect_file *file, uintptr_t at, size_t s
 
 static int inspect_file_write(const void *bytes, size_t size, void *context)
 {
-	return inspect_file_append((struct inspect_file *)context, (uintptr_t)bytes, size);
+	struct inspect_run rest;
+	int result = INSPECT_OK;
+
+	rest.start = (uintptr_t)bytes;
+	rest.end = rest.start + size;
+	while (rest.start < rest.end && result == INSPECT_OK) {
+		uint64_t taken = 0;
+
+		result = inspect_file_append((struct inspect_file *)context, &rest, 1, &taken);
+		rest.start += taken;
+	}
+	return result;
 }
 
-static int inspect_file_write_memory(uint64_t address, uint64_t length, void *context)
+static int inspect_file_write_memory(const struct inspect_run *runs, size_t count, uint64_t *taken, void *context)
 {
-	if (address > ~(uintptr_t)0 || length > ~(size_t)0)
-		return INSPECT_E_FAULT;
-	return inspect_file_append((struct inspect_file *)context, (uintptr_t)address, (size_t)length);
+	struct inspect_file *file = (struct inspect_file *)context;
+	const int result = inspect_file_append(file, runs, count, taken);
+
+	/*
+	 * A pipe or a socket may refuse all of them for the sake of one. Alone, the first is either taken as far
+	 * as it can be read, or the one that cannot.
+	 */
+	return result == INSPECT_E_FAULT && count > 1 ? inspect_file_append(file, runs, 1, taken) : result;
 }
 
 struct inspect_sink inspect_file_sink(struct inspect_file *file)

@@ -28,17 +28,32 @@ extern "C" {
 struct inspect_memory {
 	/** @read: copies @size bytes, or returns INSPECT_E_FAULT where one of them cannot be read */
 	int (*read)(uint64_t address, void *out, size_t size, void *context);
-	/** @readable: how many of @length bytes can be read, from the first on; NULL asks @read of each page */
+	/**
+	 * @readable: how many of @length bytes can be read, from the first on; NULL asks @read of each page
+	 *
+	 * Regions on the same pages or on neighbours are asked about together, with what lies between them.
+	 */
 	uint64_t (*readable)(uint64_t address, uint64_t length, void *context);
 	void *context;
+};
+
+/** struct inspect_run - memory up to @end */
+struct inspect_run {
+	uint64_t start;
+	uint64_t end;
 };
 
 /** struct inspect_sink - takes a dump from its first byte to its last; a result that is not 0 ends it */
 struct inspect_sink {
 	/** @write: appends bytes: all of them, or an error */
 	int (*write)(const void *bytes, size_t size, void *context);
-	/** @write_memory: appends memory from where it lies; NULL has it copied through @write */
-	int (*write_memory)(uint64_t address, uint64_t length, void *context);
+	/**
+	 * @write_memory: appends memory from where it lies, run behind run; NULL has it copied through @write
+	 *
+	 * It takes as much as one step does, at least a byte of the first run, and says in @taken how many bytes
+	 * those were; what is left comes again. There is at least one run, and none is empty.
+	 */
+	int (*write_memory)(const struct inspect_run *runs, size_t count, uint64_t *taken, void *context);
 	void *context;
 };
 
@@ -193,12 +208,6 @@ struct inspect_region {
 	uint64_t address;
 	uint64_t length;
 	uint64_t readable;
-};
-
-/** struct inspect_run - memory that goes into a dump, up to @end */
-struct inspect_run {
-	uint64_t start;
-	uint64_t end;
 };
 
 /** struct inspect_workspace - room to plan a dump in; made by INSPECT_WORKSPACE() */

@@ -1,11 +1,13 @@
-//! Variables whose address is not what it seems: absolute symbols that no loader moves, and definitions that
-//! another object's takes the place of.
+//! Variables whose address is not what it seems: absolute symbols that no loader moves, definitions that
+//! another object's takes the place of, and what linkers move or drop.
 
 mod pack_cases;
+#[path = "pack_edges/relocations.rs"]
+mod relocations;
 
 use inspect_format::abi::{Header, TABLE_MAGIC};
 use inspect_gen::pack::{self, Location};
-use object::{Object as _, ObjectSymbol as _};
+use object::{Object as _, ObjectSegment as _, ObjectSymbol as _};
 use pack_cases::Workshop;
 
 /// The address of an entry of a packed program.
@@ -82,4 +84,61 @@ fn a_strong_definition_takes_the_place_of_a_hidden_weak_one() {
         let symbol = file.symbols().find(|it| it.name() == Ok(name)).expect("the symbol");
         assert_eq!(address(&image, name), symbol.address(), "{name}");
     }
+}
+
+/// Links an object that was packed with others, and packs the program too.
+fn linked(workshop: &Workshop, object: &str, before: &str) -> Vec<u8> {
+    let run = workshop.generator(&["pack", object, "--schema", "demo_app.inspect.o"]);
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let parts = ["demo_app.inspect.o", "inspect_runtime.o", "-pie", "-o", "linked"];
+    workshop.gcc(&[&[before, object], &parts[..]].concat());
+    let image = workshop.read("linked");
+    let packed = pack::pack(&image, &pack::Options::default()).expect("packed");
+    packed.image.unwrap_or(image)
+}
+
+/// The linker looks a text up by symbol and addend, and joins equal ones: a distance has another addend.
+#[test]
+fn an_entry_leads_to_a_text_that_the_linker_joined_with_others() {
+    let Some(workshop) = Workshop::new() else { return };
+    // Something refers to the section itself, so that it has a symbol.
+    let source = "__asm__(\".section .rodata.str1.1,\\\"aMS\\\",@progbits,1\\n\"\n\
+         \".string \\\"a text that both objects have\\\"\\nown: .string \\\"own text\\\"\\n\"\n\
+         \".data\\n.quad .rodata.str1.1\\n.text\");\n\
+         extern const char own[];\n\
+         R(CLASS, NAME(\"own\"), AT(own));\n\
+         int main(void) { return 0; }";
+    let object = workshop.object("merged", source, &[]);
+    workshop.write(
+        "other.c",
+        "const char *first = \"the first one\", *other = \"a text that both objects have\";\n",
+    );
+    workshop.gcc(&["-fPIC", "-c", "other.c", "-o", "other.o"]);
+    let image = linked(&workshop, &object, "other.o");
+    let place = address(&image, "own");
+    let file = object::File::parse(&*image).expect("an image");
+    let found = file.segments().find_map(|it| it.data_range(place, 9).ok().flatten());
+    assert_eq!(found, Some(&b"own text\0"[..]));
+}
+
+/// The linker keeps one group of each name, and another object's may be the one.
+#[test]
+fn an_entry_leads_to_the_group_that_the_linker_kept() {
+    let Some(workshop) = Workshop::new() else { return };
+    // What describes the section to a debugger refers to it, so that it has a symbol.
+    let shared = "__asm__(\".section .data.shared,\\\"awG\\\",@progbits,shared,comdat\\n\"\n\
+         \".balign 8\\n.globl shared\\n.hidden shared\\nshared: .quad 5\\n\"\n\
+         \".section .debug_it,\\\"\\\",@progbits\\n.quad .data.shared\\n.text\");\n";
+    let source = "extern uint64_t shared __attribute__((visibility(\"hidden\")));\n\
+         R(CLASS, NAME(\"shared\"), AT(shared));\n\
+         int main(void) { return 0; }";
+    let object = workshop.object("group", &format!("{shared}{source}"), &[]);
+    // A newer header has made it longer, as templates of two versions of a library do: GNU ld takes one
+    // section for the other only where both are of one size.
+    workshop.write("other.c", shared.replace(".quad 5", ".quad 5, 6"));
+    workshop.gcc(&["-fPIC", "-c", "other.c", "-o", "other.o"]);
+    let image = linked(&workshop, &object, "other.o");
+    let file = object::File::parse(&*image).expect("an image");
+    let symbol = file.symbols().find(|it| it.name() == Ok("shared")).expect("the symbol");
+    assert_eq!(address(&image, "shared"), symbol.address());
 }

@@ -54,15 +54,31 @@ pub fn heading(name: &str, kind: u32, size: u32, order: Order) -> Option<[u8; 20
         return None;
     }
     let mut bytes = [0; HEADING_SIZE as usize];
-    let words = [name.len() as u32 + 1, size, kind];
-    for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
+    bytes[..12].copy_from_slice(&words(name, kind, size, order));
+    bytes[12..12 + name.len()].copy_from_slice(name.as_bytes());
+    Some(bytes)
+}
+
+/// The same for a name of any length, as notes of others have.
+#[cfg(feature = "alloc")]
+#[must_use]
+pub fn long_heading(name: &str, kind: u32, size: u32, order: Order) -> alloc::vec::Vec<u8> {
+    let mut bytes = words(name, kind, size, order).to_vec();
+    bytes.extend_from_slice(name.as_bytes());
+    // The NUL, and zeros up to a multiple of 4.
+    bytes.resize((bytes.len() + 1).next_multiple_of(4), 0);
+    bytes
+}
+
+fn words(name: &str, kind: u32, size: u32, order: Order) -> [u8; 12] {
+    let mut bytes = [0; 12];
+    for (place, word) in bytes.chunks_exact_mut(4).zip([name.len() as u32 + 1, size, kind]) {
         place.copy_from_slice(&match order {
             Order::Little => word.to_le_bytes(),
             Order::Big => word.to_be_bytes(),
         });
     }
-    bytes[12..12 + name.len()].copy_from_slice(name.as_bytes());
-    Some(bytes)
+    bytes
 }
 
 /// Bytes of a note with so many bytes of contents, heading and padding included.
@@ -70,6 +86,13 @@ pub fn heading(name: &str, kind: u32, size: u32, order: Order) -> Option<[u8; 20
 pub fn size(contents: u64) -> Option<u64> {
     u32::try_from(contents).ok()?;
     Some(HEADING_SIZE + contents.next_multiple_of(4))
+}
+
+/// The same for a name of any length.
+#[must_use]
+pub fn long_size(name: &str, contents: u64) -> Option<u64> {
+    let name = (name.len() as u64 + 1).next_multiple_of(4);
+    size(contents)?.checked_sub(HEADING_SIZE)?.checked_add(12 + name)
 }
 
 impl<'a> Notes<'a> {

@@ -263,6 +263,16 @@ impl<'m, M: Memory + ?Sized> Tables<'m, M> {
         Ok(Self { memory, root, next, is_unpacked: false })
     }
 
+    /// The tables of a section whose root is not at hand: those of the image alone, since only a root leads to
+    /// those of the program. [`Self::root`] is then one at address 0 that leads to the section.
+    #[must_use]
+    pub fn of_section(memory: &'m M, address: u64, size: u64, order: Order, word_size: u8) -> Self {
+        let compile_end = offset_address(address, size, word_size);
+        let record = Root { word_size, compile_table: address, compile_end, ..Root::ZERO };
+        let next = Next::Section { address, left: size };
+        Self { memory, root: root::Checked { record, order }, next, is_unpacked: false }
+    }
+
     /// The root.
     #[must_use]
     pub fn root(&self) -> &Root {

@@ -126,6 +126,19 @@ fn numbers_that_do_not_fit_are_refused() {
     assert!(notes::size(1 << 32).is_none());
     assert!(notes::heading("ABC", 1, 0, Order::Little).is_none());
     assert!(notes::heading("ABCDEFGH", 1, 0, Order::Little).is_none());
+    for (name, length) in [("CORE", 20), ("ABCDEFG", 20), ("ABCDEFGH", 24), ("VMCOREINFO", 24)] {
+        for order in [Order::Little, Order::Big] {
+            let heading = notes::long_heading(name, 7, 3, order);
+            assert_eq!(heading.len(), length);
+            assert_eq!(notes::long_size(name, 3), Some(length as u64 + 4));
+            if let Some(short) = notes::heading(name, 7, 3, order) {
+                assert_eq!(heading, short);
+            }
+            let bytes = [&heading[..], b"abc"].concat();
+            let note = notes::Notes::new(&bytes, order).next().unwrap().unwrap();
+            assert_eq!((note.name, note.kind, note.contents), (name.as_bytes(), 7, &b"abc"[..]));
+        }
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! chooses among the entries, the outputs print them.
 
 mod fields;
+mod hints;
 mod names;
 
 use inspect_format::abi::{self, extent, space};
@@ -125,7 +126,7 @@ impl<'d> NamedTable<'d> {
                 }
             }
         }
-        let names = Names::new(description, &table).map_err(Error::Schema)?;
+        let names = Names::new(description, types, &table).map_err(Error::Schema)?;
         Ok(Self { found, table, names, description, types })
     }
 

@@ -72,9 +72,8 @@ impl<'c> Contents<'c> {
         }
         let span = match place(entry, image, options) {
             Ok(span) => span,
-            // A dump has what a pointer led to, and says where that lay, but not the pointer.
-            Err(note @ Note::Fault(_)) => match outcome.and_then(|it| it.address.zip(it.length)) {
-                Some((address, length)) => Span { address, length },
+            Err(note @ Note::Fault(_)) => match self.told_span(entry) {
+                Some(span) => span,
                 None => return sink.note(note),
             },
             Err(note) => return sink.note(note),
@@ -85,6 +84,11 @@ impl<'c> Contents<'c> {
             .strings(strings)
             .reveal_sensitive(options.reveal);
         decoder.region(entry.row.type_id(), span.address, span.length, sink)
+    }
+
+    /// Where a dump says that the memory of an entry lies.
+    fn told_span(&self, entry: &Entry<'_>) -> Option<Span> {
+        self.captures?.span(self.table.found.carried?, entry.index)
     }
 
     /// What a dump says became of an entry.

@@ -1,21 +1,25 @@
 //! Tables of an image: found, checked, and copied as they were at one moment.
 //!
-//! An object's note leads to its root, or its symbol or section does; the root leads to the tables
-//! of the image and to those that the program made. Where nothing does, all memory is searched, if
-//! that is wished. Every way that was tried is in the answer. What is found is frozen: from here on
-//! a table is a block of bytes with absolute addresses, wherever it came from. The
-//! [`catalog`](crate::catalog) reads them.
+//! An object's note leads to its root, or its symbol does; the root leads to the tables of the
+//! image and to those that the program made. Without a root, the section of the image's tables is
+//! walked as it stands. Where nothing leads anywhere, all memory is searched, if that is wished.
+//! Every way that was tried is in the answer. What is found is frozen: from here on a table is a
+//! block of bytes with absolute addresses, wherever it came from. The [`catalog`](crate::catalog)
+//! reads them.
 
 mod scan;
 mod unpacked;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 
+use inspect_format::abi::table_flags;
+use inspect_format::root::RootError;
 use inspect_format::table::{self, tables};
-use inspect_format::walk::{FreezeError, LiveTable, Summary, Tables, WalkError};
+use inspect_format::walk::{FreezeError, LiveTable, Summary, Tables, WalkError, WalkErrorKind};
 
-use crate::image::{Clue, FoundBy, Image, Kind};
+use crate::image::{Clue, FoundBy, Image, Kind, Machine, NEWER};
 use crate::memory::AddressSpace;
 
 /// How tables are searched for.
@@ -121,6 +125,24 @@ pub enum Failure {
     Unpacked(String),
 }
 
+impl Failure {
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn help(&self) -> Option<&'static str> {
+        let table = |kind: &table::ErrorKind| matches!(kind, table::ErrorKind::Format(_));
+        let is_newer = match self {
+            Self::Table(error) => table(&error.kind),
+            Self::Walk(error) => match &error.kind {
+                WalkErrorKind::Table(kind) => table(kind),
+                WalkErrorKind::Root(error) => matches!(error, RootError::Format(_)),
+                _ => false,
+            },
+            _ => false,
+        };
+        is_newer.then_some(NEWER)
+    }
+}
+
 /// Finds all tables of an image.
 #[must_use]
 pub fn tables_of(image: &Image, options: &Options) -> Discovery {
@@ -142,6 +164,10 @@ pub fn tables_of(image: &Image, options: &Options) -> Discovery {
     }
     search.found
 }
+
+/// No section of tables is larger. Where a program that nobody has loaded claims one, there may be
+/// zeros without end.
+const SECTION_MAX: u64 = 256 << 20;
 
 /// A search, and what it has found so far.
 #[derive(Debug)]
@@ -174,8 +200,7 @@ impl Search<'_> {
                         let live = table.rows().filter(|row| row.is_live()).count() as u64;
                         let torn = table.rows().filter(|row| row.phase() == table::Phase::Torn);
                         let summary = Summary { live, torn: torn.count() as u64, busy: 0 };
-                        let origin =
-                            if table.is_runtime() { Origin::RunTime } else { Origin::CompileTime };
+                        let origin = self.origin_of_carried(&table);
                         self.found.tables.push(Found {
                             bytes,
                             address: None,
@@ -194,16 +219,27 @@ impl Search<'_> {
         }
     }
 
+    /// Whose a table is that the image carries. A copy has lost the flag of tables that the program
+    /// makes; those that a packer made are sorted, and theirs are not.
+    fn origin_of_carried(&self, table: &table::Table<'_>) -> Origin {
+        let is_sorted = table.header().flags & table_flags::SORTED != 0;
+        let is_copy = self.image.kind != Kind::TableFile;
+        match table.is_runtime() || is_copy && !is_sorted {
+            true => Origin::RunTime,
+            false => Origin::CompileTime,
+        }
+    }
+
     /// The tables of each object, by the first of its clues that leads to any.
     fn objects(&mut self) {
         for (index, object) in self.image.objects.iter().enumerate() {
-            if object.roots.is_empty() {
+            if object.roots.is_empty() && object.section.is_none() {
                 self.attempt(object.name.clone(), FoundBy::Note, 0, Some(Failure::Nothing));
             }
-            for clue in &object.roots {
-                if self.clue(Some(index), *clue) {
-                    break;
-                }
+            let mut clues = object.roots.iter();
+            let is_rooted = clues.any(|clue| self.clue(Some(index), *clue));
+            if let Some(section) = object.section.as_ref().filter(|_| !is_rooted) {
+                self.section(index, section);
             }
         }
     }
@@ -213,31 +249,54 @@ impl Search<'_> {
         if self.seen.contains(&clue.address) {
             return true;
         }
-        let place = self.place(object);
         let memory = AddressSpace::virtual_of(self.image.memory.as_ref());
-        let mut walk = match Tables::of_root(&memory, clue.address) {
-            Ok(walk) => walk,
-            Err(error) => {
-                self.attempt(place, clue.found_by, 0, Some(Failure::Walk(error)));
-                return false;
+        match Tables::of_root(&memory, clue.address) {
+            Ok(walk) => {
+                self.seen.insert(clue.address);
+                self.walk(object, clue.found_by, &memory, walk);
+                true
             }
-        };
-        self.seen.insert(clue.address);
+            Err(error) => {
+                let failure = Some(Failure::Walk(error));
+                self.attempt(self.place(object), clue.found_by, 0, failure);
+                false
+            }
+        }
+    }
+
+    /// The tables in the section of an object to which no root leads. Those of its program hang on
+    /// the root, and are not found.
+    fn section(&mut self, object: usize, section: &Range<u64>) {
+        let Some(Machine { order, word_size, .. }) = self.image.machine else { return };
+        let memory = AddressSpace::virtual_of(self.image.memory.as_ref());
+        let size = section.end - section.start;
+        let walk = Tables::of_section(&memory, section.start, size, order, word_size);
+        self.walk(Some(object), FoundBy::Section, &memory, walk);
+    }
+
+    /// Takes everything that a root or a section leads to.
+    fn walk(
+        &mut self,
+        object: Option<usize>,
+        found_by: FoundBy,
+        memory: &AddressSpace<'_>,
+        mut walk: Tables<'_, AddressSpace<'_>>,
+    ) {
+        if walk.section().is_some_and(|(_, size)| size > SECTION_MAX) {
+            let failure = Some(Failure::Limit { limit: SECTION_MAX });
+            return self.attempt(self.place(object), found_by, 0, failure);
+        }
         let (mut count, mut failure) = (0, None);
         for table in walk.by_ref() {
-            match table
-                .map_err(Failure::Walk)
-                .and_then(|it| self.freeze(object, clue.found_by, &it))
-            {
+            match table.map_err(Failure::Walk).and_then(|it| self.freeze(object, found_by, &it)) {
                 Ok(()) => count += 1,
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
         if walk.is_unpacked() {
-            count += self.unpacked(object, clue.found_by, &memory, &walk);
+            count += self.unpacked(object, found_by, memory, &walk);
         }
-        self.attempt(place, clue.found_by, count, failure);
-        true
+        self.attempt(self.place(object), found_by, count, failure);
     }
 
     /// The tables of annotations that nobody has packed, and how many there are.

@@ -55,6 +55,8 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FindingKind {
+    /// The file is not whole.
+    Damaged,
     /// A table, or what leads to it, cannot be read.
     Unreadable,
     /// Annotations that nobody has packed.
@@ -91,6 +93,9 @@ pub fn examine<'i>(
     errors: &[(&Found, Error)],
 ) -> Report<'i> {
     let mut findings = Findings::default();
+    for remark in image.remarks.iter().filter(|remark| remark.is_damage) {
+        findings.add(FindingKind::Damaged, &image.name, remark.text.clone());
+    }
     for attempt in &discovery.attempts {
         findings.attempt(attempt);
     }
@@ -102,7 +107,7 @@ pub fn examine<'i>(
     }
     let captures = image.capture.as_ref().and_then(|bytes| Captures::read(bytes).ok());
     // A file of tables has no memory, and a program has none before it runs.
-    if !matches!(image.kind, Kind::TableFile | Kind::Elf) {
+    if !matches!(image.kind, Kind::TableFile | Kind::Elf | Kind::Relocatable) {
         findings.memory(image, catalog, captures.as_ref());
     }
     findings.overlaps(&Map::new(image, catalog, &|_| true));
@@ -323,6 +328,7 @@ impl FindingKind {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
+            Self::Damaged => "damaged",
             Self::Unreadable => "unreadable",
             Self::Unpacked => "unpacked",
             Self::Undescribed => "undescribed",

@@ -327,6 +327,7 @@ fn kind_word(kind: Kind) -> &'static str {
         Kind::KernelCore => "kernel_core",
         Kind::Process => "process",
         Kind::Elf => "elf",
+        Kind::Relocatable => "relocatable",
         Kind::TableFile => "table_file",
         Kind::Zone => "zone",
         Kind::Snapshot => "snapshot",

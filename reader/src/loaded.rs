@@ -66,7 +66,7 @@ fn headers_at(memory: &dyn Memory, address: u64, name: String) -> Result<Loaded,
     let start = offset_address(start, bias, word_size);
     let length = end.saturating_sub(loads().map(|it| it.address).min().unwrap_or(0));
     let range = start..start.saturating_add(length);
-    let object = Object { name, bias, range, build_id: None, roots: Vec::new() };
+    let object = Object { name, bias, range, build_id: None, roots: Vec::new(), section: None };
     Ok(Loaded { object, headers, segments })
 }
 

@@ -15,6 +15,24 @@ pub trait Memory: fmt::Debug + Send + Sync {
     /// Fills `out` with the bytes from `address` on, all of them or none that count.
     fn read(&self, space: u16, address: u64, out: &mut [u8]) -> Result<(), Missing>;
 
+    /// Fills `out` with several pieces, one behind another, all of them or none that count: of each
+    /// the address and how many bytes, together as many as `out` has. It saves whoever has to ask
+    /// somebody else for memory from asking about each.
+    fn read_many(
+        &self,
+        space: u16,
+        pieces: &[(u64, usize)],
+        out: &mut [u8],
+    ) -> Result<(), Missing> {
+        let mut rest = out;
+        for (address, length) in pieces {
+            let (piece, later) = rest.split_at_mut((*length).min(rest.len()));
+            self.read(space, *address, piece)?;
+            rest = later;
+        }
+        Ok(())
+    }
+
     /// What is there, in ascending order and without overlaps. Neighbours that differ in nothing
     /// may be one run or several. Zeros that a loader would make are left out: they are no bytes of
     /// the image, and there may be any number of them.
@@ -30,6 +48,12 @@ pub trait Memory: fmt::Debug + Send + Sync {
 
     /// Whether nothing is there any more: of a process that has ended or runs another program.
     fn is_gone(&self) -> bool {
+        false
+    }
+
+    /// Whether something was asked for when nothing was there any more, so that whoever asked has
+    /// not all.
+    fn is_cut_short(&self) -> bool {
         false
     }
 

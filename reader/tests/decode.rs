@@ -215,8 +215,10 @@ fn lists_through_links() {
         assert_eq!(found["empty"], json!([]));
         // Links lead nowhere that shows more.
         assert!(found["head"][0]["@value"]["link"]["next"].is_string());
-        // Deeper than the budget.
-        assert_eq!(found["head"][1]["@value"]["chain"]["@limit"], json!("depth"));
+        // The list shows it: before, as in the first, or behind, as in the second.
+        assert_eq!(found["head"][1]["@value"]["chain"], json!("0x2000"));
+        assert_eq!(found["chain"][0]["@value"]["chain"], json!("0x2100"));
+        assert_eq!(found["chain"][2]["@value"]["chain"], json!(null));
     }
 }
 

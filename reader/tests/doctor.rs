@@ -55,6 +55,11 @@ fn every_fault_is_a_finding() {
         let is_it = |it: &(String, String)| it.0 == kind && it.1.contains(message);
         assert!(found.iter().any(is_it), "{kind}: {found:?}");
     }
+    let whole = sound().core();
+    let cut = write(directory.path(), "core", &whole[..whole.len() - 1]);
+    let (code, found) = findings(&cut);
+    assert_eq!((code, found[0].0.as_str()), (Some(1), "damaged"), "{found:?}");
+    assert!(found[0].1.contains("the core is truncated: 1 of"), "{found:?}");
     let mut scene = sound();
     scene.rows.push(unnamed);
     let core = write(directory.path(), "core", &scene.core());

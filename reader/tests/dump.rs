@@ -81,12 +81,66 @@ fn a_dump_of_a_dump_says_the_same() {
     json(&["dump", &core, "-o", &first, "--consumer", "report", "--json"]);
     json(&["dump", &first, "-o", &second, "--consumer", "report", "--json"]);
     assert_eq!(statuses(&first), statuses(&second));
+    let bytes = std::fs::read(&second).unwrap();
+    assert!(holds(&bytes, b"a line of the log"), "what lies behind a hole");
     // Nobody gets back what is not there.
     let third = path("third");
     json(&["dump", &first, "-o", &third, "--consumer", "everything", "--json"]);
     let bytes = std::fs::read(&third).unwrap();
     assert!(!holds(&bytes, SECRET));
     assert_eq!(statuses(&third)[1], ("root".to_owned(), "faulted".to_owned()));
+}
+
+/// What a pointer led to is in a dump, and the pointer itself is not: the dump says where that was.
+#[test]
+fn a_dump_of_a_dump_finds_what_pointers_led_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let mut scene = scene();
+    scene.rows = vec![
+        row(LOG, "text", 0x6000, 14).properties(DUMP).extent(extent::INDIRECT),
+        row(USER, "root", 0x6008, 0x40).properties(DUMP).extent(extent::INDIRECT),
+        row(LOG, "all", 0x1080, 0x2000).properties(DUMP),
+    ];
+    let pointers = [0x7000_u64, 0x1100].map(u64::to_le_bytes).concat();
+    scene.memory.extend([(0x6000, pointers), (0x7000, b"at the pointer".to_vec())]);
+    let core = write(directory.path(), "core", &scene.core());
+    let (first, second, third) = (path("first"), path("second"), path("third"));
+    json(&["dump", &core, "-o", &first, "--consumer", "everything", "--json"]);
+    assert!(holds(&std::fs::read(&first).unwrap(), SECRET), "the test would prove nothing");
+    json(&["dump", &first, "-o", &second, "--consumer", "everything", "--json"]);
+    assert!(statuses(&second).iter().all(|(_, status)| status == "captured"));
+    let bytes = std::fs::read(&second).unwrap();
+    let read = inspect_format::elfcore::Core::parse(&bytes).unwrap();
+    assert_eq!((read.memory(0x6000, 8), read.memory(0x7000, 2)), (None, Some(&b"at"[..])));
+    // Whoever may not see it does not see it as a part of something else.
+    json(&["dump", &second, "-o", &third, "--consumer", "report", "--json"]);
+    assert!(!holds(&std::fs::read(&third).unwrap(), SECRET));
+    let expected = [("text", "captured"), ("root", "denied"), ("all", "truncated")];
+    let found = statuses(&third);
+    let found: Vec<_> = found.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    assert_eq!(found, expected);
+}
+
+/// What a reader or a debugger has to know of the machine goes with its memory.
+#[test]
+fn a_dump_says_of_the_machine_what_its_source_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let about = b"OSRELEASE=6.1.0\nSYMBOL(inspect_root)=40000000\n".to_vec();
+    let mut scene = Scene { word_size: 4, machine: 40, flags: 0x0500_0400, ..scene() };
+    scene.notes = vec![("VMCOREINFO", 0, about.clone())];
+    let core = write(directory.path(), "core", &scene.core());
+    let small = directory.path().join("small").to_str().unwrap().to_owned();
+    json(&["dump", &core, "-o", &small, "--consumer", "report", "--json"]);
+    let bytes = std::fs::read(&small).unwrap();
+    let read = inspect_format::elfcore::Core::parse(&bytes).unwrap();
+    assert_eq!((read.header().machine, read.header().flags), (40, 0x0500_0400));
+    assert!(holds(&bytes, &about));
+    // It is still a dump, whose tables are in its notes.
+    assert_eq!(statuses(&small)[0], ("ann".to_owned(), "captured".to_owned()));
+    let (code, out, error) = inspect(&["doctor", &small]);
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert!(out.contains("core of a kernel"), "{out}");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod support;
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -288,6 +289,35 @@ fn a_process_that_ends_while_it_is_read() {
     let found = output(inspect(&["list"]).arg(late.target()));
     late.wait();
     assert_eq!(found.status.code(), Some(0), "there was time: {}", text(&found.stderr));
+}
+
+/// It ends before all of its memory is read: what was read so far stands there, and is not all.
+#[test]
+fn a_process_that_ends_in_the_middle() {
+    if !has("gcc") {
+        return;
+    }
+    let mut case = Case::new();
+    let running = Running::start(&SHAPES.native(), &["wait"]);
+    let target = running.target();
+    case.replace(&target, "pid:[pid]");
+    let mut command = inspect(&["export", "--format", "ndjson", "--values", &target]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut out = child.stdout.take().expect("a pipe");
+    // With room for a page in the pipe, it waits for somebody who reads long before it has read all.
+    let room = {
+        use std::os::fd::AsRawFd;
+        // SAFETY: a plain call on a descriptor that is open.
+        unsafe { libc::fcntl(out.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) }
+    };
+    assert_eq!(room, 4096);
+    let mut all = vec![0; 1];
+    out.read_exact(&mut all).expect("the first byte");
+    drop(running);
+    out.read_to_end(&mut all).expect("the rest");
+    let output = Output { stdout: all, ..child.wait_with_output().expect("it ends") };
+    case.check("process_ended_in_the_middle", 1, &output);
 }
 
 /// A core without the files that were mapped, as on another machine.

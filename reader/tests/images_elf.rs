@@ -3,8 +3,11 @@
 
 mod images;
 
+use std::path::Path;
+
 use images::{Workshop, entries, names, opened, remarks};
 use inspect_format::abi::space;
+use inspect_reader::discover::{Options as Discovery, tables_of};
 use inspect_reader::image::{FoundBy, Image, Kind, Options};
 use object::{Object, ObjectSymbol};
 
@@ -69,14 +72,52 @@ fn a_library_is_read_and_its_note_answers_without_symbols() {
         let image =
             check(&workshop, "libmain.so", &OF_LIBRARY, "library_exported", "library exported");
         let by: Vec<_> = image.objects[0].roots.iter().map(|clue| clue.found_by).collect();
-        assert_eq!(by, [FoundBy::Note, FoundBy::Symbol, FoundBy::Section], "{linker}");
+        assert_eq!(by, [FoundBy::Note, FoundBy::Symbol], "{linker}");
         let root = image.objects[0].roots[0].address;
         assert_eq!(root, image.objects[0].roots[1].address);
+        assert!(image.objects[0].section.is_some());
         assert!(image.objects[0].build_id.is_some());
         workshop.try_run("strip -s libmain.so").expect("binutils");
         check(&workshop, "libmain.so", &OF_LIBRARY, "", "");
         check(&workshop, "main", &OF_PROGRAM, "main_exported", "main exported");
     }
+}
+
+/// Neither note nor symbol is left: the section holds tables, and no root.
+#[test]
+fn a_section_alone_answers() {
+    let workshop = Workshop::new();
+    let models = [
+        ("gcc", "-fPIE -pie"),
+        ("gcc", "-static"),
+        ("i686-linux-gnu-gcc", "-static"),
+        ("s390x-linux-gnu-gcc", "-static"),
+    ];
+    for (compiler, model) in models {
+        let flags = format!("{model} -s");
+        if workshop.build_one(compiler, &flags, "one").is_none() {
+            continue;
+        }
+        without_note(&workshop.path("one"));
+        let image = check(&workshop, "one", &OF_PROGRAM, "", "");
+        assert!(image.objects[0].roots.is_empty(), "{compiler} {flags}: {:#?}", image.objects[0]);
+        let found = tables_of(&image, &Discovery::default());
+        assert!(found.tables.iter().all(|table| table.found_by == FoundBy::Section), "{found:?}");
+        // The same of annotations that nobody has packed.
+        workshop.build_unpacked(compiler, &flags, "one");
+        without_note(&workshop.path("one"));
+        check(&workshop, "one", &OF_PROGRAM, "", "");
+    }
+}
+
+/// Makes the note that leads to the root one of somebody else.
+#[track_caller]
+fn without_note(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let names: Vec<_> = memchr::memmem::find_iter(&bytes, b"INSPECT\0").collect();
+    assert!(!names.is_empty(), "{} has no note", path.display());
+    names.iter().for_each(|at| bytes[*at] = b'_');
+    std::fs::write(path, bytes).unwrap();
 }
 
 /// Other machines: the words of their relocations, in their width and order.
@@ -103,9 +144,10 @@ fn programs_of_other_machines_are_read() {
 }
 
 #[test]
-fn a_relocatable_object_says_who_reads_it() {
+fn a_relocatable_object_says_what_it_is() {
     let workshop = Workshop::new();
     workshop.try_run("gcc -std=gnu11 -c -I. main.c -o main.o").expect("a compiler");
     let image = opened(&workshop.path("main.o"), &Options::default());
-    assert!(remarks(&image).contains("inspect-gen doctor"), "{}", remarks(&image));
+    assert_eq!((image.kind, image.objects.len()), (Kind::Relocatable, 0));
+    assert!(remarks(&image).contains("relocatable"), "{}", remarks(&image));
 }

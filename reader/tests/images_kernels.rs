@@ -79,7 +79,7 @@ fn a_hypervisor_without_page_tables_gives_physical_addresses() {
             assert_eq!(memory.runs(space::VIRTUAL), []);
             assert_eq!(byte(memory, space::PHYSICAL, 0), Ok(1));
             assert_eq!(byte(memory, space::PHYSICAL, 0x10_0fff), Ok(2));
-            assert!(image.remarks[0].0.contains("physical addresses alone"));
+            assert!(image.remarks[0].text.contains("physical addresses alone"));
         });
     }
 }

@@ -87,7 +87,7 @@ fn what_stands_behind_the_stream_is_said() {
         let bytes = [compress(&table(1)), b"behind".to_vec()].concat();
         let image = files.open(&bytes, &Options::default()).unwrap();
         assert_eq!(carried(&image), table(1));
-        assert!(image.remarks[0].0.starts_with("6 bytes behind"), "{:?}", image.remarks);
+        assert!(image.remarks[0].text.starts_with("6 bytes behind"), "{:?}", image.remarks);
     }
 }
 
@@ -172,7 +172,7 @@ fn raw_memory_that_begins_like_a_stream_stays_as_it_is() {
     let cut = &gzip(&noise(1000))[..900];
     let image = files.open_raw(cut, 0).unwrap();
     assert!(bytes(&image, 0, 900) == cut);
-    assert!(image.remarks[0].0.contains("ends in the middle"), "{:?}", image.remarks);
+    assert!(image.remarks[0].text.contains("ends in the middle"), "{:?}", image.remarks);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 
 use inspect_reader::image::process::{Denial, Error as Wrong};
 use inspect_reader::image::{self, ErrorKind, Image, Options, Target};
-use inspect_reader::memory::{Missing, Reason};
+use inspect_reader::memory::{Missing, Reason, Run};
 use live::support::{Files, bytes, skip};
 
 /// The environment of a child: what it is to do.
@@ -220,6 +220,67 @@ fn a_process_that_ends_is_gone() {
     assert!(matches!(open(other.child.id()), Err(Wrong::NoProcess)));
 }
 
+/// A program whose first thread ends while another one goes on.
+const LEADERLESS: &[u8] = br#"
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static const char mark[16] = "\001only in a test\002";
+
+static void *other(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+int main(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, other, NULL) != 0)
+		return 1;
+	printf("%llu\n", (unsigned long long)(unsigned long)mark);
+	fflush(stdout);
+	pthread_exit(NULL);
+}
+"#;
+
+/// The kernel shows nothing of a first thread that has ended; the memory is there for the others.
+#[test]
+fn a_process_whose_first_thread_has_ended_is_read() {
+    let files = Files::new();
+    let (source, program) = (files.write("x.c", LEADERLESS), files.path("leaderless"));
+    let built = Command::new("gcc").arg("-pthread").arg("-o").arg(&program).arg(source).output();
+    if !built.is_ok_and(|output| output.status.success()) {
+        return skip("gcc");
+    }
+    let mut child = Command::new(&program).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let mark = line.trim().parse().unwrap();
+    let stat = format!("/proc/{}/stat", child.id());
+    while !std::fs::read_to_string(&stat).unwrap().contains(") Z ") {
+        std::thread::yield_now();
+    }
+    let image = open(child.id()).unwrap();
+    assert_eq!(Some(&image.objects[0].name[..]), program.to_str());
+    assert_eq!(bytes(&image, mark, 16), MARK);
+    assert_eq!(read(&image, 0, 1).unwrap_err().reason, Reason::Absent);
+    let holds_mark = |run: &Run| mark.wrapping_sub(run.address) < run.length;
+    assert!(image.memory.runs(0).iter().any(holds_mark));
+    assert!(image.machine.is_some_and(|machine| machine.number != 0));
+    assert_eq!(image.notes.len(), 1, "the auxiliary vector");
+    assert!(!image.memory.is_gone() && !image.memory.is_cut_short());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(image.memory.is_gone());
+    assert_eq!(read(&image, mark, 16).unwrap_err().reason, Reason::Gone);
+    assert!(image.memory.is_cut_short(), "somebody asked and got nothing");
+    assert!(matches!(open(child.id()), Err(Wrong::NoProcess)));
+}
+
 #[test]
 fn a_process_that_becomes_another_program_is_gone() {
     let mut other = Other::start("exec");
@@ -385,5 +446,5 @@ fn a_program_in_an_emulator_is_said_to_be_one() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(remarks[0].0.contains("foreign is of another machine (number 183"), "{remarks:?}");
+    assert!(remarks[0].text.contains("foreign is of another machine (number 183"), "{remarks:?}");
 }

@@ -62,7 +62,7 @@ fn wrong(result: Result<Image, Error>) -> String {
 }
 
 fn remarks(image: &Image) -> Vec<&str> {
-    image.remarks.iter().map(|remark| &remark.0[..]).collect()
+    image.remarks.iter().map(|remark| &remark.text[..]).collect()
 }
 
 const TABLES: u32 = payload_kind::TABLES;
@@ -164,7 +164,7 @@ fn many_slots_are_counted_and_not_told_one_by_one() {
     let image = open(&storage, None).unwrap();
     assert_eq!(carried(&image), table(40));
     assert_eq!(image.remarks.len(), 17);
-    assert_eq!(image.remarks[16].0, "24 more slots are in use");
+    assert_eq!(image.remarks[16].text, "24 more slots are in use");
 }
 
 proptest! {

@@ -16,7 +16,7 @@
 //! allowing a struct allows what is inside it.
 
 mod elf;
-mod output;
+pub(crate) mod output;
 pub(crate) mod plan;
 mod probe;
 #[cfg(all(feature = "hosted", target_os = "linux"))]
@@ -32,6 +32,7 @@ use inspect_format::walk::WalkError;
 use crate::Consumer;
 
 pub(crate) use output::Output;
+pub use runs::Run;
 #[cfg(all(feature = "hosted", unix))]
 pub use sink::FileSink;
 #[cfg(all(feature = "hosted", unix))]
@@ -114,7 +115,7 @@ impl<'a> Request<'a> {
         let mut guard = workspace.take().ok_or(Error::Busy)?;
         let saved = saved_error();
         let plan = plan::Plan::new(self, guard.scratch());
-        let result = plan.and_then(|plan| elf::write(self, &plan, sink));
+        let result = plan.and_then(|(plan, spare)| elf::write(self, &plan, spare, sink));
         restore_error(saved);
         result
     }

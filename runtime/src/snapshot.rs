@@ -12,7 +12,7 @@ use inspect_format::notes::capture;
 use inspect_format::snapshot::{CAPTURE, MANIFEST, ManifestWriter, Run, TABLES};
 
 use crate::dump::plan::Plan;
-use crate::dump::{self, FileSink, Output, Report, Request, Workspace, last_error};
+use crate::dump::{self, FileSink, Output, Report, Request, Workspace, last_error, output};
 
 /// Why there is no snapshot. Nothing of it is left, unless removing it failed as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Request<'_> {
         let mut guard = workspace.take().ok_or(SnapshotError::Dump(dump::Error::Busy))?;
         let saved = dump::saved_error();
         let plan = Plan::new(self, guard.scratch()).map_err(SnapshotError::Dump);
-        let result = plan.and_then(|plan| write(self, &plan, parent, name));
+        let result = plan.and_then(|(plan, spare)| write(self, &plan, spare, parent, name));
         dump::restore_error(saved);
         result
     }
@@ -50,14 +50,17 @@ impl Request<'_> {
 fn write(
     request: &Request<'_>,
     plan: &Plan<'_>,
+    spare: &mut [u8],
     parent: libc::c_int,
     name: &CStr,
 ) -> Result<Report, SnapshotError> {
+    let mut small = [0; size_of::<output::Small>()];
+    let buffer = output::buffer(spare, &mut small);
     let beside = beside(name).ok_or(SnapshotError::Name)?;
     // SAFETY: the name ends with a NUL.
     check(unsafe { libc::mkdirat(parent, beside.as_ptr().cast(), 0o700) })?;
     let result = Directory::open(parent, &beside)
-        .and_then(|directory| directory.fill(request, plan))
+        .and_then(|directory| directory.fill(request, plan, buffer))
         .and_then(|report| rename(parent, &beside, name).map(|()| report));
     if result.is_err() {
         if let Ok(directory) = Directory::open(parent, &beside) {
@@ -108,11 +111,16 @@ impl Directory {
         Ok(Self { descriptor })
     }
 
-    fn fill(&self, request: &Request<'_>, plan: &Plan<'_>) -> Result<Report, SnapshotError> {
+    fn fill(
+        &self,
+        request: &Request<'_>,
+        plan: &Plan<'_>,
+        buffer: &mut [u8],
+    ) -> Result<Report, SnapshotError> {
         let mut written = 0;
-        written += self.file(TABLES, |out| out.put(plan.tables))?;
+        written += self.file(TABLES, buffer, |out| out.put(plan.tables))?;
         let mut report = Report::default();
-        let capture_size = self.file(CAPTURE, |out| {
+        let capture_size = self.file(CAPTURE, buffer, |out| {
             report = match plan.describe(&mut *out, request.producer) {
                 Ok(report) => report,
                 Err(capture::WriteError::Sink(error)) => return Err(error),
@@ -121,11 +129,11 @@ impl Directory {
             Ok(())
         })?;
         written += capture_size;
-        for run in runs(plan) {
-            let memory = |out: &mut Output<'_>| out.memory(run.address, run.length);
-            written += self.file(run.file_name().as_str(), memory)?;
+        for (place, run) in runs(plan).zip(plan.runs()) {
+            let memory = |out: &mut Output<'_>| out.memory(core::slice::from_ref(run));
+            written += self.file(place.file_name().as_str(), buffer, memory)?;
         }
-        written += self.file(MANIFEST, |out| {
+        written += self.file(MANIFEST, buffer, |out| {
             manifest(plan, capture_size, out).map_err(|fmt::Error| out.error())
         })?;
         // The names of the files, too, are on the disk before the directory gets its own.
@@ -139,6 +147,7 @@ impl Directory {
     fn file(
         &self,
         name: &str,
+        buffer: &mut [u8],
         fill: impl FnOnce(&mut Output<'_>) -> Result<(), dump::Error>,
     ) -> Result<u64, SnapshotError> {
         let name = terminated(name);
@@ -148,7 +157,7 @@ impl Directory {
         let file = unsafe { libc::openat(self.descriptor, name.as_ptr().cast(), flags, mode) };
         check(file)?;
         let mut sink = FileSink::new(file);
-        let mut out = Output::new(&mut sink);
+        let mut out = Output::new(&mut sink, buffer);
         let filled = fill(&mut out).and_then(|()| out.flush()).map_err(SnapshotError::Dump);
         let size = out.position();
         // SAFETY: the descriptor was opened above, and nobody else has it.

@@ -9,7 +9,7 @@ mod c_twin {
 mod rules;
 
 use std::io::{Read, Seek};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
 
 use c_twin::library::Twin;
 use inspect_format::abi::{CoreEntry, Order, extent, phase};
@@ -416,4 +416,104 @@ fn a_sink_that_fails_is_the_result() {
     let tables = [table(&mut Chance(4), arena(), 10)];
     assert_eq!(twin.dump(0, 0, 0, &tables, None, full.as_raw_fd()), Err((-16, 0)));
     assert_eq!(twin.dump(0, 0, 0, &tables, None, -1), Err((-17, 0)));
+}
+
+/// As many pages as are asked about together several times over, and regions anywhere in them, in
+/// no order, that share pages, overlap, and reach into a page that cannot be read.
+fn crowd(count: u64) -> (u64, u64, u64) {
+    const CROWD: u64 = 700;
+    let size = (CROWD * PAGE) as usize;
+    // SAFETY: a new mapping, which nobody else knows and which stays.
+    let start = unsafe {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let start = libc::mmap(std::ptr::null_mut(), size, access, flags, -1, 0);
+        assert_ne!(start, libc::MAP_FAILED);
+        start.cast::<u8>().write_bytes(0x5a, size);
+        assert_eq!(libc::mprotect(start.byte_add(size / 2), PAGE as usize, libc::PROT_NONE), 0);
+        start.expose_provenance() as u64
+    };
+    let mut chance = Chance(9);
+    let mut writer = TableWriter::new(Order::NATIVE, 8, SCHEMA, 1, 64, &[1]).unwrap();
+    for index in 0..count {
+        let length =
+            [chance.below(40), chance.below(40), chance.below(6000)][chance.below(3) as usize];
+        let anywhere = chance.below(CROWD * PAGE - length);
+        let before_the_hole = CROWD * PAGE / 2 - chance.below(5000);
+        let address = start + if index % 50 == 0 { before_the_hole } else { anywhere };
+        let core = CoreEntry { state: phase::LIVE, class: 1, address, length, ..CoreEntry::ZERO };
+        writer.row(&core, &[]).unwrap();
+    }
+    let words = writer.finish();
+    let words = words.chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_ne_bytes(word)
+    });
+    let table = words.collect::<Vec<u64>>().leak().as_ptr().expose_provenance() as u64;
+    (table, start, size as u64)
+}
+
+fn in_rust(consumer: &Consumer, table: u64) -> Vec<u8> {
+    static MANY: Workspace<3000, { 1 << 20 }> = Workspace::new();
+    let mut file = tempfile::tempfile().expect("a file");
+    let request = Request::new(consumer).tables(std::slice::from_ref(&table));
+    request.elf(&MANY, &mut FileSink::new(file.as_raw_fd())).expect("a dump");
+    contents(&mut file)
+}
+
+#[test]
+fn many_regions_are_taken_alike() {
+    const MANY: u32 = 3;
+    let Some(twin) = Twin::of(&CONSUMERS) else { return };
+    let (table, start, size) = crowd(3000);
+    let mut last = Vec::new();
+    // The last one has no budget.
+    for index in [2, 3, 0] {
+        let expected = in_rust(&CONSUMERS[index], table);
+        for memory in 0..2 {
+            let mut file = tempfile::tempfile().expect("a file");
+            let dumped = twin.dump(index, MANY, memory, &[table], None, file.as_raw_fd());
+            let counts = dumped.expect("a dump");
+            assert_eq!(counts[0], expected.len() as u64);
+            assert!(index != 0 || counts[7] > 0 && counts[8] > 0, "{counts:?}");
+            assert!(contents(&mut file) == expected, "{index}, {memory}: other bytes");
+        }
+        last = expected;
+    }
+    // What is lost when it is about to be written ends the dump: in a file and in a pipe.
+    let (mut reader, writer) = pipe();
+    let read = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).map(|_| bytes).expect("what is in the pipe")
+    });
+    let mut file = tempfile::tempfile().expect("a file");
+    twin.steal(start + size / 4, size / 4);
+    let in_pipe = twin.dump(0, MANY, 2, &[table], None, writer.as_raw_fd());
+    drop(writer);
+    let in_pipe = (in_pipe, read.join().expect("the reader"));
+    protect(start + size / 4, size / 4, libc::PROT_READ);
+    let in_file = twin.dump(0, MANY, 2, &[table], None, file.as_raw_fd());
+    let in_file = (in_file, contents(&mut file));
+    for (result, bytes) in [in_file, in_pipe] {
+        let Err((-15, taken)) = result else { panic!("{result:?}") };
+        assert!(taken > last.len() as u64 / 4 && taken < last.len() as u64, "{taken}");
+        assert_eq!(bytes.len() as u64, taken);
+        assert!(bytes == last[..taken as usize]);
+    }
+}
+
+fn pipe() -> (std::fs::File, std::fs::File) {
+    let mut ends = [0; 2];
+    // SAFETY: the call fills two numbers, which are nobody else's.
+    unsafe {
+        assert_eq!(libc::pipe(ends.as_mut_ptr()), 0);
+        (std::fs::File::from_raw_fd(ends[0]), std::fs::File::from_raw_fd(ends[1]))
+    }
+}
+
+fn protect(start: u64, size: u64, access: libc::c_int) {
+    let start = std::ptr::with_exposed_provenance_mut(start as usize);
+    // SAFETY: the memory is a mapping of this test.
+    assert_eq!(unsafe { libc::mprotect(start, size as usize, access) }, 0);
 }

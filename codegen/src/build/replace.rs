@@ -1,5 +1,6 @@
 //! Replaces a file whole: what was written beside it takes its name, and whoever is killed in between leaves
-//! the old one or the new one.
+//! the old one or the new one. The new one has no name while it is written, where the file system allows that,
+//! so that nothing is left of it either.
 
 use std::fs;
 use std::io::{self, Seek as _, Write as _};
@@ -30,22 +31,66 @@ pub(crate) fn replace_file(path: &Path, anew: Anew<'_>, content: &[u8]) -> Resul
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut beside =
-        tempfile::Builder::new().prefix(".inspect-gen.").tempfile_in(directory).map_err(failed)?;
-    write_without_zeros(beside.as_file_mut(), content).map_err(failed)?;
-    let facts = match anew {
-        _ if place.exists() => keep_facts(&place, beside.as_file(), 0o7777),
-        // Only whoever installs a program may let it run with the rights of its owner.
-        Anew::Copy(image) => keep_facts(image, beside.as_file(), 0o777),
-        Anew::Data(image) => keep_mode(image, beside.as_file(), 0o666),
+    let fill = |file: &mut fs::File| {
+        write_without_zeros(file, content)?;
+        match anew {
+            _ if place.exists() => keep_facts(&place, file, 0o7777),
+            // Only whoever installs a program may let it run with the rights of its owner.
+            Anew::Copy(image) => keep_facts(image, file, 0o777),
+            Anew::Data(image) => keep_mode(image, file, 0o666),
+        }?;
+        // The name must not lead to bytes that a crash of the machine loses.
+        file.sync_all()
     };
-    facts.map_err(failed)?;
-    // The name must not lead to bytes that a crash of the machine loses.
-    beside.as_file().sync_all().map_err(failed)?;
+    let beside = written_beside(directory, fill).map_err(failed)?;
     beside.persist(&place).map_err(|error| failed(error.error))?;
     // Not every file system can do it to a directory.
     let _ = fs::File::open(directory).and_then(|directory| directory.sync_all());
     Ok(())
+}
+
+/// A file in a directory that `fill` has written, under a name that nobody takes for an image. It goes when it
+/// is dropped.
+fn written_beside(
+    directory: &Path,
+    fill: impl Fn(&mut fs::File) -> io::Result<()>,
+) -> io::Result<tempfile::TempPath> {
+    let mut names = tempfile::Builder::new();
+    names.prefix(".inspect-gen.");
+    #[cfg(target_os = "linux")]
+    if let Some(mut file) = nameless::file(directory) {
+        fill(&mut file)?;
+        if let Ok(named) = names.make_in(directory, |path| nameless::give_name(&file, path)) {
+            return Ok(named.into_temp_path());
+        }
+    }
+    let mut named = names.tempfile_in(directory)?;
+    fill(named.as_file_mut())?;
+    Ok(named.into_temp_path())
+}
+
+/// Files that have no name: the kernel takes them away when nobody has them open any more.
+#[cfg(target_os = "linux")]
+mod nameless {
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::AsRawFd as _;
+    use std::path::Path;
+
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+
+    /// A file that will stand in this directory; nothing where its file system knows none.
+    pub(super) fn file(directory: &Path) -> Option<File> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        open(directory, flags, Mode::RUSR | Mode::WUSR).ok().map(File::from)
+    }
+
+    /// Gives it a name that no other file has. Only root may name it by its number alone; everybody may follow
+    /// the link that the kernel has for each open file.
+    pub(super) fn give_name(file: &File, name: &Path) -> io::Result<()> {
+        let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+        Ok(linkat(CWD, link, CWD, name, AtFlags::SYMLINK_FOLLOW)?)
+    }
 }
 
 /// Where the file is that links lead to, or will be: a link whose file is not there yet is meant to have one.

@@ -149,3 +149,18 @@ fn relocations_of_nothing_are_refused_at_the_first() {
     let segments = [(LOAD, base, BYTES, size), (DYNAMIC, base, BYTES, 64)];
     refused(&file(SHARED, &bytes, &[], &segments), Code::E0901, "RELR leads outside it");
 }
+
+/// Sixteen bytes stand for 64 relocations, and those that follow for the same ones.
+#[test]
+fn relocations_of_the_same_places_are_refused() {
+    let base = 0x10_0000_u64;
+    let mut bytes = Vec::new();
+    for (tag, value) in [(36, base + 64), (35, 80_000), (37, 8), (0, 0)] {
+        bytes.extend(u64::to_le_bytes(tag));
+        bytes.extend(u64::to_le_bytes(value));
+    }
+    bytes.extend([base.to_le_bytes(), [0xff; 8]].concat().repeat(5000));
+    let size = bytes.len() as u64;
+    let segments = [(LOAD, base, BYTES, size), (DYNAMIC, base, BYTES, 64)];
+    refused(&file(SHARED, &bytes, &[], &segments), Code::E0901, "RELR is not in order");
+}

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
@@ -142,6 +143,35 @@ fn whoever_is_killed_leaves_one_image_whole() {
     fs::write(&image, &old).expect("an image");
     assert!(pack().wait().expect("it ends").success());
     assert!(fs::read(&image).expect("an image") == new);
+}
+
+/// The kernel ends whoever writes more than they may, in the middle of the new image.
+#[test]
+fn whoever_is_killed_while_writing_leaves_nothing_behind() {
+    use rustix::fs::{Mode, OFlags, open};
+    let workshop = workshop();
+    let folder = workshop.path("limited");
+    fs::create_dir(&folder).expect("a folder");
+    if open(&folder, OFlags::TMPFILE | OFlags::RDWR, Mode::RUSR | Mode::WUSR).is_err() {
+        eprintln!("skipped: this file system has no files without a name");
+        return;
+    }
+    let old = workshop.read("program");
+    assert!(old.len() > 8 * 1024);
+    fs::write(folder.join("program"), &old).expect("an image");
+    let packer = env!("CARGO_BIN_EXE_inspect-gen");
+    let script = format!("ulimit -c 0; ulimit -f 8; exec {packer} pack limited/program");
+    let limited = Command::new("sh").args(["-c", &script]).current_dir(workshop.path("")).output();
+    let limited = limited.expect("a shell");
+    assert_eq!(limited.status.signal(), Some(25), "SIGXFSZ: {}", text(&limited));
+    assert!(fs::read(folder.join("program")).expect("the image") == old);
+    let names = || -> Vec<_> {
+        let entries = fs::read_dir(&folder).expect("the folder");
+        entries.map(|entry| entry.expect("an entry").file_name()).collect()
+    };
+    assert_eq!(names(), ["program"]);
+    workshop.pack("limited/program");
+    assert_eq!(names(), ["program"]);
 }
 
 #[test]

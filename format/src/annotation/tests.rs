@@ -18,6 +18,17 @@ fn pair(key: &str, kind: u32, integer: u64, address: u64, text: &str) -> Vec<u8>
     bytes
 }
 
+/// A text of so many bytes, in a pair that is as long as it has to be.
+fn long_text(key: &str, length: usize) -> Vec<u8> {
+    let mut bytes = text(key, "");
+    bytes.truncate(Pair::TEXT_AT);
+    bytes.resize(Pair::TEXT_AT + length, b'x');
+    bytes.resize((bytes.len() + 1).next_multiple_of(Pair::SIZE), 0);
+    let size = bytes.len() as u32;
+    bytes[Pair::SIZE_AT..Pair::SIZE_AT + 4].copy_from_slice(&size.to_le_bytes());
+    bytes
+}
+
 fn integer(key: &str, number: u64) -> Vec<u8> {
     pair(key, pair_kind::INTEGER, number, 0, "")
 }
@@ -147,6 +158,21 @@ fn wrong_values_are_refused_where_they_stand() {
         read(&[wrong], |found| {
             let error = found.unwrap_err();
             assert_eq!((error.to_string().as_str(), error.offset), (expected, Pair::SIZE));
+        });
+    }
+}
+
+/// A table may share one between all its rows, and whoever reads them would take it for each.
+#[test]
+fn a_text_without_end_is_refused() {
+    for key in ["name", "file", "a_field"] {
+        let class = || text("class", "log");
+        read(&[class(), long_text(key, LONGEST_TEXT)], |found| assert!(found.is_ok(), "{key}"));
+        read(&[class(), long_text(key, LONGEST_TEXT + 1)], |found| {
+            let error = found.map(drop).unwrap_err();
+            assert_eq!(error.offset, 2 * Pair::SIZE, "{key}");
+            let said = "takes a text of 65536 bytes at most, and this is a text of 65537 bytes";
+            assert_eq!(error.to_string(), std::format!("`{key}` {said}"));
         });
     }
 }

@@ -6,6 +6,7 @@ use inspect_format::table::Row;
 use inspect_format::{bits, table};
 
 use super::names::{FieldInfo, Names, named};
+use crate::decode::Hints;
 
 /// A field of an entry.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +15,8 @@ pub struct Field<'a> {
     pub name: &'a str,
     /// Its value: the declared default where the table lacks it.
     pub value: FieldValue<'a>,
+    /// How people like to read it.
+    pub hints: Hints<'a>,
 }
 
 /// The value of a field.
@@ -99,7 +102,7 @@ impl<'a> Names<'a> {
             },
             (Some(bytes), kind) => self.stored(bytes, kind),
         };
-        Field { name: described.name, value }
+        Field { name: described.name, value, hints: field.hints }
     }
 
     fn stored(&self, bytes: &'a [u8], kind: Kind) -> FieldValue<'a> {

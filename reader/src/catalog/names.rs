@@ -9,6 +9,8 @@ use inspect_format::schema::{
 use inspect_format::table::Table;
 
 use super::fields::Kind;
+use super::hints;
+use crate::decode::Hints;
 
 /// What a description calls things; nothing has a name where there is none.
 #[derive(Debug, Default)]
@@ -53,11 +55,17 @@ pub struct FieldInfo<'a> {
     /// As it is described.
     pub described: EntryField<'a>,
     pub(super) kind: Kind,
+    /// How people like to read it.
+    pub(super) hints: Hints<'a>,
 }
 
 impl<'a> Names<'a> {
     /// Reads a description. Nothing has a name if it is empty.
-    pub(super) fn new(description: &'a [u8], table: &Table<'a>) -> Result<Self, Error> {
+    pub(super) fn new(
+        description: &'a [u8],
+        types: &'a [u8],
+        table: &Table<'a>,
+    ) -> Result<Self, Error> {
         let version = table.version();
         if description.is_empty() {
             return Ok(Self { version, properties: CORE_BITS.to_vec(), ..Self::default() });
@@ -85,8 +93,9 @@ impl<'a> Names<'a> {
         for field in schema.entry.fields.iter() {
             let described = field?;
             let kind = Kind::of(&described, &names, table.order());
-            names.fields.push(FieldInfo { described, kind });
+            names.fields.push(FieldInfo { described, kind, hints: Hints::default() });
         }
+        hints::add(&mut names.fields, types, schema.entry.size);
         Ok(names)
     }
 

@@ -65,6 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         text(&mut out, &found)?;
     }
     out.flush()?;
+    sessions.iter().try_for_each(Session::finish)?;
     if arguments.exit_code && !found.is_empty() { Err(Failure::Findings) } else { Ok(()) }
 }
 

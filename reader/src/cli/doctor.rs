@@ -40,6 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         text(&mut out, &session.image, &report)?;
     }
     out.flush()?;
+    session.finish()?;
     let is_empty = session.discovery.tables.is_empty();
     if is_empty || !report.findings.is_empty() {
         return Err(Failure::Findings);
@@ -74,8 +75,8 @@ fn text(out: &mut dyn Write, image: &Image, report: &Report<'_>) -> Result<(), F
         let names: Vec<String> = without.iter().map(|it| file_name(&it.name)).collect();
         writeln!(out, "  nothing leads to tables in {}", names.join(", "))?;
     }
-    for remark in &image.remarks {
-        writeln!(out, "  note: {}", Terminal(&remark.0))?;
+    for remark in image.remarks.iter().filter(|remark| !remark.is_damage) {
+        writeln!(out, "  note: {}", Terminal(&remark.text))?;
     }
     if report.findings.is_empty() {
         let empty = if report.objects.iter().all(|it| it.origins.is_empty()) {
@@ -110,6 +111,7 @@ fn kind_text(kind: Kind) -> &'static str {
         Kind::KernelCore => "core of a kernel",
         Kind::Process => "running process",
         Kind::Elf => "ELF image",
+        Kind::Relocatable => "relocatable object",
         Kind::TableFile => "table file",
         Kind::Zone => "zone",
         Kind::Snapshot => "snapshot",
@@ -168,7 +170,7 @@ fn data(image: &Image, report: &Report<'_>) -> Value {
         .findings
         .iter()
         .map(|it| json!({"kind": it.kind.word(), "place": it.place, "message": it.message}));
-    let remarks = image.remarks.iter().map(|it| it.0.as_str());
+    let remarks = image.remarks.iter().filter(|it| !it.is_damage).map(|it| it.text.as_str());
     json!({
         "target": image.name,
         "kind": kind_text(image.kind),

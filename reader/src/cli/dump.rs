@@ -65,7 +65,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let declared = file.as_ref().map(PolicyFile::catalog).transpose()?;
     let policy = find(declared.as_ref().unwrap_or(&catalog), &arguments.consumer)?;
     let unfinished = Unfinished::new(&arguments.output).map_err(|error| at(arguments, error))?;
-    let (report, written) = write(arguments, &session, &catalog, &policy, &unfinished)?;
+    let written = write(arguments, &session, &catalog, &policy, &unfinished);
+    // Whatever came of it is no dump of a process that was there.
+    session.finish()?;
+    let (report, written) = written?;
     unfinished.finish().map_err(|error| at(arguments, error))?;
     say(arguments, &report, written)
 }

@@ -143,7 +143,7 @@ fn one(arguments: &Arguments, target: &Target, output: &mut Output) -> Result<()
             output.row(&source.torn(table))?;
         }
     }
-    Ok(())
+    session.finish()
 }
 
 /// What lies in the memory of an entry, as JSON.

@@ -10,10 +10,12 @@ use super::consumers::{Capture, ConsumerArguments, PolicyFile, Statuses};
 use super::session::{SelectorArguments, output_width, warn};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::{Entry, Field, FieldValue, NamedTable, State};
+use crate::decode::Hints;
 use crate::discover::Origin;
 use crate::escape::{Terminal, to_json};
 use crate::output::columns::{Cell, Columns, Heading, size};
 use crate::output::record::{self, Record};
+use crate::output::{forms, value_text};
 use inspect_format::abi::extent;
 
 /// Lists the entries of all tables.
@@ -91,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         writeln!(out, "{}]", if is_first { "" } else { "\n" })?;
     }
     out.flush()?;
-    Ok(())
+    session.finish()
 }
 
 fn text(
@@ -181,6 +183,13 @@ fn row(entry: &Entry<'_>, status: String) -> Vec<Cell> {
 /// `name=value`, as short as it can be said.
 fn shown(field: &Field<'_>) -> String {
     let value = match &field.value {
+        // A unit would look like a field of its own.
+        FieldValue::Integer(number) => {
+            value_text::integer_text(*number, Hints { unit: "", ..field.hints })
+        }
+        FieldValue::Bytes(bytes) => {
+            forms::bytes_text(field.hints.display, bytes).unwrap_or_else(|| record::hex(bytes))
+        }
         FieldValue::Text(text) => format!("\"{text}\""),
         FieldValue::Flags(names, rest) => {
             let rest = (*rest != 0).then(|| format!("{rest:#x}"));

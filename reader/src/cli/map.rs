@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         text(&mut out, &map)?;
     }
     out.flush()?;
-    Ok(())
+    session.finish()
 }
 
 fn text(out: &mut dyn Write, map: &Map<'_>) -> Result<(), Failure> {

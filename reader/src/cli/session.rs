@@ -10,7 +10,7 @@ use super::progress;
 use crate::catalog::{Brought, Catalog};
 use crate::discover::{self, Discovery, Origin, Scan};
 use crate::escape::Terminal;
-use crate::image::{self, Image, Target};
+use crate::image::{self, Image, Kind, Target};
 use crate::select::{Selector, Term};
 
 /// The target, and how to read it.
@@ -140,6 +140,11 @@ impl Session {
         Ok(Self { image, discovery, brought })
     }
 
+    /// Ends a command that has read all that it wanted, if it could.
+    pub(crate) fn finish(&self) -> Result<(), Failure> {
+        if self.image.memory.is_cut_short() { Err(gone(&self.image)) } else { Ok(()) }
+    }
+
     /// The table files that describe what carries no description.
     pub(crate) fn brought(&self) -> &[Brought] {
         &self.brought
@@ -163,7 +168,7 @@ impl Session {
     /// What whoever reads the result should know.
     fn remark(&self) {
         for remark in &self.image.remarks {
-            warn(&remark.0);
+            warn(&remark.text);
         }
         for attempt in &self.discovery.attempts {
             // An annotation that cannot be read is missing from a table that can.
@@ -200,13 +205,30 @@ impl Session {
         if attempts.len() > SHOWN {
             let _ = write!(message, "\n  and {} more", attempts.len() - SHOWN);
         }
-        let help = "search all memory with `--scan`, or give the root's address with `--root`";
-        Failure::input(message, Some(help.to_owned()))
+        for remark in &self.image.remarks {
+            let _ = write!(message, "\n  {}", Terminal(&remark.text));
+        }
+        Failure::input(message, Some(self.way_out().to_owned()))
+    }
+
+    /// What to do where there are no tables.
+    fn way_out(&self) -> &'static str {
+        let attempts = &self.discovery.attempts;
+        let mut known = attempts.iter().filter_map(|it| it.failure.as_ref()?.help());
+        match self.image.kind {
+            Kind::Relocatable => {
+                "list the program that it is linked into, or the core of the kernel that has \
+                 loaded it; `inspect-gen doctor` reads the file itself"
+            }
+            _ => known.next().unwrap_or(
+                "search all memory with `--scan`, or give the root's address with `--root`",
+            ),
+        }
     }
 }
 
 /// Of a process that has ended, what was read so far is not all.
-pub(crate) fn gone(image: &Image) -> Failure {
+fn gone(image: &Image) -> Failure {
     let message = format!(
         "{}: the process ended, or became another program, while it was read",
         Terminal(&image.name)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anstyle::Style;
 use clap::Args;
+use inspect_format::abi::extent;
 
 use super::session::{SelectorArguments, output_width, warn};
 use super::{Failure, Session, TargetArguments};
@@ -122,6 +123,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         json.raw(if count == 0 { "]\n" } else { "\n]\n" })?;
     }
     json.finish()?;
+    session.finish()?;
     if count == 0 {
         return Err(Failure::input(
             "no entry is meant by the selector",
@@ -143,7 +145,12 @@ fn text(table: &NamedTable<'_>, entry: &Entry<'_>, value: Option<Value>) -> Stri
     };
     let name = entry.name().unwrap_or("?");
     let digits = usize::from(table.table.word_size()) * 2 + 2;
-    let (address, length) = (entry.row.address(), size(entry.length()));
+    let address = entry.row.address();
+    let length = match entry.extent() {
+        extent::ADDRESS_ONLY => "of unknown length".to_owned(),
+        extent::COUNTED => format!("n × {}", size(entry.length())),
+        _ => size(entry.length()),
+    };
     let properties = Terminal(&record::properties(entry).join("|")).to_string();
     let heading = format!(
         "{bold}{class}{instance} {}{bold:#} {dimmed}{address:#0digits$x} {length} {properties}",

@@ -12,6 +12,16 @@ use super::walk::Decoder;
 /// so that none crosses into a page that need not be there.
 const TEXT_STEP: u64 = 256;
 
+/// What is known of a list while its elements are shown.
+#[derive(Debug)]
+pub(super) struct Listed {
+    shape: Shape,
+    /// The addresses of those that were shown, and of the one that is.
+    elements: HashSet<u64>,
+    /// The address of the one behind it.
+    next: u64,
+}
+
 impl Decoder<'_> {
     /// A pointer without a count.
     pub(super) fn pointer<S: Sink + ?Sized>(
@@ -35,7 +45,7 @@ impl Decoder<'_> {
             Kind::Void | Kind::Function | Kind::Absent | Kind::Opaque(_) => true,
             _ => shape.size == 0,
         };
-        if is_links || shape.size == 0 {
+        if is_links || shape.size == 0 || self.is_listed(address, shape) {
             return sink.scalar(Scalar::Address(address), hints);
         }
         if let Some(note) = self.closed(address, shape) {
@@ -45,6 +55,13 @@ impl Decoder<'_> {
             };
         }
         self.target(target, address, sink)
+    }
+
+    /// Whether a list shows what lies at an address: its elements point at one another, and each of
+    /// them would show all that follow once more.
+    fn is_listed(&self, address: u64, shape: Shape) -> bool {
+        let shows = |it: &Listed| it.next == address || it.elements.contains(&address);
+        self.lists.iter().any(|it| it.shape == shape && shows(it))
     }
 
     /// Why a target is not entered.
@@ -257,7 +274,10 @@ impl Decoder<'_> {
             return sink.note(Note::Budget(Limit::Nesting));
         }
         sink.begin_array()?;
+        let shape = self.plan.shape(list.element);
+        self.lists.push(Listed { shape, elements: HashSet::new(), next: 0 });
         self.list_elements(list, first, head.address, sink)?;
+        self.lists.pop();
         self.leave();
         sink.end_array()
     }
@@ -270,39 +290,41 @@ impl Decoder<'_> {
         sink: &mut S,
     ) -> Result<(), S::Error> {
         let mask = if self.plan.word_size == 4 { u64::from(u32::MAX) } else { u64::MAX };
-        let mut seen = HashSet::new();
-        let mut link = first;
         let shape = self.plan.shape(list.element);
+        let element_of = |link: u64| match list.leads_to_element {
+            true => link,
+            false => link.wrapping_sub(list.link_offset) & mask,
+        };
+        let mut count = 0;
+        let mut link = first;
         // Where pointers lead to elements, none leads back to the head.
         while link != 0 && (list.leads_to_element || Some(link) != head) {
-            if !seen.insert(link) {
+            let element = element_of(link);
+            let Some(listed) = self.lists.last_mut() else { return Ok(()) };
+            if !listed.elements.insert(element) {
                 // Elements that hold the only pointers have no head to come back to.
                 if link != first {
                     sink.note(Note::Cycle(link))?;
                 }
                 return Ok(());
             }
-            if seen.len() as u64 > self.budget.elements {
+            count += 1;
+            if count > self.budget.elements {
                 return sink.note(Note::Budget(Limit::Elements));
             }
             if let Err(limit) = self.may_go_on() {
                 return sink.note(Note::Budget(limit));
             }
-            let element = match list.leads_to_element {
-                true => link,
-                false => link.wrapping_sub(list.link_offset) & mask,
-            };
+            let pointer = element.wrapping_add(list.link_offset).wrapping_add(list.next_offset);
+            let next = self.word_at(pointer & mask);
+            if let Some(listed) = self.lists.last_mut() {
+                listed.next = next.map_or(0, element_of);
+            }
             if self.path.contains(&(element, shape)) {
                 sink.note(Note::Cycle(element))?;
             } else {
                 self.target(list.element, element, sink)?;
             }
-            let pointer = element.wrapping_add(list.link_offset).wrapping_add(list.next_offset);
-            let word = u64::from(self.plan.word_size);
-            let mut fetched = self.pool.pop().unwrap_or_default();
-            fetched.read(self.memory, pointer & mask, word, &mut self.bytes_left);
-            let next = fetched.source().number(0, word, self.plan.order);
-            self.pool.push(fetched);
             link = match next {
                 Ok(next) => next,
                 // The element itself has said so, if it was not there.
@@ -310,5 +332,15 @@ impl Decoder<'_> {
             };
         }
         Ok(())
+    }
+
+    /// The pointer at an address.
+    fn word_at(&mut self, address: u64) -> Result<u64, Note> {
+        let word = u64::from(self.plan.word_size);
+        let mut fetched = self.pool.pop().unwrap_or_default();
+        fetched.read(self.memory, address, word, &mut self.bytes_left);
+        let found = fetched.source().number(0, word, self.plan.order);
+        self.pool.push(fetched);
+        found
     }
 }

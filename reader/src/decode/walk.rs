@@ -7,6 +7,7 @@ use inspect_format::abi::Order;
 use inspect_format::bits;
 use inspect_format::walk::{Fault, Memory};
 
+use super::follow::Listed;
 use super::plan::{Composite, Kind, Member, NO_EXTRA, Plan, Shape, Why};
 use super::sink::{Hints, Limit, Note, Scalar, Sink, StructInfo};
 use super::source::{Fetched, Frame, Source};
@@ -78,6 +79,8 @@ pub struct Decoder<'p> {
     nesting: u32,
     /// Addresses and types of what is being shown, from the outermost on.
     pub(super) path: Vec<(u64, Shape)>,
+    /// The lists whose elements are being shown, the outermost first.
+    pub(super) lists: Vec<Listed>,
     pub(super) pool: Vec<Fetched>,
 }
 
@@ -98,6 +101,7 @@ impl<'p> Decoder<'p> {
             depth: 0,
             nesting: 0,
             path: Vec::new(),
+            lists: Vec::new(),
             pool: Vec::new(),
         }
     }
@@ -125,6 +129,7 @@ impl<'p> Decoder<'p> {
         self.depth = 0;
         self.nesting = 0;
         self.path.clear();
+        self.lists.clear();
     }
 
     /// Whether something may be entered that may hold its like. [`Decoder::leave`] follows then.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use inspect_format::notes::capture::{Capture, CaptureError, Row, Status};
+use inspect_format::walk::Span;
 
 use crate::consume::Policy;
 
@@ -60,6 +61,15 @@ impl Captures {
     #[must_use]
     pub fn get(&self, table: usize, row: usize) -> Option<&Outcome> {
         self.tables.get(table)?.get(row)
+    }
+
+    /// Where the memory of an entry lies, for whoever cannot follow its pointer: a dump has what a
+    /// pointer led to, and perhaps not the pointer.
+    #[must_use]
+    pub fn span(&self, table: usize, row: usize) -> Option<Span> {
+        let outcome = self.get(table, row)?;
+        let (address, length) = outcome.address.zip(outcome.length)?;
+        Some(Span { address, length })
     }
 }
 

@@ -71,7 +71,7 @@ pub fn write(
         class: if machine.word_size == 4 { Class::Elf32 } else { Class::Elf64 },
         order: machine.order,
         machine: machine.number,
-        flags: 0,
+        flags: machine.flags,
         segment_count,
     };
     let mut out = Output::new(file);
@@ -79,9 +79,10 @@ pub fn write(
     notes.write(request, plan, &mut out)?;
     let mut faults = Vec::new();
     let mut done = 0;
-    for (part, offset) in offsets(&header, notes.size, plan) {
-        out.skip(offset - out.position())?;
-        copy(request.image.memory.as_ref(), part, &mut out, &mut faults, &mut |bytes| {
+    let parts: Vec<Part> = plan.parts.iter().collect();
+    for parts in parts.chunk_by(|part, next| part.length().max(next.length()) < PAGE) {
+        out.skip(parts.first().map_or(0, |part| padding(*part, out.position())))?;
+        copy(request.image.memory.as_ref(), parts, &mut out, &mut faults, &mut |bytes| {
             done += bytes;
             progress(done);
         })?;
@@ -94,8 +95,13 @@ pub fn write(
 fn machine_of(request: &Request<'_>) -> Machine {
     let table = request.discovery.tables.first();
     let table = table.and_then(|it| inspect_format::table::Table::parse(&it.bytes).ok());
-    let table = table.map(|it| Machine { order: it.order(), word_size: it.word_size(), number: 0 });
-    let unknown = Machine { order: Order::NATIVE, word_size: 8, number: 0 };
+    let table = table.map(|it| Machine {
+        order: it.order(),
+        word_size: it.word_size(),
+        number: 0,
+        flags: 0,
+    });
+    let unknown = Machine { order: Order::NATIVE, word_size: 8, number: 0, flags: 0 };
     request.image.machine.or(table).unwrap_or(unknown)
 }
 
@@ -138,14 +144,15 @@ fn headers(
 fn offsets(header: &CoreHeader, notes: u64, plan: &Plan) -> impl Iterator<Item = (Part, u64)> {
     let mut end = header.size() + notes;
     plan.parts.iter().map(move |part| {
-        let padding = match part.length() {
-            PAGE.. => part.start.wrapping_sub(end) % PAGE,
-            _ => 0,
-        };
-        let offset = end.saturating_add(padding);
+        let offset = end.saturating_add(padding(part, end));
         end = offset.saturating_add(part.length());
         (part, offset)
     })
+}
+
+/// How many zeros stand before a part in a file that has come to `end`.
+fn padding(part: Part, end: u64) -> u64 {
+    if part.length() < PAGE { 0 } else { part.start.wrapping_sub(end) % PAGE }
 }
 
 /// What stands beside memory.
@@ -168,8 +175,9 @@ impl Notes {
         let tables = tables.map(|it| (it.bytes.len() as u64).next_multiple_of(8)).sum();
         let mut count = capture::Count::default();
         describe(request, plan, &mut count).map_err(|_| Error::TooLarge)?;
-        let contents = process.iter().map(|note| note.contents.len() as u64);
-        let sizes = contents.chain([tables, count.0]).map(notes::size);
+        let others = process.iter().map(|note| (note.name.as_str(), note.contents.len() as u64));
+        let ours = [tables, count.0].map(|contents| (notes::NAME, contents));
+        let sizes = others.chain(ours).map(|(name, contents)| notes::long_size(name, contents));
         let size = sizes.sum::<Option<u64>>().ok_or(Error::TooLarge)?;
         let small = |size: u64| u32::try_from(size).map_err(|_| Error::TooLarge);
         let (tables, capture) = (small(tables)?, small(count.0)?);
@@ -206,8 +214,7 @@ impl Notes {
         out: &mut Output<'_>,
         fill: &mut dyn FnMut(&mut Output<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let heading = notes::heading(name, kind, size, self.order).ok_or(Error::TooLarge)?;
-        out.put(&heading)?;
+        out.put(&notes::long_heading(name, kind, size, self.order))?;
         let end = out.position() + u64::from(size);
         fill(out)?;
         if out.position() != end {
@@ -217,11 +224,14 @@ impl Notes {
     }
 }
 
-/// The note as it goes into a dump: the auxiliary vector, by which debuggers find where a program
-/// lies, and the status of the thread that ended it. What a debugger cannot do without is no reason
-/// to show registers: without leave they are zero, as in the dump of a program that has none at
-/// hand.
+/// The note as it goes into a dump: what a kernel says about itself; the auxiliary vector, by which
+/// debuggers find where a program lies, and the status of the thread that ended it. What a debugger
+/// cannot do without is no reason to show registers: without leave they are zero, as in the dump of
+/// a program that has none at hand.
 fn kept(note: &Note, machine: Machine, registers: bool) -> Option<Note> {
+    if note.name == Note::KERNEL {
+        return Some(note.clone());
+    }
     if note.name != notes::CORE {
         return None;
     }

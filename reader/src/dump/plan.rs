@@ -13,7 +13,7 @@ use inspect_format::table::{Phase, Row, Table};
 use inspect_format::walk::{Span, SpanError, span};
 
 use super::bytes::{Part, Parts};
-use super::capture::Outcome;
+use super::capture::{Captures, Outcome};
 use super::readable::Readable;
 use crate::catalog::Catalog;
 use crate::discover::{Discovery, Failure, Found};
@@ -55,7 +55,7 @@ pub struct Report {
 }
 
 /// An entry that the consumer may see.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Selected {
     rank: usize,
     table: usize,
@@ -65,7 +65,11 @@ struct Selected {
     name_bytes: u64,
     address: u64,
     length: u64,
+    /// How many of its bytes are there, from the first on.
     readable: u64,
+    /// What is there behind the first that is not: a dump has entries with holes in them, and what
+    /// it says about them is no less true of its own dump.
+    behind: Vec<Part>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,21 +96,22 @@ impl Plan {
         faults: &[Part],
     ) -> Self {
         let memory = image.memory.as_ref();
-        let tables: Vec<_> = discovery.tables.iter().map(parsed).collect();
+        let tables: Vec<_> = discovery.tables.iter().map(Block::parse).collect();
+        let places = Places::new(image);
         let mut selected = Vec::new();
         for (index, table) in tables.iter().enumerate() {
-            select(memory, consumer, index, table.as_ref(), &mut selected);
+            select(&places, consumer, index, table.as_ref(), &mut selected);
         }
         selected.sort_unstable_by_key(|it| (it.rank, it.table, it.row));
         let readable = Readable::new(memory, faults);
         let mut purse = Purse::new(consumer.budget);
         for entry in selected.iter_mut().filter(|entry| entry.state == State::Taken) {
-            entry.spend(&readable, &mut purse);
+            entry.spend(&readable, places.is_dump(), &mut purse);
         }
         let taken = selected.iter().filter(|entry| entry.state == State::Taken);
-        let mut parts = Parts::union(taken.map(Selected::memory).collect());
+        let mut parts = Parts::union(taken.flat_map(Selected::parts).collect());
         selected.sort_unstable_by_key(|it| (it.table, it.row));
-        let refusal = Refusal { memory, consumer };
+        let refusal = Refusal { places: &places, consumer };
         for table in tables.iter().flatten() {
             refusal.entries(table, &mut parts);
         }
@@ -117,8 +122,8 @@ impl Plan {
                 };
                 let named = catalog.tables.iter().find(|it| std::ptr::eq(it.found, found));
                 let fields = match named {
-                    Some(it) => Fields::new(it.types, it.description, table.word_size()),
-                    None => Fields::of(table),
+                    Some(it) => Fields::new(it.types, it.description, table.table.word_size()),
+                    None => Fields::of(&table.table),
                 };
                 if let Some(fields) = fields {
                     refusal.fields(&fields, index, table, &selected, &mut parts);
@@ -127,7 +132,7 @@ impl Plan {
         }
         let mut own = selected.into_iter().peekable();
         let outcomes = tables.iter().enumerate().map(|(index, table)| {
-            let Some(table) = table else { return Vec::new() };
+            let Some(Block { table, .. }) = table else { return Vec::new() };
             let rows = table.rows().enumerate();
             let of_row = |(place, row): (usize, Row<'_>)| {
                 let own = own.next_if(|entry| (entry.table, entry.row) == (index, place));
@@ -141,9 +146,48 @@ impl Plan {
     }
 }
 
-/// A block that was found. It was checked when it was.
-fn parsed(found: &Found) -> Option<Table<'_>> {
-    Table::parse(&found.bytes).ok()
+/// A block that was found.
+struct Block<'d> {
+    table: Table<'d>,
+    /// Its position among those that the image carries.
+    carried: Option<usize>,
+}
+
+impl<'d> Block<'d> {
+    /// It was checked when it was found.
+    fn parse(found: &'d Found) -> Option<Self> {
+        let table = Table::parse(&found.bytes).ok()?;
+        Some(Self { table, carried: found.carried })
+    }
+}
+
+/// Where the memory of entries lies.
+struct Places<'i> {
+    memory: &'i dyn Memory,
+    /// What the image says about it, where it is a dump.
+    captures: Option<Captures>,
+}
+
+impl<'i> Places<'i> {
+    fn new(image: &'i Image) -> Self {
+        let captures = image.capture.as_deref().and_then(|bytes| Captures::read(bytes).ok());
+        Self { memory: image.memory.as_ref(), captures }
+    }
+
+    fn is_dump(&self) -> bool {
+        self.captures.is_some()
+    }
+
+    /// Where that of a row lies, or why nobody can say it.
+    fn find(&self, block: &Block<'_>, row: usize, core: &CoreEntry) -> Result<Span, SpanError> {
+        let (word_size, order): (u8, Order) = (block.table.word_size(), block.table.order());
+        let found = span(&AddressSpace::virtual_of(self.memory), core, word_size, order);
+        let told = || self.captures.as_ref()?.span(block.carried?, row);
+        match found {
+            Err(error @ SpanError::Fault(_)) => told().ok_or(error),
+            found => found,
+        }
+    }
 }
 
 /// What is known of a row with absolute addresses.
@@ -151,23 +195,17 @@ fn core_of(row: &Row<'_>) -> CoreEntry {
     CoreEntry { address: row.address(), bound: row.bound(), ..row.core() }
 }
 
-/// Where an entry's memory lies in the image.
-fn place(memory: &dyn Memory, core: &CoreEntry, table: &Table<'_>) -> Result<Span, SpanError> {
-    let (word_size, order): (u8, Order) = (table.word_size(), table.order());
-    span(&AddressSpace::virtual_of(memory), core, word_size, order)
-}
-
 /// Adds the entries of a table that the consumer may see.
 fn select(
-    memory: &dyn Memory,
+    places: &Places<'_>,
     consumer: &Consumer<'_>,
     index: usize,
-    table: Option<&Table<'_>>,
+    block: Option<&Block<'_>>,
     selected: &mut Vec<Selected>,
 ) {
-    let Some(table) = table else { return };
-    let schema = table.header().schema;
-    for (place, row) in table.rows().enumerate().filter(|(_, row)| row.is_live()) {
+    let Some(block) = block else { return };
+    let schema = block.table.header().schema;
+    for (place, row) in block.table.rows().enumerate().filter(|(_, row)| row.is_live()) {
         let (core, name) = (core_of(&row), row.name().ok());
         if !consumer.judge_entry(schema, &core, name).is_allowed() {
             continue;
@@ -181,14 +219,15 @@ fn select(
             address: 0,
             length: 0,
             readable: 0,
+            behind: Vec::new(),
         };
-        entry.locate(memory, &core, table);
+        entry.locate(places, &core, block);
         selected.push(entry);
     }
 }
 
 impl Selected {
-    fn locate(&mut self, memory: &dyn Memory, core: &CoreEntry, table: &Table<'_>) {
+    fn locate(&mut self, places: &Places<'_>, core: &CoreEntry, block: &Block<'_>) {
         if core.extent & EXTENT_MASK == extent::ADDRESS_ONLY {
             self.state = State::Absent("length");
             return;
@@ -197,7 +236,7 @@ impl Selected {
             self.state = State::Absent("space");
             return;
         }
-        match place(memory, core, table) {
+        match places.find(block, self.row, core) {
             Ok(span) => (self.address, self.length) = (span.address, span.length),
             Err(SpanError::Fault(_)) => self.state = State::Unreachable,
             Err(SpanError::Null) => self.state = State::Absent("null"),
@@ -206,7 +245,7 @@ impl Selected {
     }
 
     /// Takes the entry out of the budget, once it is known how much of it is there.
-    fn spend(&mut self, readable: &Readable<'_>, purse: &mut Purse) {
+    fn spend(&mut self, readable: &Readable<'_>, is_dump: bool, purse: &mut Purse) {
         // Asked first with the whole length: an entry that would not fit is over the budget,
         // whatever part of it is there.
         let mut whole = *purse;
@@ -215,33 +254,48 @@ impl Selected {
             return;
         }
         self.readable = readable.from(self.address, self.length);
-        if self.readable == 0 && self.length > 0 {
+        if is_dump && self.readable < self.length {
+            let whole = Part::new(self.address, self.length);
+            let from = self.address.saturating_add(self.readable);
+            self.behind = readable.parts(Part { start: from, end: whole.end });
+        }
+        let there: u64 = self.parts().map(|part| part.length()).sum();
+        if there == 0 && self.length > 0 {
             self.state = State::Faulted;
             return;
         }
-        if let Err(limit) = purse.spend(self.name_bytes, self.readable) {
+        if let Err(limit) = purse.spend(self.name_bytes, there) {
             self.state = State::Over(limit);
         }
     }
 
     /// What there is of it.
-    fn memory(&self) -> Part {
-        let is_taken = self.state == State::Taken;
-        Part::new(self.address, if is_taken { self.readable } else { self.length })
+    fn parts(&self) -> impl Iterator<Item = Part> + '_ {
+        let first = Part::new(self.address, self.readable);
+        std::iter::once(first).chain(self.behind.iter().copied())
+    }
+
+    /// From its beginning to the end of what there is of it; all of it where nothing is taken.
+    fn reach(&self) -> Part {
+        if self.state != State::Taken {
+            return Part::new(self.address, self.length);
+        }
+        let first = Part::new(self.address, self.readable);
+        Part { end: self.behind.last().map_or(first.end, |part| part.end), ..first }
     }
 }
 
 /// What is cut out.
 struct Refusal<'m> {
-    memory: &'m dyn Memory,
+    places: &'m Places<'m>,
     consumer: &'m Consumer<'m>,
 }
 
 impl Refusal<'_> {
     /// Cuts the memory of entries out whose bytes the consumer must not see.
-    fn entries(&self, table: &Table<'_>, parts: &mut Parts) {
-        let schema = table.header().schema;
-        for row in table.rows().filter(Row::is_live) {
+    fn entries(&self, block: &Block<'_>, parts: &mut Parts) {
+        let schema = block.table.header().schema;
+        for (index, row) in block.table.rows().enumerate().filter(|(_, row)| row.is_live()) {
             let core = core_of(&row);
             let verdict = self.consumer.judge_entry(schema, &core, row.name().ok());
             let Verdict::Denied(denial) = verdict else { continue };
@@ -249,7 +303,7 @@ impl Refusal<'_> {
                 continue;
             }
             let kind = core.extent & EXTENT_MASK;
-            match place(self.memory, &core, table) {
+            match self.places.find(block, index, &core) {
                 Ok(span) if kind == extent::ADDRESS_ONLY => parts.cut_from(span.address),
                 Ok(span) => parts.cut(Part::new(span.address, span.length)),
                 // It reaches to the end of the address space, or further.
@@ -267,19 +321,19 @@ impl Refusal<'_> {
         &self,
         fields: &Fields<'_>,
         index: usize,
-        table: &Table<'_>,
+        block: &Block<'_>,
         selected: &[Selected],
         parts: &mut Parts,
     ) {
         let from = selected.partition_point(|entry| entry.table < index);
         let own = selected.get(from..).unwrap_or_default().iter();
         let mut own = own.take_while(|entry| entry.table == index).peekable();
-        for (row_index, row) in table.rows().enumerate().filter(|(_, row)| row.is_live()) {
+        for (row_index, row) in block.table.rows().enumerate().filter(|(_, row)| row.is_live()) {
             let core = core_of(&row);
             let found = match own.next_if(|entry| entry.row == row_index) {
-                Some(entry) => Some(entry.memory()),
+                Some(entry) => Some(entry.reach()),
                 None if core.space == space::VIRTUAL => {
-                    let span = place(self.memory, &core, table).ok();
+                    let span = self.places.find(block, row_index, &core).ok();
                     span.map(|span| Part::new(span.address, span.length))
                 }
                 None => None,

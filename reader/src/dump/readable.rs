@@ -44,6 +44,20 @@ impl<'m> Readable<'m> {
         fault.map_or(at, |part| part.start.max(address)) - address
     }
 
+    /// What the image lists of a region, whatever is missing before, between and behind.
+    pub(crate) fn parts(&self, region: Part) -> Vec<Part> {
+        let first = self.runs.partition_point(|run| run_end(run) <= region.start);
+        let runs = self.runs.get(first..).unwrap_or_default().iter();
+        let runs = runs.take_while(|run| run.address < region.end);
+        let within = |run: &Run| Part {
+            start: run.address.max(region.start),
+            end: run_end(run).min(region.end),
+        };
+        let mut parts = Parts::union(runs.map(within).collect());
+        self.faults.iter().for_each(|fault| parts.cut(fault));
+        parts.iter().collect()
+    }
+
     /// How many of the addresses from `start` up to `end` hold zeros that the image does not list.
     fn zeros(&self, start: u64, end: u64) -> u64 {
         const PAGE: u64 = 4096;

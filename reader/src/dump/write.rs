@@ -13,6 +13,8 @@ use crate::memory::{FileSpan, Memory, Missing, Reason};
 
 /// Bytes that are collected before they are written.
 const BUFFER: usize = 1 << 20;
+/// Small parts that are read together: less than the buffer has room for.
+const TOGETHER: usize = BUFFER / PAGE;
 /// Pieces from this size on go from file to file.
 const LARGE: u64 = 1 << 16;
 const PAGE: usize = 4096;
@@ -148,9 +150,38 @@ impl<'f> Output<'f> {
     }
 }
 
-/// Copies memory to where the output stands. What cannot be read becomes a hole and is added to
-/// `faults`.
+/// Copies memory to where the output stands: one part, or several that are smaller than a page, one
+/// behind another. What cannot be read becomes a hole and
+/// is added to `faults`.
 pub(super) fn copy(
+    memory: &dyn Memory,
+    parts: &[Part],
+    out: &mut Output<'_>,
+    faults: &mut Vec<Part>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), Error> {
+    if let [part] = parts {
+        return copy_one(memory, *part, out, faults, progress);
+    }
+    let mut buffer = Vec::new();
+    for parts in parts.chunks(TOGETHER) {
+        let pieces = parts.iter().map(|part| (part.start, part.length() as usize));
+        let pieces: Vec<(u64, usize)> = pieces.collect();
+        buffer.resize(pieces.iter().map(|(_, length)| length).sum(), 0);
+        if memory.read_many(SPACE, &pieces, &mut buffer).is_ok() {
+            out.put(&buffer)?;
+            progress(buffer.len() as u64);
+            continue;
+        }
+        for part in parts {
+            copy_one(memory, *part, out, faults, progress)?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies one part.
+fn copy_one(
     memory: &dyn Memory,
     part: Part,
     out: &mut Output<'_>,
@@ -224,4 +255,50 @@ fn pages(
         rest = others;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Run;
+
+    /// Each byte is its address, but for some that are not there.
+    #[derive(Debug)]
+    struct Holey(Part);
+
+    impl Memory for Holey {
+        fn read(&self, space: u16, address: u64, out: &mut [u8]) -> Result<(), Missing> {
+            if address < self.0.end && self.0.start < address + out.len() as u64 {
+                return Err(Missing { space, address, reason: Reason::Absent });
+            }
+            out.iter_mut().zip(address..).for_each(|(byte, at)| *byte = at as u8);
+            Ok(())
+        }
+
+        fn runs(&self, _: u16) -> Vec<Run> {
+            Vec::new()
+        }
+    }
+
+    /// More small parts than are read together, and one of them cannot be read: it is a hole and a
+    /// fault, and all others are there.
+    #[test]
+    fn small_parts_are_read_together_and_fail_alone() {
+        let parts: Vec<Part> = (0..1000).map(|index| Part::new(index * 100, 60)).collect();
+        for hole in [Part::new(0, 0), Part::new(40_010, 5)] {
+            let file = tempfile::tempfile().unwrap();
+            let mut out = Output::new(&file);
+            let (mut faults, mut done) = (Vec::new(), 0);
+            copy(&Holey(hole), &parts, &mut out, &mut faults, &mut |bytes| done += bytes).unwrap();
+            assert_eq!((out.finish().unwrap(), done), (60_000, 60_000));
+            let mut bytes = vec![0; 60_000];
+            file.read_exact_at(&mut bytes, 0).unwrap();
+            for (part, found) in parts.iter().zip(bytes.chunks(60)) {
+                let is_hole = part.start < hole.end && hole.start < part.end;
+                assert_eq!(faults.contains(part), is_hole);
+                let expected = (part.start..part.end).map(|at| if is_hole { 0 } else { at as u8 });
+                assert!(found.iter().copied().eq(expected), "{part:?}");
+            }
+        }
+    }
 }

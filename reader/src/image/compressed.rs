@@ -103,8 +103,9 @@ pub(super) fn expand(file: &File, format: Format, options: &Options) -> Result<E
     let fail = |kind| Error { format, read: source.position(), written, kind };
     let expanded = result.map_err(fail)?;
     let left = file.length().saturating_sub(source.position());
-    let remark = (left > 0)
-        .then(|| Remark(format!("{left} bytes behind the end of the {format} stream are ignored")));
+    let remark = (left > 0).then(|| {
+        Remark::note(format!("{left} bytes behind the end of the {format} stream are ignored"))
+    });
     let mut start = [0; 4];
     let size = expanded.length().min(4) as usize;
     let place = start.get_mut(..size).unwrap_or_default();

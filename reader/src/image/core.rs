@@ -52,7 +52,7 @@ fn process(file: File, layout: Layout, options: &Options) -> Image {
     let mut memory = memory_of(vec![file], layout.pieces.clone());
     // A dump that says what it captured has left out the rest for a reason: what a consumer may
     // not see must not come back from a file.
-    if layout.notes.capture.is_none() && layout.notes.tables.is_empty() {
+    if !layout.notes.is_dump() {
         let found = objects::find(&memory, &layout);
         let filled = fill::fill(&memory, &layout, &found, options);
         remarks.extend(filled.remarks);
@@ -113,13 +113,13 @@ impl Layout {
         let mut remarks = Vec::new();
         if file_length < self.promised {
             let missing = self.promised - file_length;
-            remarks.push(Remark(format!(
+            remarks.push(Remark::damage(format!(
                 "the core is truncated: {missing} of {} bytes are missing",
                 self.promised
             )));
         }
         if let Some(at) = self.notes.broken_at.filter(|at| *at < file_length) {
-            remarks.push(Remark(format!("the notes of the core break off at {at:#x}")));
+            remarks.push(Remark::damage(format!("the notes of the core break off at {at:#x}")));
         }
         remarks
     }

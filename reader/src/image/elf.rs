@@ -36,7 +36,9 @@ fn linked(file: File, headers: Headers) -> Result<Image, ErrorKind> {
     let mut remarks = Vec::new();
     if pieces.iter().any(|piece| piece.source == Source::Missing(Reason::Truncated)) {
         let length = file.length();
-        remarks.push(Remark(format!("the file is truncated: its segments end behind {length}")));
+        remarks.push(Remark::damage(format!(
+            "the file is truncated: its segments end behind {length}"
+        )));
     }
     let loads = || segments.iter().filter(|segment| segment.is_load());
     let start = loads().map(|it| it.address).min().unwrap_or(0);
@@ -47,6 +49,7 @@ fn linked(file: File, headers: Headers) -> Result<Image, ErrorKind> {
         range: start..end,
         build_id: None,
         roots: Vec::new(),
+        section: None,
     };
     let mut loaded = Loaded { object, headers, segments };
     let files = FileMemory::new(vec![file], Pieces::new(pieces));
@@ -55,14 +58,11 @@ fn linked(file: File, headers: Headers) -> Result<Image, ErrorKind> {
     loaded.find_roots(&memory);
     if let Some(file) = memory.files.files.first() {
         let found = sections::Found::read(file, &headers);
-        let mut add = |address: Option<u64>, found_by| {
-            let clue = address.map(|address| Clue { address, found_by });
-            // The dynamic symbol table has the same symbol in most cases.
-            let clue = clue.filter(|clue| !loaded.object.roots.contains(clue));
-            loaded.object.roots.extend(clue);
-        };
-        add(found.root, FoundBy::Symbol);
-        add(found.table, FoundBy::Section);
+        let object = &mut loaded.object;
+        let clue = found.root.map(|address| Clue { address, found_by: FoundBy::Symbol });
+        // The dynamic symbol table has the same symbol in most cases.
+        object.roots.extend(clue.filter(|clue| !object.roots.contains(clue)));
+        object.section = found.tables;
     }
     Ok(Image {
         kind: Kind::Elf,
@@ -80,19 +80,17 @@ fn linked(file: File, headers: Headers) -> Result<Image, ErrorKind> {
 /// An object file or a kernel module: its sections have no addresses before something links them,
 /// so that nothing in it leads anywhere.
 fn relocatable(file: &File, headers: &Headers) -> Image {
-    let name = file.path().display().to_string();
-    let way_out =
-        "it has no addresses before it is linked; `inspect-gen doctor` reads what it holds";
+    let text = "nothing in it has an address before it is linked or loaded";
     Image {
-        kind: Kind::Elf,
-        name: name.clone(),
+        kind: Kind::Relocatable,
+        name: file.path().display().to_string(),
         machine: Some(headers.machine),
         memory: Box::new(Nothing),
-        objects: vec![Object { name, bias: 0, range: 0..0, build_id: None, roots: Vec::new() }],
+        objects: Vec::new(),
         carried: Vec::new(),
         capture: None,
         notes: Vec::new(),
-        remarks: vec![Remark(format!("this is a relocatable object: {way_out}"))],
+        remarks: vec![Remark::note(format!("this is a relocatable object: {text}"))],
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn fill(
     let given: Vec<_> = options.lenders.iter().map(|path| Lender::open(path)).collect();
     for (path, lender) in options.lenders.iter().zip(&given) {
         if let Err(why) = lender {
-            filled.remarks.push(Remark(format!("{} lends nothing: {why}", path.display())));
+            filled.remarks.push(Remark::note(format!("{} lends nothing: {why}", path.display())));
         }
     }
     let mut given: Vec<_> = given.into_iter().map(Result::ok).collect();
@@ -81,7 +81,7 @@ pub(super) fn fill(
                 filled.pieces.extend(mapped.iter().map(|it| absent(it)));
                 if is_elf {
                     let text = format!("{missing} bytes of {name} are not in the core: {why}");
-                    filled.remarks.push(Remark(text));
+                    filled.remarks.push(Remark::note(text));
                 }
             }
         }
@@ -258,7 +258,7 @@ impl Filled {
         if withheld {
             text.push_str("; what the program could write is not in the core");
         }
-        self.remarks.push(Remark(text));
+        self.remarks.push(Remark::note(text));
         self.files.push(lender.file);
     }
 }

@@ -10,7 +10,7 @@ use inspect_format::root::offset_address;
 
 use super::core::{Layout, add, no_address};
 use super::pieces::{FileMemory, Piece, Pieces};
-use super::{Clue, FoundBy, Image, Kind, Object, Options, Remark, elf};
+use super::{Carried, Clue, FoundBy, Image, Kind, Note, Object, Options, Remark, elf};
 use crate::file::File;
 use crate::loaded::{Headers, ROOT_SYMBOL};
 
@@ -18,8 +18,7 @@ use crate::loaded::{Headers, ROOT_SYMBOL};
 /// registers and physical addresses, and nothing about a process.
 pub(super) fn is_kernel(layout: &Layout) -> bool {
     let notes = &layout.notes;
-    let is_dump = !notes.tables.is_empty() || notes.capture.is_some();
-    let is_silent = notes.threads > 0 && !notes.has_process && !is_dump;
+    let is_silent = notes.threads > 0 && !notes.has_process && !notes.is_dump();
     notes.kernel.is_some() || notes.is_of_machine || is_silent && layout.has_physical
 }
 
@@ -34,22 +33,28 @@ pub(super) fn open(file: File, mut layout: Layout, options: &Options) -> Image {
     pieces.retain(|piece| piece.address != 0 && piece.address != none);
     if pieces.is_empty() {
         let text = "the core has physical addresses alone: nothing is found by a virtual address";
-        remarks.push(Remark(text.to_owned()));
+        remarks.push(Remark::note(text.to_owned()));
     }
     let mut memory = FileMemory::new(vec![file], Pieces::new(pieces));
     if layout.has_physical {
         memory = memory.with_physical(Box::new(move |file| by_physical(file, &headers)));
     }
-    let object = object(&layout, options, &mut remarks);
+    // A dump says itself what tables there are and what became of their memory: the kernel's root
+    // is not to be asked.
+    let is_dump = layout.notes.is_dump();
+    let object = (!is_dump).then(|| object(&layout, options, &mut remarks)).flatten();
+    let place = format!("{name}, note of tables");
+    let carried = layout.notes.tables.into_iter();
+    let information = layout.notes.kernel.into_iter();
     Image {
         kind: Kind::KernelCore,
         name,
         machine: Some(headers.machine),
         memory: Box::new(memory),
         objects: object.into_iter().collect(),
-        carried: Vec::new(),
-        capture: None,
-        notes: Vec::new(),
+        carried: carried.map(|bytes| Carried { bytes, place: place.clone() }).collect(),
+        capture: layout.notes.capture,
+        notes: information.map(Note::of_kernel).collect(),
         remarks,
     }
 }
@@ -101,6 +106,7 @@ fn object(layout: &Layout, options: &Options, remarks: &mut Vec<Remark>) -> Opti
         range: 0..0,
         build_id: build_id.clone(),
         roots: Vec::new(),
+        section: None,
     };
     if let Some(address) = about.number(&format!("SYMBOL({ROOT_SYMBOL})")) {
         object.roots.push(Clue { address, found_by: FoundBy::Symbol });
@@ -110,24 +116,26 @@ fn object(layout: &Layout, options: &Options, remarks: &mut Vec<Remark>) -> Opti
         let lent = match file.and_then(elf::object_of) {
             Ok(lent) => lent,
             Err(why) => {
-                remarks.push(Remark(format!("{} lends nothing: {why}", path.display())));
+                remarks.push(Remark::note(format!("{} lends nothing: {why}", path.display())));
                 continue;
             }
         };
         if build_id.is_some() && lent.build_id != build_id {
             let text = format!("{} lends nothing: it is another build", path.display());
-            remarks.push(Remark(text));
+            remarks.push(Remark::note(text));
             continue;
         }
         let moved = |address: u64| offset_address(address, object.bias, word_size);
         let roots = lent.roots.iter().map(|it| Clue { address: moved(it.address), ..*it });
         let start = moved(lent.range.start);
         object.range = start..start.saturating_add(lent.range.end - lent.range.start);
+        let section = lent.section.map(|it| moved(it.start)..moved(it.end));
+        object.section = object.section.or(section);
         object.build_id = lent.build_id.clone();
         let roots: Vec<Clue> = roots.filter(|root| !object.roots.contains(root)).collect();
         object.roots.extend(roots);
     }
-    (!object.roots.is_empty()).then_some(object)
+    (!object.roots.is_empty() || object.section.is_some()).then_some(object)
 }
 
 fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {

@@ -66,8 +66,10 @@ pub enum Kind {
     KernelCore,
     /// A running process.
     Process,
-    /// A program, a library, a module: compile-time tables only.
+    /// A program or a library: compile-time tables only.
     Elf,
+    /// An object file or a kernel module, where nothing has an address yet.
+    Relocatable,
     /// Tables one behind another.
     TableFile,
     /// Dumps that firmware keeps over a reset.
@@ -87,6 +89,17 @@ pub struct Machine {
     pub word_size: u8,
     /// The processor, `EM_*` of ELF; 0 where nothing says so.
     pub number: u16,
+    /// What programs say of it beside that, `e_flags` of ELF: how they call one another, for
+    /// instance.
+    pub flags: u32,
+}
+
+impl Machine {
+    /// Whether it is the same processor, whatever is said beside that.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        (self.order, self.word_size, self.number) == (other.order, other.word_size, other.number)
+    }
 }
 
 /// A program, library or module in the memory of an image.
@@ -102,6 +115,9 @@ pub struct Object {
     pub build_id: Option<Vec<u8>>,
     /// What may lead to its root.
     pub roots: Vec<Clue>,
+    /// Where the section of its tables lies, for whoever finds no root; nothing where no section
+    /// header says it.
+    pub section: Option<std::ops::Range<u64>>,
 }
 
 /// An address where a root may lie.
@@ -153,10 +169,12 @@ pub struct Note {
 
 /// Something to know about an image that is no error.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remark(
+pub struct Remark {
     /// One line without a full stop. It holds names from the image: escape it.
-    pub String,
-);
+    pub text: String,
+    /// Whether something is missing that should be there.
+    pub is_damage: bool,
+}
 
 /// What is to be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -250,6 +268,9 @@ pub enum ErrorKind {
     },
 }
 
+/// What to do about a format that is not known: all that are older are.
+pub(crate) const NEWER: &str = "a newer `inspect` reads it: get the latest version";
+
 /// Opens an image.
 pub fn open(target: &Target, options: &Options) -> Result<Image, Error> {
     match target {
@@ -307,6 +328,28 @@ fn start(file: &File) -> Result<Vec<u8>, ErrorKind> {
     file.bytes(0, file.length().min(16)).map_err(ErrorKind::Io)
 }
 
+impl Note {
+    /// Under which name kernels tell about themselves.
+    pub(crate) const KERNEL: &str = "VMCOREINFO";
+
+    /// What a kernel tells about itself.
+    pub(crate) fn of_kernel(contents: Vec<u8>) -> Self {
+        Self { name: Self::KERNEL.to_owned(), kind: 0, contents }
+    }
+}
+
+impl Remark {
+    /// Something that is as it may be.
+    pub(crate) fn note(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_damage: false }
+    }
+
+    /// Something that is missing or broken.
+    pub(crate) fn damage(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_damage: true }
+    }
+}
+
 impl Progress {
     /// Calls `tell` with each step, from whichever thread does the work.
     pub fn new(tell: impl Fn(Step) + Send + Sync + 'static) -> Self {
@@ -326,6 +369,12 @@ impl Error {
         match &self.kind {
             ErrorKind::Io(error) if error.kind() == io::ErrorKind::NotFound => {
                 Some("a running process is `pid:123`, raw memory `raw:FILE@0xADDRESS`")
+            }
+            ErrorKind::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Some("run it as the owner, or with `sudo`")
+            }
+            ErrorKind::Table(error) if matches!(error.kind, table::ErrorKind::Format(_)) => {
+                Some(NEWER)
             }
             ErrorKind::Unknown => {
                 Some("if it is raw memory, give its address: `raw:FILE@0xADDRESS`")

@@ -4,6 +4,9 @@
 //! nowhere, and never to another process that was given the same number. The process is neither
 //! stopped nor attached to. Rows of its tables change while they are read, and the protocol of tables
 //! says which of them count; other memory is what it was at the moment of the read.
+//!
+//! The files of `/proc/N` are those of the first thread. When it ends and others go on, those about
+//! memory have nothing any more, and the same files of another thread have everything.
 
 mod error;
 mod maps;
@@ -12,14 +15,16 @@ mod objects;
 
 pub use error::{Denial, Error};
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use inspect_format::abi::{Order, space};
 use inspect_format::notes;
 use object::elf;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Dir, Mode, OFlags};
 
 use self::maps::Mapping;
 use self::memory::Remote;
@@ -43,8 +48,8 @@ pub(super) fn open(number: u32) -> Result<Image, Error> {
     let (name, kind) = (notes::CORE.to_owned(), elf::NT_AUXV.0);
     let auxv = process.text("auxv").ok().map(|contents| Note { name, kind, contents });
     let notes = auxv.into_iter().collect();
-    let mem = process.file("mem").map_err(|error| process.fail(error))?;
-    let memory = ProcessMemory { remote: Remote::new(number, mem), process };
+    let remote = process.memory()?;
+    let memory = ProcessMemory { remote, process, is_cut_short: AtomicBool::new(false) };
     let found = objects::find(&memory, &mappings, machine);
     if memory.is_gone() {
         return Err(Error::Ended);
@@ -90,10 +95,53 @@ impl Process {
         Ok(rustix::fs::openat(&self.directory, name, flags, Mode::empty())?.into())
     }
 
+    /// A file of the kernel's, of the first thread for which there is anything in it.
     fn text(&self, name: &str) -> io::Result<Vec<u8>> {
-        let mut text = Vec::new();
-        self.file(name)?.take(TEXT_MAX).read_to_end(&mut text)?;
-        Ok(text)
+        let read = |name: &str| {
+            let mut text = Vec::new();
+            self.file(name)?.take(TEXT_MAX).read_to_end(&mut text)?;
+            Ok(text)
+        };
+        self.of_a_thread(name, &read, &|text| !text.is_empty())
+    }
+
+    /// What is in the memory of the process.
+    fn memory(&self) -> Result<Remote, Error> {
+        // The number stays that of the process: it is nobody else's before the last thread has
+        // ended, while that of a thread that has ended may be.
+        let open = |name: &str| Ok(Remote::new(self.number, self.file(name)?));
+        let memory = self.of_a_thread("mem", &open, &Remote::is_there);
+        memory.map_err(|error| self.fail(error))
+    }
+
+    /// What is found in a file of the first thread; or in that of another one, where the first has
+    /// ended and nothing is found.
+    fn of_a_thread<T>(
+        &self,
+        name: &str,
+        find: &dyn Fn(&str) -> io::Result<T>,
+        is_found: &dyn Fn(&T) -> bool,
+    ) -> io::Result<T> {
+        let own = find(name);
+        let has_ended = match &own {
+            Ok(found) => !is_found(found),
+            Err(error) => is_nobody(error),
+        };
+        if !has_ended {
+            return own;
+        }
+        let others = self.threads().into_iter();
+        let mut found = others.filter_map(|thread| find(&format!("task/{thread}/{name}")).ok());
+        found.find(is_found).map_or(own, Ok)
+    }
+
+    /// The numbers of its threads.
+    fn threads(&self) -> Vec<u32> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::openat(&self.directory, "task", flags, Mode::empty());
+        let Ok(entries) = directory.and_then(Dir::new) else { return Vec::new() };
+        let number = |name: &CStr| name.to_str().ok()?.parse().ok();
+        entries.filter_map(|entry| number(entry.ok()?.file_name())).collect()
     }
 
     fn mappings(&self) -> Result<Vec<Mapping>, Error> {
@@ -104,7 +152,7 @@ impl Process {
     /// The machine that its program was built for, as the program's file says. A program that was
     /// removed meanwhile still has its file.
     fn machine(&self) -> Option<Machine> {
-        let file = self.file("exe").ok()?;
+        let file = self.of_a_thread("exe", &|name| self.file(name), &|_| true).ok()?;
         let source = |offset: u64, out: &mut [u8]| {
             let read = std::os::unix::fs::FileExt::read_exact_at(&file, out, offset);
             let reason = |error: io::Error| Reason::Io(error.kind());
@@ -143,16 +191,21 @@ impl Process {
     }
 
     fn fail(&self, error: io::Error) -> Error {
-        match (error.kind(), error.raw_os_error()) {
-            // A process that has ended leaves the open directory empty.
-            (io::ErrorKind::NotFound, _) | (_, Some(libc::ESRCH)) => match self.state() {
+        match error.kind() {
+            _ if is_nobody(&error) => match self.state() {
                 Some(_) => self.without_memory(),
                 None => Error::Ended,
             },
-            (io::ErrorKind::PermissionDenied, _) => Error::Denied(error::denial(self.number)),
+            io::ErrorKind::PermissionDenied => Error::Denied(error::denial(self.number)),
             _ => Error::Io(error),
         }
     }
+}
+
+/// Whether a file of a process or a thread is not there because that has ended, which leaves the
+/// open directory empty.
+fn is_nobody(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
 }
 
 /// Two things of many that `/proc/N/stat` says.
@@ -167,6 +220,15 @@ struct State {
 struct ProcessMemory {
     remote: Remote,
     process: Process,
+    /// Whether something was asked for when the process had ended.
+    is_cut_short: AtomicBool,
+}
+
+impl ProcessMemory {
+    /// The process has ended: whoever reads it has not all.
+    fn cut_short(&self) {
+        self.is_cut_short.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Memory for ProcessMemory {
@@ -174,13 +236,35 @@ impl Memory for ProcessMemory {
         if space != space::VIRTUAL {
             return Err(Missing { space, address, reason: Reason::Absent });
         }
+        self.remote.read(address, out).map_err(|(address, reason)| {
+            if reason == Reason::Gone {
+                self.cut_short();
+            }
+            Missing { space, address, reason }
+        })
+    }
+
+    fn read_many(
+        &self,
+        space: u16,
+        pieces: &[(u64, usize)],
+        out: &mut [u8],
+    ) -> Result<(), Missing> {
+        let address = pieces.first().map_or(0, |(address, _)| *address);
+        if space != space::VIRTUAL {
+            return Err(Missing { space, address, reason: Reason::Absent });
+        }
         let missing = |(address, reason)| Missing { space, address, reason };
-        self.remote.read(address, out).map_err(missing)
+        self.remote.read_many(pieces, out).map_err(missing)
     }
 
     /// What is mapped at this moment and may be read.
     fn runs(&self, space: u16) -> Vec<Run> {
-        if space != space::VIRTUAL || self.is_gone() {
+        if space != space::VIRTUAL {
+            return Vec::new();
+        }
+        if self.is_gone() {
+            self.cut_short();
             return Vec::new();
         }
         let mappings = self.process.mappings().unwrap_or_default();
@@ -192,6 +276,10 @@ impl Memory for ProcessMemory {
 
     fn is_gone(&self) -> bool {
         !self.remote.is_there()
+    }
+
+    fn is_cut_short(&self) -> bool {
+        self.is_cut_short.load(Ordering::Relaxed)
     }
 }
 

@@ -61,7 +61,7 @@ fn decompressed(
         Ok(expanded) if expanded.remark.is_none() => Ok(expanded.file),
         Ok(_) => Ok(file),
         Err(error) if error.is_about_contents() => {
-            remarks.push(Remark(format!(
+            remarks.push(Remark::note(format!(
                 "taken as it stands, though it begins like {format}: {error}"
             )));
             Ok(file)

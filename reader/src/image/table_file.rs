@@ -28,7 +28,8 @@ pub(super) fn machine(bytes: &[u8]) -> Result<Option<Machine>, ErrorKind> {
     let mut machine = None;
     for table in tables(bytes) {
         let (_, table) = table.map_err(ErrorKind::Table)?;
-        let found = Machine { order: table.order(), word_size: table.word_size(), number: 0 };
+        let found =
+            Machine { order: table.order(), word_size: table.word_size(), number: 0, flags: 0 };
         machine.get_or_insert(found);
     }
     Ok(machine)

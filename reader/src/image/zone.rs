@@ -129,11 +129,11 @@ impl Slots {
     fn remarks(self, chosen: &Dump) -> Vec<Remark> {
         let say = |(slot, what): (u32, String)| {
             let mark = if slot == chosen.slot { ", which is the one that is shown" } else { "" };
-            Remark(format!("slot {slot}: {what}{mark}"))
+            Remark::note(format!("slot {slot}: {what}{mark}"))
         };
         let mut remarks: Vec<Remark> = self.said.into_iter().map(say).collect();
         if self.unsaid > 0 {
-            remarks.push(Remark(format!("{} more slots are in use", self.unsaid)));
+            remarks.push(Remark::note(format!("{} more slots are in use", self.unsaid)));
         }
         remarks
     }

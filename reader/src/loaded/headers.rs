@@ -147,6 +147,7 @@ impl Headers {
             order: if header.is_little_endian() { Order::Little } else { Order::Big },
             word_size: if header.is_type_64() { 8 } else { 4 },
             number: header.e_machine(endian).0,
+            flags: header.e_flags(endian).0,
         };
         Ok(Self {
             machine,

@@ -5,7 +5,7 @@ pub mod arrow;
 #[cfg(feature = "cli")]
 pub mod columns;
 pub mod csv;
-mod forms;
+pub(crate) mod forms;
 pub mod ndjson;
 pub mod record;
 pub mod value_json;

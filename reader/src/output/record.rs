@@ -142,7 +142,8 @@ fn integer(number: i128) -> Value {
     i64::try_from(number).map_or_else(|_| Value::String(number.to_string()), Value::from)
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {

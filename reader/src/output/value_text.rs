@@ -8,7 +8,7 @@
 use std::fmt::Write;
 
 use super::forms;
-use crate::decode::{Display, Note};
+use crate::decode::{Display, Hints, Note};
 use crate::escape::{Terminal, TerminalBytes};
 use crate::value::{Flags, Form, Struct, Value};
 
@@ -303,6 +303,13 @@ fn is_plain(value: f64) -> bool {
 
 fn note_text(out: &mut String, note: Note) {
     let _ = write!(out, "<{note}>");
+}
+
+/// A number as people like to read it; names in it are escaped.
+pub(crate) fn integer_text(value: i128, hints: Hints<'_>) -> String {
+    let mut out = String::new();
+    integer(&mut out, value, &hints.into());
+    out
 }
 
 fn integer(out: &mut String, value: i128, form: &Form) {

@@ -37,6 +37,8 @@ pub(crate) struct Scene {
     pub(crate) notes: Vec<(&'static str, u32, Vec<u8>)>,
     /// The number of the machine for ELF.
     pub(crate) machine: u16,
+    /// What is said of it beside that.
+    pub(crate) flags: u32,
     /// The budget of the consumer `report`.
     pub(crate) bytes: Option<u64>,
 }
@@ -69,7 +71,7 @@ impl Row {
 impl Scene {
     pub(crate) fn new(rows: Vec<Row>, memory: Vec<(u64, Vec<u8>)>) -> Self {
         let (order, word_size, machine) = (Order::Little, 8, 62);
-        Self { order, word_size, rows, memory, notes: Vec::new(), machine, bytes: None }
+        Self { order, word_size, rows, memory, notes: Vec::new(), machine, flags: 0, bytes: None }
     }
 
     /// The table: `report` sees logs and users but for the user `root`, in this order;
@@ -94,7 +96,7 @@ impl Scene {
     }
 
     fn note(&self, all: &mut Vec<u8>, name: &str, kind: u32, contents: &[u8]) {
-        let heading = notes::heading(name, kind, contents.len() as u32, self.order).unwrap();
+        let heading = notes::long_heading(name, kind, contents.len() as u32, self.order);
         all.extend_from_slice(&heading);
         all.extend_from_slice(contents);
         all.resize(all.len().next_multiple_of(4), 0);
@@ -105,7 +107,7 @@ impl Scene {
             class: if self.word_size == 8 { Width::Elf64 } else { Width::Elf32 },
             order: self.order,
             machine: self.machine,
-            flags: 0,
+            flags: self.flags,
             segment_count: self.memory.len() as u32 + 1,
         };
         let mut file = header.file_header().bytes().to_vec();

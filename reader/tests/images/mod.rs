@@ -90,13 +90,19 @@ impl Workshop {
 
     /// Builds the fixture without a library, as one program with `flags`, and packs it.
     pub(crate) fn build_one(&self, compiler: &str, flags: &str, name: &str) -> Option<()> {
+        self.build_unpacked(compiler, flags, name)?;
+        self.pack(name);
+        Some(())
+    }
+
+    /// The same as the linker leaves it.
+    pub(crate) fn build_unpacked(&self, compiler: &str, flags: &str, name: &str) -> Option<()> {
         let sources = "main.c tests_images.inspect.c inspect_runtime.c";
         let sources = match flags.contains("WITH_DUMP") {
             true => format!("{sources} inspect_dump.c"),
             false => sources.to_owned(),
         };
         self.try_run(&format!("{compiler} -std=gnu11 -O1 -g -I. {flags} -o {name} {sources}"))?;
-        self.pack(name);
         Some(())
     }
 
@@ -178,5 +184,5 @@ pub(crate) fn names(entries: &[Found]) -> Vec<&str> {
 
 /// The remarks, one a line.
 pub(crate) fn remarks(image: &Image) -> String {
-    image.remarks.iter().map(|remark| format!("{}\n", remark.0)).collect()
+    image.remarks.iter().map(|remark| format!("{}\n", remark.text)).collect()
 }

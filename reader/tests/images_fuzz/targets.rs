@@ -51,7 +51,7 @@ fn look(image: &Image) {
         assert!(object.range.start <= object.range.end);
     }
     for remark in &image.remarks {
-        assert!(!remark.0.is_empty() && !remark.0.ends_with('.'));
+        assert!(!remark.text.is_empty() && !remark.text.ends_with('.'));
     }
     let options = discover::Options {
         scan: discover::Scan::Always,

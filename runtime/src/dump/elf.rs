@@ -11,7 +11,7 @@ use inspect_format::notes::{self, capture};
 
 use super::plan::Plan;
 use super::runs::Run;
-use super::{Error, Output, Report, Request, Sink};
+use super::{Error, Output, Report, Request, Sink, output};
 
 #[cfg(all(feature = "hosted", target_os = "linux"))]
 use super::process::Process;
@@ -21,10 +21,11 @@ use nothing::Process;
 /// Runs from this size on are congruent to their addresses.
 const PAGE: u64 = 4096;
 
-/// Writes the core.
+/// Writes the core. `spare` is memory that may serve as a buffer.
 pub(super) fn write(
     request: &Request<'_>,
     plan: &Plan<'_>,
+    spare: &mut [u8],
     sink: &mut dyn Sink,
 ) -> Result<Report, Error> {
     let process = Process::new(request);
@@ -42,7 +43,8 @@ pub(super) fn write(
         flags: 0,
         segment_count: segment_count.ok_or(Error::TooLarge)?,
     };
-    let mut out = Output::new(sink);
+    let mut small = [0; size_of::<output::Small>()];
+    let mut out = Output::new(sink, output::buffer(spare, &mut small));
     headers(&header, sizes.notes, plan.runs(), &mut out)?;
     process.write(&mut out)?;
     out.note(notes::NAME, note_kind::TABLES, sizes.tables, |out| out.put(plan.tables))?;
@@ -56,9 +58,9 @@ pub(super) fn write(
         }
         Ok(())
     })?;
-    for (run, offset) in offsets(&header, sizes.notes, plan.runs()) {
-        out.zeros(offset - out.position())?;
-        out.memory(run.start, run.length())?;
+    for together in plan.runs().chunk_by(|_, next| next.length() < PAGE) {
+        out.zeros(padding(&together[0], out.position()))?;
+        out.memory(together)?;
     }
     out.flush()?;
     report.written = out.position();
@@ -118,16 +120,17 @@ fn headers(
 fn offsets(header: &CoreHeader, notes: u64, runs: &[Run]) -> impl Iterator<Item = (Run, u64)> {
     let mut end = header.size() + notes;
     runs.iter().map(move |run| {
-        let padding = match run.length() {
-            PAGE.. => run.start.wrapping_sub(end) % PAGE,
-            _ => 0,
-        };
-        let offset = end + padding;
+        let offset = end + padding(run, end);
         // Together they are less than an address space, and beside the headers there is room for
         // them.
         end = offset.saturating_add(run.length());
         (*run, offset)
     })
+}
+
+/// How many zeros stand before a run in a file that has come to `end`.
+fn padding(run: &Run, end: u64) -> u64 {
+    if run.length() < PAGE { 0 } else { run.start.wrapping_sub(end) % PAGE }
 }
 
 /// `EM_*` of the machine this runs on; 0 where debuggers have to be told.

@@ -1,23 +1,34 @@
-//! A sink with a small buffer before it, so that headers and descriptions, which come in small
-//! pieces, do not take a call of the system each. Memory goes past the buffer.
+//! A sink with a buffer before it, so that headers and descriptions, which come in small pieces, do
+//! not take a call of the system each. Memory goes past the buffer.
 
 use inspect_format::abi::Order;
 use inspect_format::notes::{self, capture};
 
-use super::{Error, Sink, SinkError};
+use super::{Error, Run, Sink, SinkError};
 
-/// The sink with a small buffer before it, and how far it is.
+/// The larger one of two buffers, as much of it as stays in a cache.
+pub(crate) fn buffer<'b>(spare: &'b mut [u8], small: &'b mut Small) -> &'b mut [u8] {
+    const MOST: usize = 1 << 16;
+    let larger = if spare.len() > small.len() { spare } else { small };
+    let size = larger.len().min(MOST);
+    &mut larger[..size]
+}
+
+/// What is always there for a buffer, on the stack.
+pub(crate) type Small = [u8; 512];
+
+/// The sink with a buffer before it, and how far it is.
 pub(crate) struct Output<'s> {
     sink: &'s mut dyn Sink,
-    buffer: [u8; 512],
+    buffer: &'s mut [u8],
     used: usize,
     position: u64,
     failure: Option<Error>,
 }
 
 impl<'s> Output<'s> {
-    pub(crate) fn new(sink: &'s mut dyn Sink) -> Self {
-        Self { sink, buffer: [0; 512], used: 0, position: 0, failure: None }
+    pub(crate) fn new(sink: &'s mut dyn Sink, buffer: &'s mut [u8]) -> Self {
+        Self { sink, buffer, used: 0, position: 0, failure: None }
     }
 
     /// Bytes so far, those in the buffer included.
@@ -71,11 +82,28 @@ impl<'s> Output<'s> {
         Ok(())
     }
 
-    pub(crate) fn memory(&mut self, address: u64, length: u64) -> Result<(), Error> {
+    /// Appends memory, run behind run.
+    pub(crate) fn memory(&mut self, mut runs: &[Run]) -> Result<(), Error> {
         self.flush()?;
-        let written = self.sink.write_memory(address, length);
-        written.map_err(|error| self.failed(error))?;
-        self.position += length;
+        // Bytes of the first run that the sink has already.
+        let mut done = 0;
+        while let Some((first, others)) = runs.split_first() {
+            if done >= first.length() {
+                done -= first.length();
+                runs = others;
+                continue;
+            }
+            let written = match done {
+                0 => self.sink.write_memory(runs),
+                _ => self.sink.write_memory(&[Run { start: first.start + done, ..*first }]),
+            };
+            // A sink that takes nothing would be asked for ever.
+            let written =
+                written.and_then(|taken| if taken == 0 { Err(SinkError::Full) } else { Ok(taken) });
+            let taken = written.map_err(|error| self.failed(error))?;
+            self.position += taken;
+            done += taken;
+        }
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use inspect_format::notes::capture::{self, Status};
 use inspect_format::table::{self, Row, Table};
 use inspect_format::walk::{LiveTable, SpanError, WalkErrorKind, span};
 
-use super::probe::readable;
+use super::probe::Known;
 use super::runs::{Run, Runs};
 use super::{Error, Report, Request, Scratch};
 use crate::consumer::{Denial, Limit, Purse, Verdict};
@@ -79,6 +79,11 @@ impl Selected {
         (self.table, self.row)
     }
 
+    /// All of it, whether it is there or not.
+    fn whole(&self) -> Run {
+        Run::new(self.address, self.length)
+    }
+
     /// What there is of it.
     fn memory(&self) -> Run {
         let is_taken = self.state == State::Taken;
@@ -91,7 +96,11 @@ impl Selected {
 }
 
 impl<'w> Plan<'w> {
-    pub(crate) fn new(request: &Request<'w>, scratch: Scratch<'w>) -> Result<Self, Error> {
+    /// The plan, and the memory that is left when it is made.
+    pub(crate) fn new(
+        request: &Request<'w>,
+        scratch: Scratch<'w>,
+    ) -> Result<(Self, &'w mut [u8]), Error> {
         let consumer = request.consumer;
         let frozen = Frozen::new(request, scratch.tables)?;
         let (tables, spare) = frozen.bytes.split_at_mut(frozen.used);
@@ -102,8 +111,9 @@ impl<'w> Plan<'w> {
         });
         let selected = &mut scratch_slice(selection)[..];
         selected.sort_unstable_by_key(Selected::importance);
+        let known = Known::new(&mut *scratch.runs, certain(selected, purse));
         for entry in selected.iter_mut().filter(|entry| entry.state == State::Taken) {
-            entry.spend(&mut purse);
+            entry.spend(&known, &mut purse);
         }
         let taken = selected.iter().filter(|entry| entry.state == State::Taken);
         let all = taken.map(Selected::memory);
@@ -119,7 +129,7 @@ impl<'w> Plan<'w> {
         for address in &frozen.left_out[..frozen.left_out_count] {
             refuse_live(consumer, *address, spare, &mut runs)?;
         }
-        Ok(Self { consumer, tables, selected, runs, missing: frozen.missing })
+        Ok((Self { consumer, tables, selected, runs, missing: frozen.missing }, spare))
     }
 
     /// The memory, in runs that neither overlap nor touch, in ascending order.
@@ -329,7 +339,7 @@ impl Selected {
     }
 
     /// Takes the entry out of the budget, once it is known how much of it is there.
-    fn spend(&mut self, purse: &mut Purse) {
+    fn spend(&mut self, known: &Known<'_>, purse: &mut Purse) {
         // Asked first with the whole length: finding out how much of a region can be read touches
         // all of it.
         let mut whole = *purse;
@@ -337,7 +347,7 @@ impl Selected {
             self.state = State::Over(limit);
             return;
         }
-        self.readable = readable(self.address, self.length);
+        self.readable = known.readable(self.address, self.length);
         if self.readable == 0 && self.length > 0 {
             self.state = State::Faulted;
             return;
@@ -346,6 +356,18 @@ impl Selected {
             self.state = State::Over(limit);
         }
     }
+}
+
+/// The memory of the first entries, as far as the budget has room for them whatever of them is
+/// there.
+fn certain(selected: &[Selected], mut purse: Purse) -> impl Iterator<Item = Run> {
+    let taken = selected.iter().filter(|entry| entry.state == State::Taken);
+    taken.map_while(move |entry| match purse.spend(entry.name_bytes, entry.length) {
+        Ok(()) => Some(entry.whole()),
+        // A name that is too long leaves the budget as it is.
+        Err(Limit::Name) => Some(Run::ZERO),
+        Err(Limit::Regions | Limit::Bytes) => None,
+    })
 }
 
 /// How numbers of a table's producer look.

@@ -1,13 +1,47 @@
 //! How much of a region can be read, found out without reading it where that would be the second
 //! fault.
+//!
+//! Regions are many and small, and the system knows pages: those that lie on the same pages or on
+//! neighbours are asked about together, and one by one only where the answer is no.
+
+use super::runs::{Run, Runs};
 
 #[cfg(all(feature = "hosted", target_os = "linux"))]
-pub(crate) use linux::readable;
+use linux::readable;
+
+/// No machine has smaller pages.
+const PAGE: u64 = 4096;
+/// Regions that do not overlap are asked about together up to so many bytes. One of them that
+/// cannot be read has as many asked about again.
+const TOGETHER: u64 = 1 << 20;
+
+/// Memory that can be read.
+pub(super) struct Known<'w> {
+    runs: Runs<'w>,
+}
+
+impl<'w> Known<'w> {
+    /// Asks about regions, which must not be more than there are slots.
+    pub(super) fn new(slots: &'w mut [Run], regions: impl Iterator<Item = Run>) -> Self {
+        let mut runs = Runs::merged(slots, regions, |last, next| {
+            let is_beside = next.start / PAGE <= (last.end - 1) / PAGE + 1;
+            next.start < last.end || (is_beside && next.end - last.start <= TOGETHER)
+        });
+        runs.retain(|run| readable(run.start, run.length()) == run.length());
+        Self { runs }
+    }
+
+    /// How many of the `length` bytes at `address` can be read, from the first on.
+    pub(super) fn readable(&self, address: u64, length: u64) -> u64 {
+        let is_known = length > 0 && self.runs.covered(address) >= length;
+        if is_known { length } else { readable(address, length) }
+    }
+}
 
 /// How many of the `length` bytes at `address` can be read, from the first on. Without an operating
 /// system to ask, what the producer promised.
 #[cfg(not(all(feature = "hosted", target_os = "linux")))]
-pub(crate) fn readable(_: u64, length: u64) -> u64 {
+fn readable(_: u64, length: u64) -> u64 {
     length
 }
 
@@ -19,7 +53,7 @@ mod linux {
     const BATCH: usize = 64;
 
     /// How many of the `length` bytes at `address` can be read, from the first on.
-    pub(crate) fn readable(address: u64, length: u64) -> u64 {
+    pub(super) fn readable(address: u64, length: u64) -> u64 {
         let (Ok(start), Ok(size)) = (usize::try_from(address), usize::try_from(length)) else {
             return 0;
         };

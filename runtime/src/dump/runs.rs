@@ -1,12 +1,13 @@
 //! Bytes of an address space as sorted runs that neither overlap nor touch: what is allowed,
 //! merged, less what is refused.
 
-/// Bytes from `start` up to `end`.
+/// Memory from `start` up to `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Run {
-    pub(crate) start: u64,
+pub struct Run {
+    /// The address of the first byte.
+    pub start: u64,
     /// One past the last byte; a run never reaches the very last address, which no process has.
-    pub(crate) end: u64,
+    pub end: u64,
 }
 
 /// The runs in an array of the caller's.
@@ -24,14 +25,26 @@ impl Run {
         Self { start: address, end: address.saturating_add(length) }
     }
 
-    pub(crate) fn length(&self) -> u64 {
-        self.end - self.start
+    /// How many bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        self.end.saturating_sub(self.start)
     }
 }
 
 impl<'w> Runs<'w> {
     /// The union of `all`, which must not be more than there are slots.
     pub(crate) fn union(slots: &'w mut [Run], all: impl Iterator<Item = Run>) -> Self {
+        Self::merged(slots, all, |last, next| next.start <= last.end)
+    }
+
+    /// The same with some that do not touch made one: `belongs` is asked of a run and the one that
+    /// comes next, and must not keep apart what overlaps.
+    pub(crate) fn merged(
+        slots: &'w mut [Run],
+        all: impl Iterator<Item = Run>,
+        belongs: impl Fn(&Run, &Run) -> bool,
+    ) -> Self {
         let mut used = 0;
         for (slot, run) in slots.iter_mut().zip(all.filter(|run| run.start < run.end)) {
             *slot = run;
@@ -42,7 +55,7 @@ impl<'w> Runs<'w> {
         for index in 0..used {
             let run = slots[index];
             match slots[..count].last_mut() {
-                Some(last) if run.start <= last.end => last.end = last.end.max(run.end),
+                Some(last) if belongs(last, &run) => last.end = last.end.max(run.end),
                 _ => {
                     slots[count] = run;
                     count += 1;
@@ -54,6 +67,19 @@ impl<'w> Runs<'w> {
 
     pub(crate) fn as_slice(&self) -> &[Run] {
         &self.slots[..self.count]
+    }
+
+    /// Keeps some.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&Run) -> bool) {
+        let mut kept = 0;
+        for index in 0..self.count {
+            let run = self.slots[index];
+            if is_kept(&run) {
+                self.slots[kept] = run;
+                kept += 1;
+            }
+        }
+        self.count = kept;
     }
 
     /// Takes bytes out. Where a run falls in two and there is no slot for the second part, that one

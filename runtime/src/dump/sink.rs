@@ -5,6 +5,7 @@ use core::fmt;
 
 use inspect_format::walk::Memory;
 
+use super::Run;
 use crate::memory::ThisProcess;
 
 /// Takes a dump, from its first byte to its last.
@@ -14,20 +15,21 @@ pub trait Sink {
     /// Appends bytes: all of them, or an error.
     fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError>;
 
-    /// Appends memory of this process. An address that cannot be read is an error, and never a
-    /// fault of the process, where there is an operating system to ask.
-    fn write_memory(&mut self, address: u64, length: u64) -> Result<(), SinkError> {
+    /// Appends memory of this process, run behind run: as much of it as one step takes, at least a
+    /// byte of the first run. Returns how many bytes that were; what is left comes again. There is
+    /// at least one run, and none is empty.
+    ///
+    /// An address that cannot be read is an error once it is the next one, and never a fault of the
+    /// process, where there is an operating system to ask.
+    fn write_memory(&mut self, runs: &[Run]) -> Result<u64, SinkError> {
         // Handlers run on small stacks.
         let mut buffer = [0; 2048];
-        let mut done = 0;
-        while done < length {
-            let step = usize::try_from(length - done).unwrap_or(usize::MAX).min(buffer.len());
-            let chunk = &mut buffer[..step];
-            read(address.wrapping_add(done), chunk)?;
-            self.write(chunk)?;
-            done += step as u64;
-        }
-        Ok(())
+        let Some(run) = runs.first() else { return Ok(0) };
+        let step = usize::try_from(run.length()).unwrap_or(usize::MAX).min(buffer.len());
+        let chunk = &mut buffer[..step];
+        read(run.start, chunk)?;
+        self.write(chunk)?;
+        Ok(step as u64)
     }
 }
 
@@ -82,21 +84,22 @@ impl Sink for BufferSink<'_> {
         Ok(())
     }
 
-    fn write_memory(&mut self, address: u64, length: u64) -> Result<(), SinkError> {
+    fn write_memory(&mut self, runs: &[Run]) -> Result<u64, SinkError> {
+        let Some(run) = runs.first() else { return Ok(0) };
         let before = self.used;
-        let place = self.take(length)?;
-        let result = read(address, place);
+        let place = self.take(run.length())?;
+        let result = read(run.start, place);
         if result.is_err() {
             self.used = before;
         }
-        result
+        result.map(|()| run.length())
     }
 }
 
 /// A file descriptor as a sink: a file, a pipe, a socket.
 ///
-/// Memory goes into it straight from where it lies. The system looks at each page before it touches
-/// it, so that a hole is an error here and no fault.
+/// Memory goes into it straight from where it lies, many runs in one call of the system. The system
+/// looks at each page before it touches it, so that a hole is an error here and no fault.
 #[cfg(all(feature = "hosted", unix))]
 #[derive(Debug)]
 pub struct FileSink {
@@ -105,49 +108,87 @@ pub struct FileSink {
 
 #[cfg(all(feature = "hosted", unix))]
 impl FileSink {
+    /// Runs in one call of the system: they take a kilobyte of stack.
+    const BATCH: usize = 64;
+
     /// Appends to the file behind `descriptor`, which stays open.
     #[must_use]
     pub fn new(descriptor: libc::c_int) -> Self {
         Self { descriptor }
     }
 
-    fn append(&mut self, mut address: usize, mut length: usize) -> Result<(), SinkError> {
+    /// One call of the system, for the first runs.
+    fn append(&mut self, runs: &[Run]) -> Result<u64, SinkError> {
         /// What Linux takes in one call.
-        const MOST: usize = 0x7fff_f000;
-        while length > 0 {
-            let start = core::ptr::with_exposed_provenance::<core::ffi::c_void>(address);
-            // SAFETY: the kernel reads the bytes and reports those that cannot be read; nothing of
-            // this program follows the pointer.
-            let count = unsafe { libc::write(self.descriptor, start, length.min(MOST)) };
-            match usize::try_from(count) {
+        const MOST: u64 = 0x7fff_f000;
+        let nothing = libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 };
+        let mut places = [nothing; Self::BATCH];
+        let (mut count, mut total) = (0, 0);
+        for (place, run) in places.iter_mut().zip(runs) {
+            let length = run.length().min(MOST - total);
+            // In 32 bits there is no such address.
+            let Ok(start) = usize::try_from(run.start) else { break };
+            place.iov_base = core::ptr::with_exposed_provenance_mut(start);
+            place.iov_len = length as usize;
+            (count, total) = (count + 1, total + length);
+            if total == MOST {
+                break;
+            }
+        }
+        let address = runs.first().map_or(0, |run| run.start);
+        if count == 0 {
+            return Err(SinkError::Memory { address });
+        }
+        loop {
+            match u64::try_from(self.call(&places[..count])) {
                 // A file that takes nothing and reports nothing would be asked for ever.
                 Ok(0) => return Err(SinkError::Full),
-                Ok(count) => {
-                    address = address.wrapping_add(count);
-                    length -= count.min(length);
-                }
+                Ok(taken) => return Ok(taken),
                 Err(_) => match last_error() {
                     libc::EINTR => {}
-                    libc::EFAULT => return Err(SinkError::Memory { address: address as u64 }),
+                    libc::EFAULT => return Err(SinkError::Memory { address }),
                     libc::ENOSPC | libc::EFBIG | libc::EDQUOT => return Err(SinkError::Full),
                     number => return Err(SinkError::Os(number)),
                 },
             }
         }
-        Ok(())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn call(&self, places: &[libc::iovec]) -> isize {
+        // No more than `BATCH`.
+        let count = places.len() as libc::c_int;
+        // SAFETY: the kernel reads the bytes and reports those that cannot be read; nothing of this
+        // program follows the pointers.
+        unsafe { libc::writev(self.descriptor, places.as_ptr(), count) }
+    }
+
+    /// That a signal handler may call `writev` is promised nowhere; on Linux it is a bare call of the
+    /// system.
+    #[cfg(not(target_os = "linux"))]
+    fn call(&self, places: &[libc::iovec]) -> isize {
+        // SAFETY: as above.
+        unsafe { libc::write(self.descriptor, places[0].iov_base, places[0].iov_len) }
     }
 }
 
 #[cfg(all(feature = "hosted", unix))]
 impl Sink for FileSink {
     fn write(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
-        self.append(bytes.as_ptr().expose_provenance(), bytes.len())
+        let mut rest = Run::new(bytes.as_ptr().expose_provenance() as u64, bytes.len() as u64);
+        while rest.start < rest.end {
+            rest.start += self.append(&[rest])?;
+        }
+        Ok(())
     }
 
-    fn write_memory(&mut self, address: u64, length: u64) -> Result<(), SinkError> {
-        let fault = SinkError::Memory { address };
-        let start = usize::try_from(address).map_err(|_| fault)?;
-        self.append(start, usize::try_from(length).map_err(|_| fault)?)
+    fn write_memory(&mut self, runs: &[Run]) -> Result<u64, SinkError> {
+        match self.append(runs) {
+            // A pipe or a socket may refuse all of them for the sake of one. Alone, the first is
+            // either taken as far as it can be read, or the one that cannot.
+            Err(SinkError::Memory { .. }) if runs.len() > 1 => self.append(&runs[..1]),
+            result => result,
+        }
     }
 }
 

@@ -144,6 +144,16 @@ impl Twin {
         if result == 0 { Ok(report) } else { Err((result, report[0])) }
     }
 
+    /// Has dumps of the third kind begin with the loss of this memory.
+    pub(crate) fn steal(&self, address: u64, size: u64) {
+        // SAFETY: the function has this signature, and only keeps what it is told.
+        unsafe {
+            let steal: unsafe extern "C" fn(u64, usize) =
+                std::mem::transmute(self.symbol("twin_steal\0"));
+            steal(address, size as usize);
+        }
+    }
+
     fn symbol(&self, name: &str) -> *mut c_void {
         // SAFETY: the name ends with a NUL, and the library is loaded as long as this value.
         let symbol = unsafe { libc::dlsym(self.handle, name.as_ptr().cast()) };

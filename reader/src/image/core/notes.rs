@@ -70,6 +70,11 @@ pub(in crate::image) struct Mapped {
 }
 
 impl CoreNotes {
+    /// Whether it is a dump that says what it has captured.
+    pub(in crate::image) fn is_dump(&self) -> bool {
+        self.capture.is_some() || !self.tables.is_empty()
+    }
+
     /// The mapping of a file that holds an address.
     pub(in crate::image) fn mapped_at(&self, address: u64) -> Option<&Mapped> {
         let behind = self.files.partition_point(|it| it.start <= address);
@@ -139,7 +144,9 @@ impl CoreNotes {
             }
             note_kind::TABLES if is_ours => self.tables.extend(contents()),
             note_kind::CAPTURE if is_ours => self.capture = self.capture.take().or_else(contents),
-            _ if note.name == b"VMCOREINFO" => self.kernel = self.kernel.take().or_else(contents),
+            _ if note.name == Note::KERNEL.as_bytes() => {
+                self.kernel = self.kernel.take().or_else(contents)
+            }
             _ if HYPERVISORS.contains(&note.name.as_slice()) => self.is_of_machine = true,
             _ => {}
         }

@@ -15,8 +15,8 @@ use crate::loaded::{Headers, ROOT_SYMBOL, Section, endian};
 pub(super) struct Found {
     /// The root.
     pub(super) root: Option<u64>,
-    /// The first table.
-    pub(super) table: Option<u64>,
+    /// The section of the tables.
+    pub(super) tables: Option<std::ops::Range<u64>>,
 }
 
 /// The section that tables stand in.
@@ -28,23 +28,23 @@ impl Found {
     /// Looks through all sections. What is broken leads to nothing.
     pub(super) fn read(file: &File, headers: &Headers) -> Self {
         let mut found = Self::default();
-        let mut tables = Vec::new();
+        let mut symbols = Vec::new();
         let mut names = None;
-        let mut sections_of_tables = Vec::new();
+        let mut data = Vec::new();
         let mut index = 0;
         let walked = headers.sections(&super::source(file), &mut |section: Section| {
             if section.kind == elf::SHT_SYMTAB.0 || section.kind == elf::SHT_DYNSYM.0 {
-                tables.push(section);
+                symbols.push(section);
             }
             if index == headers.names_index {
                 names = Some(section);
             }
             // A table takes more than its header, and is data.
             if section.kind == elf::SHT_PROGBITS.0 && section.address != 0 && section.size >= 96 {
-                sections_of_tables.push((section.name, section.address));
+                data.push(section);
             }
             index += 1;
-            sections_of_tables.len() < 4096
+            data.len() < 4096
         });
         if walked.is_err() {
             return found;
@@ -55,10 +55,15 @@ impl Found {
                 let at = names.offset.saturating_add(name.into());
                 file.read(at, &mut bytes).is_ok() && bytes == TABLE_SECTION
             };
-            let table = sections_of_tables.iter().find(|(name, _)| is_it(*name));
-            found.table = table.map(|(_, address)| *address);
+            // It takes room in the file: what a header claims beyond that is nowhere.
+            let end = |it: &Section| {
+                let size = it.size.min(file.length().saturating_sub(it.offset));
+                it.address.saturating_add(size)
+            };
+            let section = data.iter().find(|section| is_it(section.name));
+            found.tables = section.map(|it| it.address..end(it));
         }
-        for table in tables.iter().take(4) {
+        for table in symbols.iter().take(4) {
             found.root = found.root.or_else(|| root(file, headers, table));
         }
         found

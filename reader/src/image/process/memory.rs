@@ -4,7 +4,8 @@
 //! registers of devices that a process may have mapped. It goes by the number of the process, which may
 //! be somebody else's by the time of the call; `/proc/N/mem`, once opened, is that address space and no
 //! other, and tells whether it is still there. Where the kernel has no such call, bytes come from
-//! there. Each read is a call of its own, so that what is read later was looked at later.
+//! there. Each read is a call of its own, so that what is read later was looked at later; where nobody
+//! asks for an order, many pieces are read by one.
 
 #![allow(unsafe_code)]
 
@@ -45,6 +46,42 @@ impl Remote {
         Ok(())
     }
 
+    /// Fills `out` with several pieces, one behind another: of each the address and how many bytes.
+    pub(super) fn read_many(
+        &self,
+        pieces: &[(u64, usize)],
+        out: &mut [u8],
+    ) -> Result<(), (u64, Reason)> {
+        let mut rest = out;
+        for pieces in pieces.chunks(PIECES_MAX) {
+            let size = pieces.iter().map(|(_, length)| *length).sum::<usize>().min(rest.len());
+            let (some, later) = rest.split_at_mut(size);
+            self.read_some_pieces(pieces, some)?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// The same for no more pieces than one call takes.
+    fn read_some_pieces(
+        &self,
+        pieces: &[(u64, usize)],
+        out: &mut [u8],
+    ) -> Result<(), (u64, Reason)> {
+        let at = pieces.first().map_or(0, |(address, _)| *address);
+        if read_remote(self.number, pieces, out).is_ok_and(|count| count == out.len()) {
+            return self.settle(at, false);
+        }
+        // One of them says why.
+        let mut rest = out;
+        for (address, length) in pieces {
+            let (piece, later) = rest.split_at_mut((*length).min(rest.len()));
+            self.read(*address, piece)?;
+            rest = later;
+        }
+        Ok(())
+    }
+
     /// Whether the process still has this address space: it has neither ended nor become another program.
     pub(super) fn is_there(&self) -> bool {
         // Of an address space that is gone, nothing is read; of one that is there, the first address is
@@ -63,7 +100,7 @@ impl Remote {
 
     /// Reads as many bytes as there are, at least one.
     fn read_some(&self, address: u64, out: &mut [u8]) -> io::Result<usize> {
-        match read_remote(self.number, address, out) {
+        match read_remote(self.number, &[(address, out.len())], out) {
             Err(error) if is_refused(&error) => self.mem.read_at(out, address),
             result => result,
         }
@@ -86,25 +123,67 @@ fn is_refused(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|number| refusals.contains(&number))
 }
 
-/// One call of `process_vm_readv`.
+/// Pieces that one call takes: `IOV_MAX`.
+const PIECES_MAX: usize = 1024;
+
+/// One call of `process_vm_readv`, for as many bytes as there are of the pieces, and no more than `out`
+/// has.
 #[cfg(target_os = "linux")]
-fn read_remote(number: u32, address: u64, out: &mut [u8]) -> io::Result<usize> {
+fn read_remote(number: u32, pieces: &[(u64, usize)], out: &mut [u8]) -> io::Result<usize> {
     let overflow = |_| io::Error::from_raw_os_error(libc::EOVERFLOW);
     let number = libc::pid_t::try_from(number).map_err(overflow)?;
-    // Where the words of this program are shorter than the process's, `/proc/N/mem` has to do.
-    let start = usize::try_from(address).map_err(overflow)?;
     let local = libc::iovec { iov_base: out.as_mut_ptr().cast(), iov_len: out.len() };
-    let start = std::ptr::without_provenance_mut(start);
-    let remote = libc::iovec { iov_base: start, iov_len: out.len() };
-    // SAFETY: `local` and `remote` are one vector each, as the two ones say, and live through the call.
-    // The kernel writes at most `out.len()` bytes to `out`, which is borrowed mutably for as long: any
-    // bytes are good ones for `u8`. The remote address is none of this program: it is the kernel that
-    // looks whether the other one has memory there, and answers EFAULT if not.
-    let count = unsafe { libc::process_vm_readv(number, &local, 1, &remote, 1, 0) };
+    let piece = |(address, length): &(u64, usize)| {
+        // Where the words of this program are shorter than the process's, `/proc/N/mem` has to do.
+        let start = std::ptr::without_provenance_mut(usize::try_from(*address)?);
+        Ok(libc::iovec { iov_base: start, iov_len: *length })
+    };
+    let remote = pieces.iter().map(piece).collect::<Result<Vec<_>, _>>().map_err(overflow)?;
+    let count = remote.len() as libc::c_ulong;
+    // SAFETY: `local` is one vector and `remote` are `count`, as the numbers say, and they live through
+    // the call. The kernel writes at most `out.len()` bytes to `out`, which is borrowed mutably for as
+    // long: any bytes are good ones for `u8`. The remote addresses are none of this program: it is the
+    // kernel that looks whether the other one has memory there, and answers EFAULT if not.
+    let count = unsafe { libc::process_vm_readv(number, &local, 1, remote.as_ptr(), count, 0) };
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn read_remote(_: u32, _: u64, _: &mut [u8]) -> io::Result<usize> {
+fn read_remote(_: u32, _: &[(u64, usize)], _: &mut [u8]) -> io::Result<usize> {
     Err(io::Error::from_raw_os_error(libc::ENOSYS))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn own() -> Remote {
+        Remote::new(std::process::id(), File::open("/proc/self/mem").unwrap())
+    }
+
+    /// More pieces than one call takes, in no order, some of them empty.
+    #[test]
+    fn pieces_come_one_behind_another() {
+        let block: Vec<u8> = (0..20_000_u32).map(|index| (index * 7 % 251) as u8).collect();
+        let start = block.as_ptr().expose_provenance() as u64;
+        let places = (0..2500_usize).map(|index| (index * 7919 % 19_000, index % 9));
+        let places: Vec<(usize, usize)> = places.collect();
+        let pieces: Vec<(u64, usize)> =
+            places.iter().map(|(at, length)| (start + *at as u64, *length)).collect();
+        let expected: Vec<u8> =
+            places.iter().flat_map(|(at, length)| block[*at..at + length].to_vec()).collect();
+        let mut out = vec![0; expected.len()];
+        own().read_many(&pieces, &mut out).unwrap();
+        assert!(out == expected);
+    }
+
+    #[test]
+    fn a_piece_that_is_not_there_is_the_one_that_is_named() {
+        let block = [1_u8; 64];
+        let start = block.as_ptr().expose_provenance() as u64;
+        let pieces = [(start, 8), (start + 9, 8), (16, 8), (start, 8)];
+        let missing = own().read_many(&pieces, &mut [0; 32]);
+        assert_eq!(missing, Err((16, Reason::Absent)));
+        assert_eq!(own().read_many(&[], &mut []), Ok(()));
+    }
 }

@@ -41,7 +41,7 @@ pub(super) fn find(memory: &dyn Memory, mappings: &[Mapping], machine: Option<Ma
         let name = String::from_utf8_lossy(&mapping.path).into_owned();
         let Ok(loaded) = loaded::object_at(memory, mapping.start, name) else { continue };
         let its = loaded.machine();
-        if machine.is_some_and(|machine| machine != its) {
+        if machine.is_some_and(|machine| !machine.is_like(&its)) {
             foreign.insert((loaded.object.name.clone(), its.number));
             continue;
         }
@@ -90,7 +90,7 @@ fn is_program(loaded: &Loaded) -> bool {
 }
 
 fn remark((name, number): (String, u16)) -> Remark {
-    Remark(format!(
+    Remark::note(format!(
         "{name} is of another machine (number {number} in ELF) and runs in an emulator: \
          read a dump that it writes about itself"
     ))
