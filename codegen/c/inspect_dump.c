@@ -1568,20 +1568,12 @@ struct inspect_btf_type {
 	const uint32_t *rest;
 };
 
-/* What stands in memory: a type, or one after another of it up to the end. */
-struct inspect_type_place {
-	uint32_t type;
-	uint32_t depth;
-	uint64_t start;
-	uint64_t end;
-	/* It is the entry itself, or an element of it, and no member. */
-	bool is_whole;
-};
-
 struct inspect_type_walk {
 	struct inspect_plan *plan;
 	const struct inspect_btf *btf;
 	uint32_t steps;
+	/* In a member, and no longer among the elements of the entry itself. */
+	bool is_inside;
 	/* Elements of the entry that end here have been looked at. */
 	uint64_t done;
 };
@@ -1821,20 +1813,21 @@ static bool inspect_walk_has(struct inspect_type_walk *walk, const struct inspec
 }
 
 /* What ends with an array of any length. */
-static bool inspect_walk_is_flexible(const struct inspect_type_walk *walk, const struct inspect_btf_type *type)
+static bool inspect_walk_is_flexible(struct inspect_type_walk *walk, const struct inspect_btf_type *type)
 {
-	struct inspect_type_walk uncounted = *walk;
 	struct inspect_btf_type last;
 
-	uncounted.steps = 1;
-	return type->count != 0 && inspect_walk_resolve(&uncounted, type->rest[3 * (type->count - 1) + 1], &last) &&
+	/* This was looked at already, and counts once. */
+	walk->steps++;
+	return type->count != 0 && inspect_walk_resolve(walk, type->rest[3 * (type->count - 1) + 1], &last) &&
 	       last.kind == INSPECT_BTF_ARRAY && last.rest[2] == 0;
 }
 
-static bool inspect_walk_elements(struct inspect_type_walk *walk, struct inspect_type_place place, uint64_t count);
+static bool inspect_walk_elements(struct inspect_type_walk *walk, uint32_t id, uint64_t start, uint64_t end,
+				  uint64_t count, uint32_t depth);
 
-static bool inspect_walk_members(struct inspect_type_walk *walk, const struct inspect_btf_type *type,
-				 const struct inspect_type_place *place)
+static bool inspect_walk_members(struct inspect_type_walk *walk, const struct inspect_btf_type *type, uint64_t start,
+				 uint64_t end, uint32_t depth)
 {
 	uint32_t i;
 
@@ -1842,38 +1835,36 @@ static bool inspect_walk_members(struct inspect_type_walk *walk, const struct in
 		const uint32_t *member = &type->rest[3 * i];
 		const uint64_t first = type->has_bits ? member[2] & 0xffffff : member[2];
 		const uint64_t bits = type->has_bits ? member[2] >> 24 : 0;
-		struct inspect_type_place inside = *place;
-		uint64_t end;
+		const uint64_t own = inspect_end_of(start, first / 8);
+		uint64_t own_end;
 
-		inside.type = member[1];
-		inside.start = inspect_end_of(place->start, first / 8);
-		if (inside.start >= place->end)
+		if (own >= end)
 			continue;
 		if (!inspect_walk_step(walk))
 			return false;
 		if (!inspect_btf_is_tagged(walk->btf, type->id, i)) {
-			if (!inspect_walk_elements(walk, inside, 1))
+			if (!inspect_walk_elements(walk, member[1], own, end, 1, depth))
 				return false;
 			continue;
 		}
-		end = inspect_end_of(inside.start, bits != 0 ? (first + bits + 7) / 8 - first / 8 :
-							       inspect_btf_size(walk->btf, member[1]));
-		inspect_cut(walk->plan, inside.start, end < place->end ? end : place->end);
+		own_end = inspect_end_of(own, bits != 0 ? (first + bits + 7) / 8 - first / 8 :
+							  inspect_btf_size(walk->btf, member[1]));
+		inspect_cut(walk->plan, own, own_end < end ? own_end : end);
 	}
 	return true;
 }
 
 /* Elements one behind another: so many of them, or as many as there is memory for. */
-static bool inspect_walk_elements(struct inspect_type_walk *walk, struct inspect_type_place place, uint64_t count)
+static bool inspect_walk_elements(struct inspect_type_walk *walk, uint32_t id, uint64_t start, uint64_t end,
+				  uint64_t count, uint32_t depth)
 {
+	const bool is_inside = walk->is_inside;
 	struct inspect_btf_type type;
-	uint64_t size;
 	bool has;
 
-	for (;; place.type = type.rest[0]) {
-		if (place.depth > INSPECT_TYPE_DEPTH || !inspect_walk_resolve(walk, place.type, &type))
+	for (;; id = type.rest[0], depth++) {
+		if (depth > INSPECT_TYPE_DEPTH || !inspect_walk_resolve(walk, id, &type))
 			return false;
-		place.depth++;
 		if (type.kind != INSPECT_BTF_ARRAY)
 			break;
 		/* An array of arrays is one long array; one without a length goes on to the end. */
@@ -1884,24 +1875,22 @@ static bool inspect_walk_elements(struct inspect_type_walk *walk, struct inspect
 	}
 	if (!inspect_btf_is_composite(&type))
 		return true;
-	if (!inspect_walk_has(walk, &type, place.depth - 1, &has))
+	if (!inspect_walk_has(walk, &type, depth, &has))
 		return false;
 	if (!has)
 		return true;
-	size = type.size;
 	/* What ends with an array of any length is alone there. */
-	if (size == 0 || inspect_walk_is_flexible(walk, &type))
+	if (type.size == 0 || inspect_walk_is_flexible(walk, &type))
 		count = 1;
-	for (; count > 0 && place.start < place.end; count--) {
-		struct inspect_type_place element = place;
-
-		if (place.is_whole)
-			walk->done = place.start;
-		element.is_whole = false;
-		if (!inspect_walk_members(walk, &type, &element))
+	for (; count > 0 && start < end; count--) {
+		if (!is_inside)
+			walk->done = start;
+		walk->is_inside = true;
+		if (!inspect_walk_members(walk, &type, start, end, depth + 1))
 			return false;
-		place.start = inspect_end_of(place.start, size);
+		start = inspect_end_of(start, type.size);
 	}
+	walk->is_inside = is_inside;
 	return true;
 }
 
@@ -1909,7 +1898,6 @@ static bool inspect_walk_elements(struct inspect_type_walk *walk, struct inspect
 static void inspect_refuse_members(struct inspect_plan *plan, const struct inspect_btf *btf, uint32_t type,
 				   const struct inspect_run *memory)
 {
-	struct inspect_type_place place;
 	struct inspect_type_walk walk;
 
 	if (btf == NULL) {
@@ -1922,13 +1910,9 @@ static void inspect_refuse_members(struct inspect_plan *plan, const struct inspe
 	walk.plan = plan;
 	walk.btf = btf;
 	walk.steps = INSPECT_TYPE_STEPS;
+	walk.is_inside = false;
 	walk.done = memory->start;
-	place.type = type;
-	place.depth = 0;
-	place.start = memory->start;
-	place.end = memory->end;
-	place.is_whole = true;
-	if (!inspect_walk_elements(&walk, place, ~(uint64_t)0))
+	if (!inspect_walk_elements(&walk, type, memory->start, memory->end, ~(uint64_t)0, 0))
 		inspect_cut(plan, walk.done, memory->end);
 }
 
