@@ -1817,9 +1817,11 @@ static bool inspect_walk_is_flexible(struct inspect_type_walk *walk, const struc
 {
 	struct inspect_btf_type last;
 
+	if (type->count == 0)
+		return false;
 	/* This was looked at already, and counts once. */
 	walk->steps++;
-	return type->count != 0 && inspect_walk_resolve(walk, type->rest[3 * (type->count - 1) + 1], &last) &&
+	return inspect_walk_resolve(walk, type->rest[3 * (type->count - 1) + 1], &last) &&
 	       last.kind == INSPECT_BTF_ARRAY && last.rest[2] == 0;
 }
 
