@@ -262,6 +262,7 @@ fn a_crash_leaves_what_the_consumer_may_see() {
             account(&crash.dump),
             [
                 "a name that no budget of this allows: over budget, name",
+                "accounts: truncated, overlap, 4",
                 "gone: faulted",
                 "greeting: captured",
                 "half: truncated, fault, 100",
@@ -272,7 +273,9 @@ fn a_crash_leaves_what_the_consumer_may_see() {
                 "requests: captured",
             ]
         );
-        let [requests, greeting, letter, half] = crash.places[..] else { panic!("places") };
+        let [requests, greeting, letter, half, accounts] = crash.places[..] else {
+            panic!("places")
+        };
         let core = Core::parse(&crash.dump).expect("a core");
         let value = 0x1122_3344_5566_7789_u64.to_ne_bytes();
         assert_eq!(core.memory(requests, 8), Some(&value[..]));
@@ -284,16 +287,27 @@ fn a_crash_leaves_what_the_consumer_may_see() {
         for byte in letter + 13..letter + 30 {
             assert_eq!(core.memory(byte, 1), None);
         }
-        for absent in ["hunter2", "8163", "nobody has asked"] {
+        for absent in ["hunter2", "8163", "nobody has asked", "sesame"] {
             assert!(!holds(&crash.dump, absent), "{absent}");
             assert!(!holds(&crash.zone, absent), "{absent}");
         }
-        let all = [(requests, 8), (greeting, 35), (letter, 13), (letter + 30, 21), (half, 100)];
+        let mut all =
+            vec![(requests, 8), (greeting, 35), (letter, 13), (letter + 30, 21), (half, 100)];
+        all.extend(shown_of_accounts(accounts, 8));
         segments_are_these(&crash.dump, &all);
         // The zone keeps the same dump, which the handler wrote again.
         let (_, kept) = newest(&crash.zone).expect("a dump");
         assert!(kept == crash.dump);
     }
+}
+
+/// What is left of two accounts: their numbers, what lies behind the sensitive members, and no bit of the
+/// byte in which one of those is. `align` is that of 64 bits.
+fn shown_of_accounts(start: u64, align: u64) -> Vec<(u64, u64)> {
+    let balance = 17_u64.next_multiple_of(align);
+    let size = balance + 8;
+    let places = [0, size].map(|at| [(start + at, 4), (start + at + 17, size - 17)]);
+    places.concat()
 }
 
 /// Another reader of ELF agrees: segments of these bytes, none that pretends, none that is double.
@@ -363,6 +377,7 @@ fn every_machine_writes_dumps_and_zones() {
         assert_eq!(
             account(&bytes),
             [
+                "accounts: truncated, overlap, 4",
                 "key: denied, deny 0",
                 "letter: truncated, overlap, 13",
                 "pages: captured",
@@ -380,9 +395,14 @@ fn every_machine_writes_dumps_and_zones() {
         };
         assert_eq!(core.memory(places[0], 8), Some(&value[..]), "{}", cross.target);
         assert_eq!(core.memory(places[2], 9000), Some(&[b'p'; 9000][..]), "{}", cross.target);
-        let all = [(places[0], 8), (places[1], 13), (places[1] + 30, 21), (places[2], 9000)];
+        let mut all =
+            vec![(places[0], 8), (places[1], 13), (places[1] + 30, 21), (places[2], 9000)];
+        let align = if cross.target == "i686" { 4 } else { 8 };
+        all.extend(shown_of_accounts(places[3], align));
         segments_are_these(&bytes, &all);
-        assert!(!holds(&bytes, "hunter2") && !holds(&bytes, "8163"), "{}", cross.target);
+        for absent in ["hunter2", "8163", "sesame"] {
+            assert!(!holds(&bytes, absent), "{}: {absent}", cross.target);
+        }
         // A zone of the other order, written on this machine.
         let program = emulated(shop.build(&command, "zone"));
         for order in [Order::Little, Order::Big] {

@@ -13,6 +13,7 @@ use std::os::fd::{AsRawFd, FromRawFd};
 
 use c_twin::library::Twin;
 use inspect_format::abi::{CoreEntry, Order, extent, phase};
+use inspect_format::btf::{Builder, Member, Word};
 use inspect_format::table::TableWriter;
 use inspect_runtime::consumer::{Denial, Limit, Purse, Verdict};
 use inspect_runtime::dump::{Error, FileSink, Request, Workspace};
@@ -23,6 +24,7 @@ const OWN: u64 = inspect_format::hash::schema_number(SCHEMA);
 const FOREIGN: u64 = inspect_format::hash::schema_number("test.foreign");
 const SENSITIVE: u64 = 1 << 63;
 const MMIO: u64 = 1 << 60;
+const SENSITIVE_TAG: &str = "inspect:sensitive";
 const NAMES: [&str; 6] = ["", "plain", "secret", "caf\u{e9} \u{1f600}", "a name that is long", "x"];
 
 const fn class(class: u32) -> Rule {
@@ -234,13 +236,64 @@ const ENCODINGS: [&[u8]; 12] = [
     b"\x80xxx",
 ];
 
-/// A table of random entries; some of their names are broken.
+/// Types with sensitive members of every kind, as a table of this machine has them: what ends where it
+/// should, what never ends, and what is not there. Their numbers are below 20.
+fn types() -> Vec<u8> {
+    let mut builder = Builder::new();
+    let number = |value: u32| Word::Number(value);
+    let int = builder.int("unsigned int", 4, 0);
+    let member = |name, type_id: u32, offset: u32| Member {
+        name,
+        type_id: number(type_id),
+        place: number(offset * 8),
+    };
+    let [user, room, note, bits, union, circle] = [(); 6].map(|()| builder.reserve());
+    let pointer = builder.pointer(user);
+    let fields = [member("id", int, 0), member("pin", int, 4), member("next", pointer, 8)];
+    builder.define_composite(user, "user", false, false, number(16), &fields);
+    builder.tag(SENSITIVE_TAG, user, Some(1));
+    let two = builder.array(user, number(2));
+    let four = builder.array(two, number(2));
+    let users = builder.typedef("users_t", four);
+    let fields = [member("door", int, 0), member("users", users, 8)];
+    builder.define_composite(room, "room", false, false, number(72), &fields);
+    let any = builder.array(int, number(0));
+    let fields = [member("length", int, 0), member("text", any, 4)];
+    builder.define_composite(note, "note", false, false, number(4), &fields);
+    builder.tag(SENSITIVE_TAG, note, Some(1));
+    // Bits 5 to 16, over three bytes.
+    let part = Member { name: "part", type_id: number(int), place: number(12 << 24 | 5) };
+    let fields = [part, Member { name: "rest", type_id: number(int), place: number(64) }];
+    builder.define_composite(bits, "bits", false, true, number(12), &fields);
+    builder.tag(SENSITIVE_TAG, bits, Some(0));
+    let absent = builder.absent();
+    let fields = [member("user", user, 0), member("gone", absent, 0), member("id", int, 0)];
+    builder.define_composite(union, "union", true, false, number(16), &fields);
+    builder.tag(SENSITIVE_TAG, union, Some(1));
+    let fields = [member("user", user, 0), member("self", circle, 16)];
+    builder.define_composite(circle, "circle", false, false, number(24), &fields);
+    builder.tag("inspect:unit=bytes", circle, Some(0));
+    let endless = builder.reserve();
+    let array = builder.array(endless, number(2));
+    builder.define_typedef(endless, "endless_t", array);
+    let types = builder.finish().bytes(Order::NATIVE, |_| Some(8), |_| false);
+    types.expect("all are numbers")
+}
+
+/// A table of random entries; some of their names are broken, and so are the types of some.
 fn table(chance: &mut Chance, arena: u64, rows: u64) -> u64 {
     let schema = chance.of(&[SCHEMA, SCHEMA, "test.foreign"]);
     let stride = chance.of(&[64, 96]);
     let mut writer = TableWriter::new(Order::NATIVE, 8, schema, 1, stride, &[1]).unwrap();
+    if chance.below(3) > 0 {
+        let mut types = types();
+        if chance.below(6) == 0 {
+            types.truncate(chance.of(&[23, 24, 40, 100]));
+        }
+        writer.types(types);
+    }
     for _ in 0..rows {
-        let core = entry(chance, arena);
+        let core = CoreEntry { type_: chance.below(20) as u32, ..entry(chance, arena) };
         let text = chance.of(&NAMES);
         let mut name = writer.string(text).unwrap();
         match chance.below(20) {

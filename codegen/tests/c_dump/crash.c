@@ -26,11 +26,13 @@ static unsigned char password[] = "hunter2 is sensitive";
 static unsigned char letter[] = "dear reader, [the key is 8163] and yours sincerely";
 static unsigned char other[] = "nobody has asked for this";
 static const unsigned char *indirect = greeting;
+static struct tests_crash_account accounts[2] = { { 1, "open sesame", 3, 1, -5 }, { 2, "8163 8163", 7, 1, 99 } };
 
 TESTS_CRASH_ANNOTATE_COUNTER(requests, "requests");
 TESTS_CRASH_ANNOTATE_MESSAGE(greeting, "greeting");
 TESTS_CRASH_ANNOTATE_SECRET(password, "password");
 TESTS_CRASH_ANNOTATE_MESSAGE(letter, "letter");
+TESTS_CRASH_ANNOTATE_ACCOUNT(accounts, "accounts");
 
 static struct inspect_runtime_table table;
 static uint64_t memory[INSPECT_TABLE_SIZE(sizeof(struct tests_crash_row), ROWS, 512) / 8];
@@ -142,9 +144,9 @@ int main(int argc, char **argv)
 	action.sa_sigaction = on_signal;
 	action.sa_flags = SA_SIGINFO;
 	sigaction(SIGSEGV, &action, NULL);
-	printf("%llu %llu %llu %llu\n", (unsigned long long)(uintptr_t)&requests,
+	printf("%llu %llu %llu %llu %llu\n", (unsigned long long)(uintptr_t)&requests,
 	       (unsigned long long)(uintptr_t)greeting, (unsigned long long)(uintptr_t)letter,
-	       (unsigned long long)(uintptr_t)hole + page - 100);
+	       (unsigned long long)(uintptr_t)hole + page - 100, (unsigned long long)(uintptr_t)accounts);
 	fflush(stdout);
 	crash_here((volatile char *)hole + page);
 	return 3;

@@ -13,6 +13,7 @@ static uint64_t requests = 0x1122334455667788;
 static unsigned char letter[] = "dear reader, [the key is 8163] and yours sincerely";
 static unsigned char password[] = "hunter2 is sensitive";
 static unsigned char pages[10000];
+static struct tests_crash_account accounts[2] = { { 1, "open sesame", 3, 1, -5 }, { 2, "8163 8163", 7, 1, 99 } };
 static const unsigned char *start = pages + 1;
 static uint16_t count = 3;
 
@@ -67,6 +68,7 @@ int main(int argc, char **argv)
 	    announce(&row, TESTS_CRASH_CLASS_COUNTER, &requests, 8, "requests") != INSPECT_OK ||
 	    announce(&row, TESTS_CRASH_CLASS_MESSAGE, letter, sizeof(letter), "letter") != INSPECT_OK ||
 	    announce(&row, TESTS_CRASH_CLASS_KEY, letter + 13, 17, "key") != INSPECT_OK ||
+	    announce(&row, TESTS_CRASH_CLASS_ACCOUNT, accounts, sizeof(accounts), "accounts") != INSPECT_OK ||
 	    announce(&row, TESTS_CRASH_CLASS_SECRET, password, sizeof(password), "password") != INSPECT_OK)
 		return 1;
 	row.core.extent = INSPECT_COUNTED;
@@ -75,10 +77,11 @@ int main(int argc, char **argv)
 	if (announce(&row, TESTS_CRASH_CLASS_MESSAGE, &start, 3000, "pages") != INSPECT_OK)
 		return 1;
 	if (inspect_dump_elf(&request, &workspace, &sink, &report) != INSPECT_OK || report.written != used ||
-	    report.captured != 2 || report.truncated != 1 || report.denied != 2)
+	    report.captured != 2 || report.truncated != 2 || report.denied != 2)
 		return 4;
-	printf("%llu %llu %llu\n", (unsigned long long)(uintptr_t)&requests, (unsigned long long)(uintptr_t)letter,
-	       (unsigned long long)(uintptr_t)(pages + 1));
+	printf("%llu %llu %llu %llu\n", (unsigned long long)(uintptr_t)&requests,
+	       (unsigned long long)(uintptr_t)letter, (unsigned long long)(uintptr_t)(pages + 1),
+	       (unsigned long long)(uintptr_t)accounts);
 	file = fopen(argv[1], "wb");
 	return file != NULL && fwrite(dump, 1, used, file) == used && fclose(file) == 0 ? 0 : 5;
 }

@@ -12,7 +12,7 @@ use crate::schema::Schema;
 use crate::table::Table;
 
 const TAG: &str = "inspect:sensitive";
-/// Structs within structs.
+/// Structs within structs and arrays of arrays.
 const DEPTH_MAX: u32 = 16;
 /// Steps for one entry: a hostile type must not keep a signal handler busy.
 const STEPS_MAX: u32 = 1 << 16;
@@ -92,6 +92,9 @@ struct Walk<'t, 'c> {
 impl<'t> Walk<'t, '_> {
     /// Elements one behind another: `count` of them, or as many as there is memory for.
     fn elements(&mut self, place: Place, count: Option<u64>) -> Result<(), Lost> {
+        if place.depth > DEPTH_MAX {
+            return Err(Lost);
+        }
         let Some(ty) = self.resolve(place.type_id)? else { return Ok(()) };
         let inner = Place { depth: place.depth + 1, ..place };
         if let Some(array) = ty.array() {
@@ -267,6 +270,15 @@ mod tests {
         let bytes = blob.bytes(Order::NATIVE, |_| Some(8), |_| false).expect("all numbers");
         let all = found(&bytes, circle, 50);
         assert!(all.contains(&(0, 50)), "it never ends: {all:?}");
+        // An array of itself, which would take a step of the stack for each of the others.
+        let mut builder = Builder::new();
+        types(&mut builder);
+        let name = builder.reserve();
+        let array = builder.array(name, Word::Number(2));
+        builder.define_typedef(name, "array_t", array);
+        let blob = builder.finish();
+        let endless = blob.bytes(Order::NATIVE, |_| Some(8), |_| false).expect("all numbers");
+        assert_eq!(found(&endless, array, 50), [(0, 50)]);
         // More elements than anybody has patience for.
         let mut all = found(&bytes, user, 1 << 40);
         let (start, end) = all.pop().expect("the rest");
