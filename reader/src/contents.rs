@@ -66,17 +66,8 @@ impl<'c> Contents<'c> {
         options: &Options,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        let outcome = self.outcome(entry);
-        if let Some(why) = outcome.and_then(left_out) {
-            return sink.note(Note::NotCaptured(why));
-        }
-        let span = match place(entry, image, options) {
+        let span = match self.span(entry, image, options) {
             Ok(span) => span,
-            // A dump has what a pointer led to, and says where that lay, but not the pointer.
-            Err(note @ Note::Fault(_)) => match outcome.and_then(|it| it.address.zip(it.length)) {
-                Some((address, length)) => Span { address, length },
-                None => return sink.note(note),
-            },
             Err(note) => return sink.note(note),
         };
         let memory = AddressSpace::new(image.memory.as_ref(), entry.row.space());
@@ -87,11 +78,37 @@ impl<'c> Contents<'c> {
         decoder.region(entry.row.type_id(), span.address, span.length, sink)
     }
 
+    /// Where the memory of an entry is, or why nothing of it is shown.
+    pub fn span(&self, entry: &Entry<'_>, image: &Image, options: &Options) -> Result<Span, Note> {
+        let outcome = self.outcome(entry);
+        if let Some(why) = outcome.and_then(left_out) {
+            return Err(Note::NotCaptured(why));
+        }
+        place(entry, image, options).or_else(|note| {
+            let known = outcome.and_then(|it| it.address.zip(it.length));
+            match (note, known) {
+                // A dump has what a pointer led to, and says where that lay, but not the pointer.
+                (Note::Fault(_), Some((address, length))) => Ok(Span { address, length }),
+                (note, _) => Err(note),
+            }
+        })
+    }
+
+    /// Whether the bytes of an entry of a type are all there is to it: nothing in them leads
+    /// elsewhere, and nothing is sensitive.
+    #[must_use]
+    pub fn is_plain(&self, type_id: u32) -> bool {
+        self.plan.is_plain(type_id)
+    }
+
     /// What a dump says became of an entry.
     fn outcome(&self, entry: &Entry<'_>) -> Option<&'c Outcome> {
         self.captures?.get(self.table.found.carried?, entry.index)
     }
 }
+
+/// Nobody has permitted to read them.
+pub(crate) const REGISTERS: Note = Note::NoMemory("registers of a device: reading has effects");
 
 /// Why a dump has nothing of an entry although it could have had it.
 fn left_out(outcome: &Outcome) -> Option<&'static str> {
@@ -112,7 +129,7 @@ fn place(entry: &Entry<'_>, image: &Image, options: &Options) -> Result<Span, No
         return Err(Note::Sensitive);
     }
     if properties & core_properties::MMIO != 0 && !options.mmio {
-        return Err(Note::NoMemory("registers of a device: reading has effects"));
+        return Err(REGISTERS);
     }
     if entry.extent() == extent::ADDRESS_ONLY {
         return Err(Note::NoMemory("only the address is known"));
