@@ -677,6 +677,27 @@ static int inspect_span(const struct inspect_memory *memory, const struct inspec
 	return INSPECT_OK;
 }
 
+/* Where a row begins, however long it is: INSPECT_OK, INSPECT_SPAN_NULL, or nobody knows. */
+static int inspect_start(const struct inspect_memory *memory, const struct inspect_entry *core, uint64_t *start)
+{
+	const int result =
+		inspect_slot_value(memory, core->address, (core->extent & INSPECT_ADDRESS_SLOT) != 0, start);
+
+	if (result != INSPECT_OK)
+		return result;
+	switch (core->extent & INSPECT_EXTENT_MASK) {
+	case INSPECT_DIRECT:
+	case INSPECT_ADDRESS_ONLY:
+	case INSPECT_RANGE:
+		return INSPECT_OK;
+	case INSPECT_INDIRECT:
+	case INSPECT_COUNTED:
+		return inspect_pointer_value(memory, start);
+	default:
+		return INSPECT_SPAN_NONE;
+	}
+}
+
 /* ---- Dumps: the plan --------------------------------------------------------------------------------- */
 
 /* Tables that do not fit into the workspace, and yet refuse bytes. */
@@ -1305,34 +1326,46 @@ static void inspect_cut(struct inspect_plan *plan, uint64_t start, uint64_t end)
 	plan->run_count = plan->run_count - (beyond - first) + kept;
 }
 
-/* Cuts the memory of an entry out if the consumer must not see its bytes. */
+/* Takes out everything from an address to the end of the run that holds it. */
+static void inspect_cut_from(struct inspect_plan *plan, uint64_t start)
+{
+	const struct inspect_run *run = inspect_run_of(plan, start);
+
+	if (run != NULL)
+		inspect_cut(plan, start, run->end);
+}
+
+/*
+ * Cuts out what may belong to an entry whose bytes the consumer must not see. Where it cannot be found as a whole,
+ * that is more than it may have, and never less: a broken counter must not bring out the password that it counts.
+ */
 static void inspect_refuse(struct inspect_plan *plan, uint64_t schema, const struct inspect_entry *core,
 			   const char *name)
 {
+	const struct inspect_memory *memory = plan->request->memory;
 	const uint32_t reason = inspect_consumer_judge(plan->request->consumer, schema, core, name).reason;
-	const uint8_t kind = core->extent & INSPECT_EXTENT_MASK;
-	const struct inspect_run *run;
 	struct inspect_run span;
+	int found, begun;
 
 	if ((reason != INSPECT_DENIED_RULE && reason != INSPECT_DENIED_GUARDED) || core->space != INSPECT_SPACE_VIRTUAL)
 		return;
-	switch (inspect_span(plan->request->memory, core, &span)) {
-	case INSPECT_OK:
-		run = inspect_run_of(plan, span.start);
-		if (kind != INSPECT_ADDRESS_ONLY)
-			inspect_cut(plan, span.start, inspect_end_of(span.start, span.end));
-		else if (run != NULL)
-			inspect_cut(plan, span.start, run->end);
-		break;
-	case INSPECT_SPAN_WRAPS:
-		/* It reaches to the end of the address space, or further. */
-		if (kind == INSPECT_DIRECT)
-			inspect_cut(plan, core->address, ~(uint64_t)0);
-		break;
-	default:
-		/* Nobody can say where it is. */
-		break;
+	found = inspect_span(memory, core, &span);
+	if (found == INSPECT_SPAN_NULL)
+		return;
+	if (found == INSPECT_OK && (core->extent & INSPECT_EXTENT_MASK) != INSPECT_ADDRESS_ONLY) {
+		inspect_cut(plan, span.start, inspect_end_of(span.start, span.end));
+		return;
 	}
+	begun = inspect_start(memory, core, &span.start);
+	if (begun == INSPECT_SPAN_NULL)
+		return;
+	if (begun != INSPECT_OK)
+		/* Nobody can say where it is: it may be anywhere. */
+		inspect_cut(plan, 0, ~(uint64_t)0);
+	else if (found == INSPECT_SPAN_WRAPS)
+		inspect_cut(plan, span.start, ~(uint64_t)0);
+	else
+		inspect_cut_from(plan, span.start);
 }
 
 static void inspect_refuse_frozen(struct inspect_plan *plan, const struct inspect_frozen *row)

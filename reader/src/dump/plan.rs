@@ -10,10 +10,10 @@ use inspect_format::abi::{CoreEntry, EXTENT_MASK, Order, core_properties, extent
 use inspect_format::consumer::{Consumer, Denial, Fields, Limit, Purse, Verdict};
 use inspect_format::notes::capture::Status;
 use inspect_format::table::{Phase, Row, Table};
-use inspect_format::walk::{Span, SpanError, span};
+use inspect_format::walk::{self, Reach, Span, SpanError, span};
 
 use super::bytes::{Part, Parts};
-use super::capture::Outcome;
+use super::capture::{Captures, Outcome};
 use super::readable::Readable;
 use crate::catalog::Catalog;
 use crate::discover::{Discovery, Failure, Found};
@@ -50,6 +50,9 @@ pub struct Report {
     pub absent: u64,
     /// Entries whose memory is not in the image.
     pub faulted: u64,
+    /// Entries that the consumer must not see, as a whole or in part, and that may lie anywhere:
+    /// if there are any, no memory is in it.
+    pub lost: u64,
     /// Bytes of memory.
     pub bytes: u64,
 }
@@ -106,9 +109,11 @@ impl Plan {
         let taken = selected.iter().filter(|entry| entry.state == State::Taken);
         let mut parts = Parts::union(taken.map(Selected::memory).collect());
         selected.sort_unstable_by_key(|it| (it.table, it.row));
-        let refusal = Refusal { memory, consumer };
-        for table in tables.iter().flatten() {
-            refusal.entries(table, &mut parts);
+        let captures = image.capture.as_deref().and_then(|bytes| Captures::read(bytes).ok());
+        let refusal = Refusal { memory, consumer, captures: captures.as_ref() };
+        let mut lost = 0;
+        for (table, found) in tables.iter().zip(&discovery.tables) {
+            lost += table.as_ref().map_or(0, |table| refusal.entries(table, found, &mut parts));
         }
         if consumer.permit & core_properties::SENSITIVE == 0 {
             for (index, table) in tables.iter().enumerate() {
@@ -121,7 +126,8 @@ impl Plan {
                     None => Fields::of(table),
                 };
                 if let Some(fields) = fields {
-                    refusal.fields(&fields, index, table, &selected, &mut parts);
+                    let table = (index, table, found);
+                    lost += refusal.fields(&fields, table, &selected, &mut parts);
                 }
             }
         }
@@ -136,7 +142,7 @@ impl Plan {
             rows.map(of_row).collect()
         });
         let outcomes: Vec<Vec<Outcome>> = outcomes.collect();
-        let report = Report::of(&outcomes, &parts, discovery);
+        let report = Report { lost, ..Report::of(&outcomes, &parts, discovery) };
         Self { outcomes, parts, report }
     }
 }
@@ -188,6 +194,11 @@ fn select(
 }
 
 impl Selected {
+    /// Whether it is known where it lies.
+    fn is_located(&self) -> bool {
+        !matches!(self.state, State::Absent(_) | State::Unreachable)
+    }
+
     fn locate(&mut self, memory: &dyn Memory, core: &CoreEntry, table: &Table<'_>) {
         if core.extent & EXTENT_MASK == extent::ADDRESS_ONLY {
             self.state = State::Absent("length");
@@ -235,30 +246,43 @@ impl Selected {
 struct Refusal<'m> {
     memory: &'m dyn Memory,
     consumer: &'m Consumer<'m>,
+    /// What an image that is a dump says became of its entries.
+    captures: Option<&'m Captures>,
 }
 
 impl Refusal<'_> {
-    /// Cuts the memory of entries out whose bytes the consumer must not see.
-    fn entries(&self, table: &Table<'_>, parts: &mut Parts) {
+    /// Cuts the memory of entries out whose bytes the consumer must not see; returns how many there
+    /// are that may lie anywhere.
+    fn entries(&self, table: &Table<'_>, found: &Found, parts: &mut Parts) -> u64 {
         let schema = table.header().schema;
-        for row in table.rows().filter(Row::is_live) {
+        let mut lost = 0;
+        for (index, row) in table.rows().enumerate().filter(|(_, row)| row.is_live()) {
             let core = core_of(&row);
-            let verdict = self.consumer.judge_entry(schema, &core, row.name().ok());
-            let Verdict::Denied(denial) = verdict else { continue };
-            if !denial.forbids_bytes() || core.space != space::VIRTUAL {
-                continue;
+            if self.consumer.forbids(schema, &core, row.name().ok()) {
+                let reach = self.reach(&core, table, found, index);
+                lost += u64::from(reach == Reach::Anywhere);
+                parts.cut_reach(reach);
             }
-            let kind = core.extent & EXTENT_MASK;
-            match place(self.memory, &core, table) {
-                Ok(span) if kind == extent::ADDRESS_ONLY => parts.cut_from(span.address),
-                Ok(span) => parts.cut(Part::new(span.address, span.length)),
-                // It reaches to the end of the address space, or further.
-                Err(SpanError::Wraps) if kind == extent::DIRECT => {
-                    parts.cut(Part { start: core.address, end: u64::MAX });
-                }
-                // Nobody can say where it is.
-                Err(_) => {}
-            }
+        }
+        lost
+    }
+
+    /// Where an entry may lie. A dump seldom has the pointers to what is in it, and says where they
+    /// led.
+    fn reach(&self, core: &CoreEntry, table: &Table<'_>, found: &Found, index: usize) -> Reach {
+        let memory = AddressSpace::virtual_of(self.memory);
+        let reach = walk::reach(&memory, core, table.word_size(), table.order());
+        if !matches!(reach, Reach::From(_) | Reach::Anywhere) {
+            return reach;
+        }
+        let outcome = found.carried.and_then(|table| self.captures?.get(table, index));
+        let Some(outcome) = outcome else { return reach };
+        let is_gone = matches!(outcome.reason.as_deref(), Some("deny" | "sensitive" | "mmio"));
+        match outcome.address.zip(outcome.length) {
+            Some((address, length)) => Reach::Known(address, address.saturating_add(length)),
+            // Whoever made the dump has cut its bytes out.
+            None if outcome.status == Status::Denied && is_gone => Reach::Nowhere,
+            None => reach,
         }
     }
 
@@ -266,29 +290,36 @@ impl Refusal<'_> {
     fn fields(
         &self,
         fields: &Fields<'_>,
-        index: usize,
-        table: &Table<'_>,
+        (index, table, found): (usize, &Table<'_>, &Found),
         selected: &[Selected],
         parts: &mut Parts,
-    ) {
+    ) -> u64 {
         let from = selected.partition_point(|entry| entry.table < index);
         let own = selected.get(from..).unwrap_or_default().iter();
         let mut own = own.take_while(|entry| entry.table == index).peekable();
+        let mut lost = 0;
         for (row_index, row) in table.rows().enumerate().filter(|(_, row)| row.is_live()) {
             let core = core_of(&row);
-            let found = match own.next_if(|entry| entry.row == row_index) {
-                Some(entry) => Some(entry.memory()),
-                None if core.space == space::VIRTUAL => {
-                    let span = place(self.memory, &core, table).ok();
-                    span.map(|span| Part::new(span.address, span.length))
+            let memory = match own.next_if(|entry| entry.row == row_index) {
+                Some(entry) if entry.is_located() => Some(entry.memory()),
+                _ if !fields.concern(&core) => None,
+                _ => {
+                    let reach = self.reach(&core, table, found, row_index);
+                    // Of something that may be anywhere, no field can be told from another.
+                    if reach == Reach::Anywhere {
+                        lost += 1;
+                        parts.cut_reach(reach);
+                    }
+                    let hole = reach.hole(|address| parts.end_of(address));
+                    hole.map(|hole| Part { start: hole.start, end: hole.end })
                 }
-                None => None,
             };
-            let Some(Part { start, end }) = found else { continue };
+            let Some(Part { start, end }) = memory else { continue };
             fields.find(&core, start..end, &mut |hole| {
                 parts.cut(Part { start: hole.start, end: hole.end });
             });
         }
+        lost
     }
 }
 
