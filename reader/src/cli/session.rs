@@ -67,7 +67,8 @@ pub(crate) struct SelectorArguments {
 /// How long decoding may take.
 #[derive(Args)]
 pub(crate) struct TimeArguments {
-    /// How many seconds decoding may take. What it does not come to is left out, and said to be.
+    /// How many seconds decoding may take: of all that is shown, of a target that is exported, of
+    /// one look at a process. What it does not come to is left out, and said to be.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
 }
