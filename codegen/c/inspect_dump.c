@@ -677,6 +677,27 @@ static int inspect_span(const struct inspect_memory *memory, const struct inspec
 	return INSPECT_OK;
 }
 
+/* Where a row begins, however long it is: INSPECT_OK, INSPECT_SPAN_NULL, or nobody knows. */
+static int inspect_start(const struct inspect_memory *memory, const struct inspect_entry *core, uint64_t *start)
+{
+	const int result =
+		inspect_slot_value(memory, core->address, (core->extent & INSPECT_ADDRESS_SLOT) != 0, start);
+
+	if (result != INSPECT_OK)
+		return result;
+	switch (core->extent & INSPECT_EXTENT_MASK) {
+	case INSPECT_DIRECT:
+	case INSPECT_ADDRESS_ONLY:
+	case INSPECT_RANGE:
+		return INSPECT_OK;
+	case INSPECT_INDIRECT:
+	case INSPECT_COUNTED:
+		return inspect_pointer_value(memory, start);
+	default:
+		return INSPECT_SPAN_NONE;
+	}
+}
+
 /* ---- Dumps: the plan --------------------------------------------------------------------------------- */
 
 /*
@@ -1447,34 +1468,52 @@ static void inspect_spend(const struct inspect_plan *plan, struct inspect_region
 
 /* ---- Dumps: what is refused ---------------------------------------------------------------------------- */
 
-/* Cuts the memory of an entry out if the consumer must not see its bytes. */
+/*
+ * Where the bytes of an entry may lie that is not to be seen; false where nothing of it is in the runs. Where it cannot
+ * be found as a whole, that is more than it may have, and never less: a broken counter must not bring out the password
+ * that it counts. Nobody can say where an entry is whose pointer is lost: it may be anywhere.
+ */
+static bool inspect_reach(const struct inspect_plan *plan, const struct inspect_entry *core, struct inspect_run *reach)
+{
+	const struct inspect_memory *memory = plan->request->memory;
+	const struct inspect_run *holding;
+	struct inspect_run span;
+	int found, begun;
+
+	if (core->space != INSPECT_SPACE_VIRTUAL)
+		return false;
+	found = inspect_span(memory, core, &span);
+	if (found == INSPECT_SPAN_NULL)
+		return false;
+	if (found == INSPECT_OK && (core->extent & INSPECT_EXTENT_MASK) != INSPECT_ADDRESS_ONLY) {
+		reach->start = span.start;
+		reach->end = inspect_end_of(span.start, span.end);
+		return true;
+	}
+	begun = inspect_start(memory, core, &reach->start);
+	reach->end = ~(uint64_t)0;
+	if (begun == INSPECT_SPAN_NULL)
+		return false;
+	if (begun != INSPECT_OK)
+		reach->start = 0;
+	else if (found != INSPECT_SPAN_WRAPS) {
+		holding = inspect_run_of(plan, reach->start);
+		if (holding == NULL)
+			return false;
+		reach->end = holding->end;
+	}
+	return true;
+}
+
+/* Cuts out what may belong to an entry whose bytes the consumer must not see. */
 static void inspect_refuse(struct inspect_plan *plan, uint64_t schema, const struct inspect_entry *core,
 			   const char *name)
 {
 	const uint32_t reason = inspect_consumer_judge(plan->request->consumer, schema, core, name).reason;
-	const uint8_t kind = core->extent & INSPECT_EXTENT_MASK;
-	const struct inspect_run *run;
-	struct inspect_run span;
+	struct inspect_run reach;
 
-	if ((reason != INSPECT_DENIED_RULE && reason != INSPECT_DENIED_GUARDED) || core->space != INSPECT_SPACE_VIRTUAL)
-		return;
-	switch (inspect_span(plan->request->memory, core, &span)) {
-	case INSPECT_OK:
-		run = inspect_run_of(plan, span.start);
-		if (kind != INSPECT_ADDRESS_ONLY)
-			inspect_cut(plan, span.start, inspect_end_of(span.start, span.end));
-		else if (run != NULL)
-			inspect_cut(plan, span.start, run->end);
-		break;
-	case INSPECT_SPAN_WRAPS:
-		/* It reaches to the end of the address space, or further. */
-		if (kind == INSPECT_DIRECT)
-			inspect_cut(plan, core->address, ~(uint64_t)0);
-		break;
-	default:
-		/* Nobody can say where it is. */
-		break;
-	}
+	if ((reason == INSPECT_DENIED_RULE || reason == INSPECT_DENIED_GUARDED) && inspect_reach(plan, core, &reach))
+		inspect_cut(plan, reach.start, reach.end);
 }
 
 static void inspect_refuse_frozen(struct inspect_plan *plan, const struct inspect_frozen *row)
@@ -1896,6 +1935,38 @@ static bool inspect_walk_elements(struct inspect_type_walk *walk, uint32_t id, u
 	return true;
 }
 
+static void inspect_walk_init(struct inspect_type_walk *walk, struct inspect_plan *plan, const struct inspect_btf *btf)
+{
+	walk->plan = plan;
+	walk->btf = btf;
+	walk->steps = INSPECT_TYPE_STEPS;
+	walk->is_inside = false;
+	walk->done = 0;
+}
+
+/* Whether entries of a type have sensitive members, as far as anybody can tell. */
+static bool inspect_members_concern(struct inspect_plan *plan, const struct inspect_btf *btf, uint32_t id)
+{
+	struct inspect_type_walk walk;
+	struct inspect_btf_type type;
+	uint32_t depth;
+	bool has;
+
+	if (btf == NULL)
+		return true;
+	if (id > btf->count)
+		return false;
+	inspect_walk_init(&walk, plan, btf);
+	for (depth = 0; depth < INSPECT_TYPE_DEPTH; depth++) {
+		if (!inspect_walk_resolve(&walk, id, &type))
+			return true;
+		if (type.kind != INSPECT_BTF_ARRAY)
+			return inspect_btf_is_composite(&type) && (!inspect_walk_has(&walk, &type, 0, &has) || has);
+		id = type.rest[0];
+	}
+	return true;
+}
+
 /* Cuts the sensitive members out of one entry, or all of it where the table's types cannot be read. */
 static void inspect_refuse_members(struct inspect_plan *plan, const struct inspect_btf *btf, uint32_t type,
 				   const struct inspect_run *memory)
@@ -1909,10 +1980,7 @@ static void inspect_refuse_members(struct inspect_plan *plan, const struct inspe
 	/* Of a type that does not exist nothing is known. */
 	if (type > btf->count)
 		return;
-	walk.plan = plan;
-	walk.btf = btf;
-	walk.steps = INSPECT_TYPE_STEPS;
-	walk.is_inside = false;
+	inspect_walk_init(&walk, plan, btf);
 	walk.done = memory->start;
 	if (!inspect_walk_elements(&walk, type, memory->start, memory->end, ~(uint64_t)0, 0))
 		inspect_cut(plan, walk.done, memory->end);
@@ -1932,9 +2000,21 @@ static const struct inspect_section *inspect_frozen_types(const struct inspect_h
 }
 
 /*
- * The same for every entry of the frozen tables: of entries that are dumped where they lay when their memory was
- * looked for, of others where it is now. The regions stand in the order of tables and rows.
+ * Where the memory of an entry is: if it is dumped, where it lay when its memory was looked for, else where it is now.
+ * False where that has nothing to do with sensitive members.
  */
+static bool inspect_place_of(struct inspect_plan *plan, const struct inspect_btf *btf, const struct inspect_frozen *row,
+			     const struct inspect_region *own, struct inspect_run *memory)
+{
+	if (own != NULL && (own->state <= INSPECT_OVER_BYTES || own->state == INSPECT_FAULTED)) {
+		memory->start = own->address;
+		memory->end = inspect_end_of(own->address, own->state == INSPECT_TAKEN ? own->readable : own->length);
+		return true;
+	}
+	return inspect_members_concern(plan, btf, row->core->type) && inspect_reach(plan, row->core, memory);
+}
+
+/* The same for every entry of the frozen tables. The regions stand in the order of tables and rows. */
 static void inspect_refuse_all_members(struct inspect_plan *plan)
 {
 	struct inspect_frozen row;
@@ -1959,20 +2039,21 @@ static void inspect_refuse_all_members(struct inspect_plan *plan)
 		else if (!inspect_btf_is_tagged(&btf, 0, -1))
 			continue;
 		for (i = 0; i < inspect_frozen_count(row.table); i++) {
-			const struct inspect_region *region = &plan->workspace->regions[next];
+			const struct inspect_region *own = &plan->workspace->regions[next];
 			struct inspect_run memory;
 
 			inspect_frozen_row(row.table, i, &row);
-			if (next < plan->selected && region->table == row.table_index && region->row == i) {
+			if (next < plan->selected && own->table == row.table_index && own->row == i)
 				next++;
-				memory.start = region->address;
-				memory.end = region->state == INSPECT_TAKEN ? region->readable : region->length;
-			} else if (row.core->space != INSPECT_SPACE_VIRTUAL ||
-				   inspect_span(plan->request->memory, row.core, &memory) != INSPECT_OK) {
+			else
+				own = NULL;
+			if (!inspect_place_of(plan, readable, &row, own, &memory))
 				continue;
-			}
-			memory.end = inspect_end_of(memory.start, memory.end);
-			inspect_refuse_members(plan, readable, row.core->type, &memory);
+			/* Of something that may be anywhere, no member can be told from another. */
+			if (memory.start == 0 && memory.end == ~(uint64_t)0)
+				inspect_cut(plan, memory.start, memory.end);
+			else
+				inspect_refuse_members(plan, readable, row.core->type, &memory);
 		}
 	}
 }

@@ -156,6 +156,15 @@ impl Consumer<'_> {
         }
     }
 
+    /// Whether an entry's bytes are forbidden, so that they are cut out of whatever reaches over them.
+    #[must_use]
+    pub fn forbids(&self, schema: u64, core: &CoreEntry, name: Option<&str>) -> bool {
+        match self.judge_entry(schema, core, name) {
+            Verdict::Denied(denial) => denial.forbids_bytes(),
+            Verdict::Allowed { .. } => false,
+        }
+    }
+
     /// The place of an entry when a budget is short: the number of the first rule of `order` that
     /// is about it. Lower numbers come first; entries without a rule come last, after all that have
     /// one.

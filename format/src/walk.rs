@@ -8,10 +8,12 @@
 
 mod entries;
 mod freeze;
+mod reach;
 mod span;
 
 pub use entries::{LiveEntry, Summary};
 pub use freeze::{FreezeError, Frozen};
+pub use reach::{Reach, reach};
 pub use span::{Span, SpanError, span};
 
 use core::fmt;

@@ -66,16 +66,8 @@ impl<'c> Contents<'c> {
         options: &Options,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        let outcome = self.outcome(entry);
-        if let Some(why) = outcome.and_then(left_out) {
-            return sink.note(Note::NotCaptured(why));
-        }
-        let span = match place(entry, image, options) {
+        let span = match self.span(entry, image, options) {
             Ok(span) => span,
-            Err(note @ Note::Fault(_)) => match self.told_span(entry) {
-                Some(span) => span,
-                None => return sink.note(note),
-            },
             Err(note) => return sink.note(note),
         };
         let memory = AddressSpace::new(image.memory.as_ref(), entry.row.space());
@@ -86,9 +78,28 @@ impl<'c> Contents<'c> {
         decoder.region(entry.row.type_id(), span.address, span.length, sink)
     }
 
+    /// Where the memory of an entry is, or why nothing of it is shown.
+    pub fn span(&self, entry: &Entry<'_>, image: &Image, options: &Options) -> Result<Span, Note> {
+        let outcome = self.outcome(entry);
+        if let Some(why) = outcome.and_then(left_out) {
+            return Err(Note::NotCaptured(why));
+        }
+        place(entry, image, options).or_else(|note| match note {
+            Note::Fault(_) => self.told_span(entry).ok_or(note),
+            note => Err(note),
+        })
+    }
+
     /// Where a dump says that the memory of an entry lies.
     fn told_span(&self, entry: &Entry<'_>) -> Option<Span> {
         self.captures?.span(self.table.found.carried?, entry.index)
+    }
+
+    /// Whether the bytes of an entry of a type are all there is to it: nothing in them leads
+    /// elsewhere, and nothing is sensitive.
+    #[must_use]
+    pub fn is_plain(&self, type_id: u32) -> bool {
+        self.plan.is_plain(type_id)
     }
 
     /// What a dump says became of an entry.
@@ -96,6 +107,9 @@ impl<'c> Contents<'c> {
         self.captures?.get(self.table.found.carried?, entry.index)
     }
 }
+
+/// Nobody has permitted to read them.
+pub(crate) const REGISTERS: Note = Note::NoMemory("registers of a device: reading has effects");
 
 /// Why a dump has nothing of an entry although it could have had it.
 fn left_out(outcome: &Outcome) -> Option<&'static str> {
@@ -116,7 +130,7 @@ fn place(entry: &Entry<'_>, image: &Image, options: &Options) -> Result<Span, No
         return Err(Note::Sensitive);
     }
     if properties & core_properties::MMIO != 0 && !options.mmio {
-        return Err(Note::NoMemory("registers of a device: reading has effects"));
+        return Err(REGISTERS);
     }
     if entry.extent() == extent::ADDRESS_ONLY {
         return Err(Note::NoMemory("only the address is known"));

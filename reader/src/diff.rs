@@ -3,23 +3,28 @@
 //! Entries are the same that have one identity: schema, class, name and instance. Where several have
 //! it, the first is held against the first. Addresses tell nothing, since a program is loaded
 //! elsewhere each time: of memory inside an object its distance from where the linker put it counts,
-//! and pointers are compared by what they lead to. Values are decoded by the types that each table
-//! brings, so that a struct that has grown differs in the new field alone.
+//! and pointers are compared by what they lead to (`values`). Values are decoded by the types that
+//! each table brings, so that a struct that has grown differs in the new field alone. What must not be
+//! shown is not compared either, and what was not compared is told.
 
-use std::collections::BTreeMap;
+mod values;
 
-use inspect_format::walk::Span;
+use std::collections::{BTreeMap, BTreeSet};
+
+use inspect_format::abi::space;
 use serde_json::Value as Json;
 
 use crate::catalog::{Catalog, Entry, NamedTable, State};
-use crate::decode::{Budget, Decoder, Plan};
+use crate::contents::{self, Contents};
+use crate::decode::{Budget, Note};
+use crate::dump::Captures;
 use crate::image::Image;
 use crate::memory::AddressSpace;
 use crate::output::record;
 use crate::output::value_json::JsonSink;
 use crate::output::value_text::one_line;
-use crate::value::{Value, ValueSink};
-use inspect_format::abi::space;
+use crate::value::{Form, Value, ValueSink};
+use values::{Changes, Settled};
 
 /// An image with its entries.
 #[derive(Clone, Copy, Debug)]
@@ -28,10 +33,12 @@ pub struct Side<'s> {
     pub image: &'s Image,
     /// Its entries.
     pub catalog: &'s Catalog<'s>,
+    /// What a dump says became of them.
+    pub captures: Option<&'s Captures>,
 }
 
 /// What is different.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Diff<'a, 'b> {
     /// Entries that only the first image has.
     pub removed: Vec<Entry<'a>>,
@@ -39,7 +46,9 @@ pub struct Diff<'a, 'b> {
     pub added: Vec<Entry<'b>>,
     /// Entries of both that differ.
     pub changed: Vec<Changed<'a, 'b>>,
-    /// How many are the same.
+    /// Entries of both in which nothing differs that was compared, and something was not.
+    pub partial: Vec<Partial<'a, 'b>>,
+    /// How many are the same, all of them.
     pub same: usize,
 }
 
@@ -52,6 +61,28 @@ pub struct Changed<'a, 'b> {
     pub after: Entry<'b>,
     /// What differs, at least one.
     pub changes: Vec<Change>,
+    /// What was not compared.
+    pub unseen: Vec<Unseen>,
+}
+
+/// An entry of both images that was not compared as a whole.
+#[derive(Debug)]
+pub struct Partial<'a, 'b> {
+    /// In the first image.
+    pub before: Entry<'a>,
+    /// In the second.
+    pub after: Entry<'b>,
+    /// What was not compared, at least one.
+    pub unseen: Vec<Unseen>,
+}
+
+/// Something that was not compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// Where, as in [`Change`]; empty for the whole value. Escape it.
+    pub path: String,
+    /// Why.
+    pub why: Note,
 }
 
 /// Something that differs.
@@ -75,14 +106,23 @@ pub struct Said {
 }
 
 /// How images are compared.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Whether pointers differ that lead to equal values at other addresses.
+    /// Whether entries and pointers differ that lead to equal values at other addresses.
     pub addresses: bool,
+    /// What may be read and shown, and how much of it.
+    pub contents: contents::Options,
 }
 
-/// Changes of one entry that are told; what is beyond is not looked at.
-const CHANGES_MAX: usize = 1000;
+impl Default for Options {
+    /// As much of each entry as two of them fit into memory; no more than anybody may see.
+    fn default() -> Self {
+        let budget =
+            Budget { bytes: 256 << 20, text: 1 << 20, elements: u64::MAX, ..Budget::default() };
+        let contents = contents::Options { budget, ..contents::Options::default() };
+        Self { addresses: false, contents }
+    }
+}
 
 impl Diff<'_, '_> {
     /// Whether nothing differs.
@@ -102,23 +142,26 @@ pub fn diff<'a, 'b>(
     wanted: &Wanted<'_>,
     options: Options,
 ) -> Diff<'a, 'b> {
-    let mut plans = Plans::default();
+    let mut sides = (Reader::new(before, options), Reader::new(after, options));
     let mut others: BTreeMap<Identity, Vec<Entry<'b>>> = BTreeMap::new();
     for entry in after.catalog.entries().filter(|entry| is_meant(entry, after.image, wanted)) {
         others.entry(identity(&entry)).or_default().push(entry);
     }
     // The first of them is to be taken first.
     others.values_mut().for_each(|entries| entries.reverse());
-    let mut found = Diff { removed: vec![], added: vec![], changed: vec![], same: 0 };
+    let mut found = Diff::default();
     for entry in before.catalog.entries().filter(|entry| is_meant(entry, before.image, wanted)) {
         let Some(other) = others.get_mut(&identity(&entry)).and_then(Vec::pop) else {
             found.removed.push(entry);
             continue;
         };
-        let changes = compare(before.image, &entry, after.image, &other, &mut plans, options);
-        match changes.is_empty() {
-            true => found.same += 1,
-            false => found.changed.push(Changed { before: entry, after: other, changes }),
+        let Settled { changes, unseen } = compare(&mut sides, &entry, &other, options);
+        if !changes.is_empty() {
+            found.changed.push(Changed { before: entry, after: other, changes, unseen });
+        } else if !unseen.is_empty() {
+            found.partial.push(Partial { before: entry, after: other, unseen });
+        } else {
+            found.same += 1;
         }
     }
     found.added = others.into_values().flat_map(|left| left.into_iter().rev()).collect();
@@ -138,31 +181,38 @@ fn identity(entry: &Entry<'_>) -> Identity {
     (entry.table.schema_name(), entry.row.class(), name.to_owned(), entry.row.instance())
 }
 
-fn compare(
-    before_image: &Image,
-    before: &Entry<'_>,
-    after_image: &Image,
-    after: &Entry<'_>,
-    plans: &mut Plans,
+fn compare<'a, 'b>(
+    (old, new): &mut (Reader<'a>, Reader<'b>),
+    before: &Entry<'a>,
+    after: &Entry<'b>,
     options: Options,
-) -> Vec<Change> {
-    let mut changes = Changes { found: Vec::new(), options };
-    changes.rows(before, after);
-    let (old, new) = (before.span(before_image), after.span(after_image));
-    let places = (place(before_image, before), place(after_image, after));
-    if places.0 != places.1 {
+) -> Settled {
+    let mut changes = Changes::new(options.addresses);
+    rows(&mut changes, before, after);
+    let places = (place(old.side.image, before), place(new.side.image, after));
+    if places.0.differs(&places.1, options.addresses) {
         let said = |place: &Place| Some(Said::text(place.text()));
-        changes.add("@address", said(&places.0), said(&places.1));
+        changes.add_own("@address", said(&places.0), said(&places.1));
     }
-    let length = |span: &Result<Span, _>| span.as_ref().ok().map(|span| span.length);
-    if length(&old) != length(&new) {
-        let said = |length: Option<u64>| length.map(Said::number);
-        changes.add("@length", said(length(&old)), said(length(&new)));
+    let (left, right) = (old.value(before), new.value(after));
+    if let (Some(left), Some(right)) = (left.length, right.length)
+        && left != right
+    {
+        let said = |length| Some(Said::number(length));
+        changes.add_own("@length", said(left), said(right));
     }
-    let old = old.ok().and_then(|span| plans.decode(before_image, before, span));
-    let new = new.ok().and_then(|span| plans.decode(after_image, after, span));
-    changes.optional("", old.as_ref(), new.as_ref());
-    changes.found
+    changes.begin_at(left.address, right.address);
+    changes.optional(left.value.as_ref(), right.value.as_ref());
+    let is_plain = old.contents(before.table).is_plain(before.row.type_id())
+        && new.contents(after.table).is_plain(after.row.type_id());
+    if is_plain && changes.is_short_of_budget() {
+        let spans = (before.span(old.side.image), after.span(new.side.image));
+        if let (Ok(left), Ok(right)) = spans {
+            let (old, new) = (old.memory(before), new.memory(after));
+            changes.bytes((&old, left), (&new, right), options.contents.budget.deadline);
+        }
+    }
+    changes.settle()
 }
 
 /// Where an entry is, as far as it says anything.
@@ -170,160 +220,112 @@ fn compare(
 enum Place {
     /// In an object, so far from where the linker put it.
     Object(String, u64),
-    /// Elsewhere.
-    Address(u64),
+    /// Where the machine has it: other addresses are other things.
+    Fixed(u64),
+    /// Wherever there was room.
+    Free(u64),
 }
 
 impl Place {
     fn text(&self) -> String {
         match self {
             Self::Object(name, address) => format!("{address:#x} in {name}"),
-            Self::Address(address) => format!("{address:#x}"),
+            Self::Fixed(address) | Self::Free(address) => format!("{address:#x}"),
         }
+    }
+
+    /// Whether an entry has moved. That only one image knows its objects is no movement.
+    fn differs(&self, other: &Self, addresses: bool) -> bool {
+        let is_free = matches!((self, other), (Self::Free(_), _) | (_, Self::Free(_)));
+        self != other && (addresses || !is_free)
     }
 }
 
 fn place(image: &Image, entry: &Entry<'_>) -> Place {
     let address = entry.row.address();
-    let mut objects = image.objects.iter();
-    let object = objects.find(|it| it.range.contains(&address));
-    match object.filter(|_| entry.row.space() == space::VIRTUAL) {
+    if entry.row.space() != space::VIRTUAL {
+        return Place::Fixed(address);
+    }
+    match image.objects.iter().find(|it| it.range.contains(&address)) {
         Some(object) => {
             let name = object.name.rsplit('/').next().unwrap_or_default();
             Place::Object(name.to_owned(), address.wrapping_sub(object.bias))
         }
-        None => Place::Address(address),
+        None => Place::Free(address),
     }
 }
 
-/// Compiled types, by where their table's bytes begin: each table is compiled once.
-#[derive(Default)]
-struct Plans(BTreeMap<usize, Plan>);
+/// Reads the entries of one image.
+struct Reader<'s> {
+    side: Side<'s>,
+    options: contents::Options,
+    /// By where their table lies: the types of each table are compiled once.
+    contents: BTreeMap<usize, Contents<'s>>,
+}
 
-impl Plans {
-    fn decode(&mut self, image: &Image, entry: &Entry<'_>, span: Span) -> Option<Value> {
-        if entry.row.space() != space::VIRTUAL {
-            return None;
-        }
-        let table = entry.table;
-        let key = std::ptr::from_ref::<NamedTable<'_>>(table).addr();
-        let plan = self.0.entry(key).or_insert_with(|| {
-            let (order, word_size) = (table.table.order(), table.table.word_size());
-            let plan = Plan::new(table.types, word_size);
-            plan.unwrap_or_else(|_| Plan::without_types(order, word_size))
-        });
-        let own = entry.row.core().type_;
-        let class = table.names.class(entry.row.class()).map_or(0, |class| class.type_id);
-        let type_id = if own == 0 { class } else { own };
-        let memory = AddressSpace::virtual_of(image.memory.as_ref());
-        let budget = Budget { text: 1 << 20, elements: 1 << 16, ..Budget::default() };
-        let mut decoder =
-            Decoder::new(plan, &memory, budget).strings(table.table.sections().strings);
+/// What lies in the memory of an entry.
+struct Decoded {
+    /// Where its memory begins.
+    address: Option<u64>,
+    length: Option<u64>,
+    value: Option<Value>,
+}
+
+impl<'s> Reader<'s> {
+    fn new(side: Side<'s>, options: Options) -> Self {
+        Self { side, options: options.contents, contents: BTreeMap::new() }
+    }
+
+    fn contents(&mut self, table: &'s NamedTable<'s>) -> &Contents<'s> {
+        let captures = self.side.captures;
+        let key = std::ptr::from_ref(table).addr();
+        self.contents.entry(key).or_insert_with(|| Contents::new(table).captures(captures))
+    }
+
+    fn value(&mut self, entry: &Entry<'s>) -> Decoded {
+        let (image, options) = (self.side.image, self.options);
+        let contents = self.contents(entry.table);
+        let span = contents.span(entry, image, &options).ok();
         let mut sink = ValueSink::new();
-        let Ok(()) = decoder.region(type_id, span.address, span.length, &mut sink);
-        sink.finish()
+        let Ok(()) = contents.entry(entry, image, &options, &mut sink);
+        Decoded {
+            address: span.map(|span| span.address),
+            length: span.map(|span| span.length),
+            value: sink.finish(),
+        }
+    }
+
+    fn memory(&self, entry: &Entry<'_>) -> AddressSpace<'s> {
+        AddressSpace::new(self.side.image.memory.as_ref(), entry.row.space())
     }
 }
 
-/// What was found to differ so far.
-struct Changes {
-    found: Vec<Change>,
-    options: Options,
-}
-
-impl Changes {
-    fn add(&mut self, path: &str, before: Option<Said>, after: Option<Said>) {
-        if self.found.len() < CHANGES_MAX {
-            self.found.push(Change { path: path.to_owned(), before, after });
+/// What stands in the rows, but for addresses.
+fn rows(changes: &mut Changes, before: &Entry<'_>, after: &Entry<'_>) {
+    let properties = |entry: &Entry<'_>| record::properties(entry).join("|");
+    let texts = [
+        ("@type", before.type_name().map(str::to_owned), after.type_name().map(str::to_owned)),
+        ("@extent", Some(before.extent_text()), Some(after.extent_text())),
+        ("@space", Some(before.space_text()), Some(after.space_text())),
+        ("@properties", Some(properties(before)), Some(properties(after))),
+    ];
+    for (path, old, new) in texts {
+        if old != new {
+            changes.add_own(path, old.map(Said::text), new.map(Said::text));
         }
     }
-
-    /// What stands in the rows, but for addresses.
-    fn rows(&mut self, before: &Entry<'_>, after: &Entry<'_>) {
-        let properties = |entry: &Entry<'_>| record::properties(entry).join("|");
-        let texts = [
-            ("@type", before.type_name().map(str::to_owned), after.type_name().map(str::to_owned)),
-            ("@extent", Some(before.extent_text()), Some(after.extent_text())),
-            ("@space", Some(before.space_text()), Some(after.space_text())),
-            ("@properties", Some(properties(before)), Some(properties(after))),
-        ];
-        for (path, old, new) in texts {
-            if old != new {
-                self.add(path, old.map(Said::text), new.map(Said::text));
-            }
-        }
-        let fields = |entry: &Entry<'_>| -> BTreeMap<String, Json> {
-            entry.fields().map(|it| (it.name.to_owned(), record::json(&it.value))).collect()
-        };
-        let (old, new) = (fields(before), fields(after));
-        let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-        for name in names {
-            let (old, new) = (old.get(name), new.get(name));
-            if old != new {
-                let said = |value: Option<&Json>| value.cloned().map(Said::json);
-                self.add(&format!("@{name}"), said(old), said(new));
-            }
+    let fields = |entry: &Entry<'_>| -> BTreeMap<String, Json> {
+        entry.fields().map(|it| (it.name.to_owned(), record::json(&it.value))).collect()
+    };
+    let (old, new) = (fields(before), fields(after));
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for name in names {
+        let (old, new) = (old.get(name), new.get(name));
+        if old != new {
+            let said = |value: Option<&Json>| value.cloned().map(Said::json);
+            changes.add_own(&format!("@{name}"), said(old), said(new));
         }
     }
-
-    fn optional(&mut self, path: &str, before: Option<&Value>, after: Option<&Value>) {
-        match (before, after) {
-            (Some(before), Some(after)) => self.values(path, before, after),
-            (None, None) => {}
-            _ => {
-                let path = if path.is_empty() { "value" } else { path };
-                self.add(path, before.map(Said::value), after.map(Said::value));
-            }
-        }
-    }
-
-    fn values(&mut self, path: &str, before: &Value, after: &Value) {
-        if self.found.len() >= CHANGES_MAX || before == after {
-            return;
-        }
-        match (before, after) {
-            (Value::At(old, left), Value::At(new, right)) => {
-                if self.options.addresses && old != new {
-                    let said = |address: &u64| Some(Said::text(format!("{address:#x}")));
-                    self.add(&format!("{path}@"), said(old), said(new));
-                }
-                self.values(path, left, right);
-            }
-            (Value::Address(..), Value::Address(..)) if !self.options.addresses => {}
-            (Value::Noted(left, old), Value::Noted(right, new)) if left == right => {
-                self.values(path, old, new);
-            }
-            (Value::Struct(old), Value::Struct(new)) => {
-                for (name, value) in &old.fields {
-                    let other = new.fields.iter().find(|(other, _)| other == name);
-                    let path = joined(path, name);
-                    self.optional(&path, Some(value), other.map(|(_, value)| value));
-                }
-                for (name, value) in &new.fields {
-                    if !old.fields.iter().any(|(other, _)| other == name) {
-                        self.optional(&joined(path, name), None, Some(value));
-                    }
-                }
-            }
-            (Value::Array(old), Value::Array(new)) => {
-                for index in 0..old.len().max(new.len()) {
-                    let path = format!("{path}[{index}]");
-                    self.optional(&path, old.get(index), new.get(index));
-                }
-            }
-            // Other bits of a number that is none.
-            (Value::Double(old, _), Value::Double(new, _)) if old.is_nan() && new.is_nan() => {}
-            (Value::Float(old, _), Value::Float(new, _)) if old.is_nan() && new.is_nan() => {}
-            _ => {
-                let path = if path.is_empty() { "value" } else { path };
-                self.add(path, Some(Said::value(before)), Some(Said::value(after)));
-            }
-        }
-    }
-}
-
-fn joined(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 impl Said {
@@ -342,6 +344,10 @@ impl Said {
             other => other.to_string(),
         };
         Self { text: crate::escape::Terminal(&text).to_string(), json }
+    }
+
+    fn bytes(bytes: &[u8]) -> Self {
+        Self::value(&Value::Bytes(bytes.to_vec(), Form::default()))
     }
 
     fn value(value: &Value) -> Self {

@@ -3,11 +3,12 @@
 //! A value is taken apart into its leaves, each with its path: `stats.hits`, `slots[3].owner`,
 //! `next->hits`. What becomes of the differences, lines or JSON, is the business of `cli::watch`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use crate::catalog::{Catalog, Entry, State};
 use crate::contents::{Contents, Options};
+use crate::decode::Note;
 use crate::image::Image;
 use crate::output::record;
 use crate::output::value_text::one_line;
@@ -52,7 +53,8 @@ pub struct Identity {
 /// A part of a value that has no parts.
 #[derive(Clone, Debug)]
 pub struct Leaf {
-    /// Where in the value; empty for one without parts. It comes from the image: escape it.
+    /// Where in the value, and only there; empty for one without parts. It comes from the image:
+    /// escape it.
     pub path: String,
     /// As people read it, escaped.
     pub text: String,
@@ -84,6 +86,13 @@ pub struct Difference<'m> {
 
 /// Parts of one entry that are kept: enough for a table on a screen.
 const LEAVES_MAX: usize = 4096;
+
+/// The parts that are the entry's and not its value's.
+const OWN: [&str; 3] = ["@properties", "@address", "@length"];
+/// What is said of a part that has parts of its own, behind the path of that part.
+const NOTE: &str = "@note";
+/// How many parts are left out.
+const LEFT_OUT: &str = "@left out";
 
 impl Moment {
     /// Reads the entries that are selected.
@@ -150,7 +159,7 @@ impl Leaf {
     /// Whether it is a part of the entry, and not of its value.
     #[must_use]
     pub fn is_own(&self) -> bool {
-        self.path.starts_with('@')
+        OWN.contains(&&self.path[..])
     }
 }
 
@@ -190,31 +199,37 @@ fn leaves(
     image: &Image,
     options: &Options,
 ) -> Vec<Leaf> {
-    let mut leaves = Leaves(Vec::new());
+    let mut leaves = Leaves::default();
+    let [of_properties, of_address, of_length] = OWN;
     let properties = Value::Text(record::properties(entry).join("|").into_bytes());
-    leaves.0.push(Leaf::new("@properties", &properties));
+    leaves.push(of_properties, &properties);
     if let Ok(span) = entry.span(image) {
         let form = Form::default();
-        leaves.0.push(Leaf::new("@address", &Value::Address(span.address, form.clone())));
-        leaves.0.push(Leaf::new("@length", &Value::Unsigned(span.length, form)));
+        leaves.push(of_address, &Value::Address(span.address, form.clone()));
+        leaves.push(of_length, &Value::Unsigned(span.length, form));
     }
     let mut sink = ValueSink::new();
     let Ok(()) = contents.entry(entry, image, options, &mut sink);
     if let Some(value) = sink.finish() {
         leaves.add(&mut String::new(), &value);
     }
-    leaves.0
+    leaves.finish()
 }
 
 /// Takes values apart.
-struct Leaves(Vec<Leaf>);
+#[derive(Default)]
+struct Leaves {
+    found: Vec<Leaf>,
+    /// How often each path was met: what a value has twice keeps its order.
+    met: HashMap<String, u32>,
+    left_out: u64,
+}
 
 impl Leaves {
     /// Adds the leaves of a value. The path is as it was afterwards.
     fn add(&mut self, path: &mut String, value: &Value) {
         let end = path.len();
         match value {
-            _ if self.0.len() >= LEAVES_MAX => {}
             Value::Struct(inner) => {
                 for (name, value) in &inner.fields {
                     let dot = if end == 0 || path.ends_with('>') { "" } else { "." };
@@ -223,9 +238,7 @@ impl Leaves {
                     self.add(path, value);
                     path.truncate(end);
                 }
-                for note in &inner.notes {
-                    self.0.push(Leaf::new(path, &Value::Note(*note)));
-                }
+                inner.notes.iter().for_each(|note| self.note(path, *note));
             }
             Value::Array(elements) if elements.iter().any(has_parts) => {
                 for (index, value) in elements.iter().enumerate() {
@@ -235,17 +248,46 @@ impl Leaves {
                 }
             }
             Value::At(address, inner) if has_parts(inner) => {
-                self.0.push(Leaf::new(path, &Value::Address(*address, Form::default())));
+                self.push(path, &Value::Address(*address, Form::default()));
                 path.push_str("->");
                 self.add(path, inner);
                 path.truncate(end);
             }
             Value::Noted(note, inner) if has_parts(inner) => {
-                self.0.push(Leaf::new(path, &Value::Note(*note)));
+                self.note(path, *note);
                 self.add(path, inner);
             }
-            value => self.0.push(Leaf::new(path, value)),
+            value => self.push(path, value),
         }
+    }
+
+    fn note(&mut self, path: &mut String, note: Note) {
+        let end = path.len();
+        path.push_str(NOTE);
+        self.push(path, &Value::Note(note));
+        path.truncate(end);
+    }
+
+    fn push(&mut self, path: &str, value: &Value) {
+        if self.found.len() >= LEAVES_MAX {
+            self.left_out += 1;
+            return;
+        }
+        let met = self.met.entry(path.to_owned()).or_default();
+        *met += 1;
+        match *met {
+            1 => self.found.push(Leaf::new(path, value)),
+            count => self.found.push(Leaf::new(&format!("{path} ({count})"), value)),
+        }
+    }
+
+    /// All of them, and how many there are beyond.
+    fn finish(mut self) -> Vec<Leaf> {
+        if self.left_out > 0 {
+            let value = Value::Unsigned(self.left_out, Form::default());
+            self.found.push(Leaf::new(LEFT_OUT, &value));
+        }
+        self.found
     }
 }
 
@@ -274,9 +316,9 @@ mod tests {
     }
 
     fn taken_apart(value: &Value) -> Vec<Leaf> {
-        let mut leaves = Leaves(Vec::new());
+        let mut leaves = Leaves::default();
         leaves.add(&mut String::new(), value);
-        leaves.0
+        leaves.finish()
     }
 
     fn paths(leaves: &[Leaf]) -> Vec<&str> {
@@ -300,6 +342,37 @@ mod tests {
         let expected = ["stats.hits", "rows[0].a", "rows[1]", "next", "next->owner", "plain"];
         assert_eq!(paths(&found), expected);
         assert_eq!(paths(&taken_apart(&number(1))), [""]);
+    }
+
+    /// A value that says the same at two moments has no differences, whatever it says.
+    #[test]
+    fn every_path_is_its_own() {
+        let noted = |inner| Value::Noted(Note::NoTag, Box::new(inner));
+        let arm = |name: &'static str| (name.into(), composite(&[("a", number(1))]));
+        let inner = Struct {
+            fields: vec![arm("x"), arm("x"), ("y".into(), noted(composite(&[("b", number(2))])))],
+            notes: vec![Note::NoTag, Note::Incomplete],
+            ..Struct::default()
+        };
+        let found = taken_apart(&noted(Value::Struct(inner)));
+        let expected = ["@note", "x.a", "x.a (2)", "y@note", "y.b", "@note (2)", "@note (3)"];
+        assert_eq!(paths(&found), expected);
+        assert!(differences(&found, &found).is_empty());
+        assert!(found.iter().all(|leaf| !leaf.is_own()));
+    }
+
+    #[test]
+    fn what_has_no_room_is_counted() {
+        let many = |count| {
+            let row = |value| composite(&[("a", number(value))]);
+            taken_apart(&Value::Array((0..count).map(row).collect()))
+        };
+        let limit = LEAVES_MAX as u64;
+        let (whole, more) = (many(limit), many(limit + 7));
+        assert_eq!(whole.len(), LEAVES_MAX);
+        let last = more.last().map(|leaf| (&leaf.path[..], &leaf.text[..]));
+        assert_eq!((more.len(), last), (LEAVES_MAX + 1, Some((LEFT_OUT, "7"))));
+        assert_eq!(differences(&whole, &more).len(), 1);
     }
 
     #[test]

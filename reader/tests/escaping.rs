@@ -77,14 +77,20 @@ const COMMANDS: &[&[&str]] = &[
     &["list", "TARGET", "--consumer", "all"],
     &["diff", "TARGET", "TARGET"],
     &["diff", "OTHER", "TARGET"],
+    &["diff", "OTHER", "TARGET", "--json"],
+    &["dump", "TARGET", "-o", "OUT", "--consumer", "all"],
+    &["dump", "TARGET", "-o", "OUT", "--consumer", "all", "--json"],
     &["export", "TARGET", "--format", "json"],
     &["export", "TARGET", "--format", "ndjson", "--values"],
     &["export", "TARGET", "--format", "csv"],
     &["export", "TARGET", "--format", "csv", "--values"],
 ];
 
-/// Commands that are not there yet.
-const ABSENT: &[&str] = &[];
+/// Commands for processes alone.
+const LIVE_COMMANDS: &[&[&str]] = &[
+    &["watch", "TARGET", "--count", "2", "--interval", "10ms"],
+    &["watch", "TARGET", "--count", "2", "--interval", "10ms", "--json"],
+];
 
 /// A text of a length that begins with another one.
 fn padded(start: &[u8], length: usize) -> Vec<u8> {
@@ -134,21 +140,27 @@ fn with_checksums(bytes: &mut [u8]) {
     }
 }
 
-/// Fails if an output would do something to a terminal.
+/// Fails if an output would do something to a terminal, or JSON to a page of HTML.
 #[track_caller]
-fn is_harmless(output: &Output, what: &str) {
+fn is_harmless(output: &Output, arguments: &[&str], what: &str) {
+    let is_json = is_json(arguments);
     assert!(output.status.code().is_some(), "{what}: it was killed");
     for (name, bytes) in [("output", &output.stdout), ("messages", &output.stderr)] {
         let Ok(text) = std::str::from_utf8(bytes) else {
             panic!("{what}: {name} is not UTF-8: {}", bytes.escape_ascii());
         };
         assert!(!text.contains("panicked"), "{what}: {text}");
-        let harmful = text.chars().find(|it| is_harmful(*it));
+        let is_page = is_json && name == "output";
+        let harmful = text.chars().find(|it| is_harmful(*it) || is_page && *it == '<');
         if let Some(harmful) = harmful {
             let line = text.lines().find(|line| line.contains(harmful)).unwrap_or_default();
             panic!("{what}: {name} has {harmful:?} in {:?}", line);
         }
     }
+}
+
+fn is_json(arguments: &[&str]) -> bool {
+    arguments.iter().any(|it| it.contains("json"))
 }
 
 /// Controls but for the line feed, and what reverses, joins or ends lines.
@@ -176,11 +188,19 @@ fn holds(value: &Value, wanted: &str) -> bool {
     }
 }
 
-fn run_all(target: &Path, other: &Path, mut look: impl FnMut(&[&str], &Output)) {
-    for arguments in COMMANDS.iter().filter(|it| !ABSENT.contains(&it[0])) {
+fn run_all(
+    commands: &[&'static [&'static str]],
+    target: &Path,
+    other: &Path,
+    mut look: impl FnMut(&[&str], &Output),
+) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    for arguments in commands {
         let place = |word: &&'static str| match *word {
             "TARGET" => target.as_os_str(),
             "OTHER" => other.as_os_str(),
+            "OUT" => out.as_os_str(),
             word => OsStr::new(word),
         };
         let words: Vec<&OsStr> = arguments.iter().map(place).collect();
@@ -197,15 +217,17 @@ fn names_of_an_image_are_escaped() {
     let benign = SHAPES.dump(&MACHINES[0], "all");
     let dump = fs::read(&benign).expect("a dump");
     let mut lines = Vec::new();
-    run_all(&benign, &benign, |_, output| lines.push(text(&output.stdout).lines().count()));
+    run_all(COMMANDS, &benign, &benign, |_, output| {
+        lines.push(text(&output.stdout).lines().count())
+    });
     for start in HARMFUL {
         let target = folder.path().join("core");
         fs::write(&target, renamed(&dump, start)).expect("a dump");
         let is_text = std::str::from_utf8(start).is_ok();
         let mut index = 0;
-        run_all(&target, &benign, |arguments, output| {
+        run_all(COMMANDS, &target, &benign, |arguments, output| {
             let what = format!("{} with {}", arguments.join(" "), start.escape_ascii());
-            is_harmless(output, &what);
+            is_harmless(output, arguments, &what);
             let printed = text(&output.stdout);
             let expected = lines[index];
             index += 1;
@@ -215,10 +237,10 @@ fn names_of_an_image_are_escaped() {
             // The doctor finds that classes, names and fingerprints do not fit together any more.
             let is_code = arguments[0] == "doctor" || output.status.code() == Some(0);
             assert!(is_code, "{what}: {:?}, {}", output.status, text(&output.stderr));
-            if arguments.iter().any(|it| it.contains("json")) {
+            if is_json(arguments) {
                 let name = String::from_utf8(padded(start, "registered".len())).expect("text");
                 let all = values(&printed, &what);
-                let is_listed = arguments[0] != "doctor";
+                let is_listed = !["doctor", "dump"].contains(&arguments[0]);
                 assert!(
                     !is_listed || all.iter().any(|it| holds(it, &name)),
                     "{what}: no {name:?} in {printed}"
@@ -263,8 +285,9 @@ fn names_of_files_are_escaped() {
         let running = Running::start(&program, &["wait"]);
         let process = running.target();
         for target in [program.as_path(), Path::new(&process), &place, &place.join("missing")] {
-            run_all(target, &program, |arguments, output| {
-                is_harmless(output, &format!("{} of {what}", arguments.join(" ")));
+            let live = if target == Path::new(&process) { LIVE_COMMANDS } else { &[] };
+            run_all(&[COMMANDS, live].concat(), target, &program, |arguments, output| {
+                is_harmless(output, arguments, &format!("{} of {what}", arguments.join(" ")));
                 if arguments.contains(&"--json") && output.status.success() {
                     values(&text(&output.stdout), &what);
                 }
@@ -272,6 +295,24 @@ fn names_of_files_are_escaped() {
         }
         let command =
             [OsStr::new("list"), program.as_os_str(), OsStr::new("--schema"), place.as_os_str()];
-        is_harmless(&output(&mut inspect(&command)), &format!("a schema called {what}"));
+        is_harmless(&output(&mut inspect(&command)), &[], &format!("a schema called {what}"));
+    }
+}
+
+/// A list of targets holds whatever its writer liked: lines that name none, and files that are not there.
+#[test]
+fn names_in_a_list_of_targets_are_escaped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = folder.path().join("list\x1b[2J");
+    for line in
+        [&b"pid:\x1b]0;x\x07"[..], b"raw:\x1b[2J@x", "pid:\u{202e}\u{9b}".as_bytes(), b"\x1b[2J"]
+    {
+        fs::write(&list, line).expect("a list");
+        for format in ["json", "csv"] {
+            let mut command = inspect(&["export", "--format", format, "--targets-from"]);
+            let output = output(command.arg(&list));
+            assert!(!output.status.success(), "{}", line.escape_ascii());
+            is_harmless(&output, &[format], &format!("a list of {}", line.escape_ascii()));
+        }
     }
 }

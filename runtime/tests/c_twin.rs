@@ -167,6 +167,8 @@ fn arena() -> u64 {
         1..64 => address + PAGE + index * 300,
         64..128 => index - 64,
         128..136 => 8,
+        // More elements than fit into the address space.
+        136..140 => u64::MAX - index,
         _ => index * 0x0101_0101_0101,
     };
     for index in 0..PAGES * PAGE / 8 {
@@ -183,8 +185,9 @@ fn arena() -> u64 {
 
 /// An entry of any kind, mostly inside the arena.
 fn entry(chance: &mut Chance, arena: u64) -> CoreEntry {
-    let kinds = [0, 0, 0, 0, 0, extent::INDIRECT, extent::COUNTED, extent::ADDRESS_ONLY, 4, 9];
-    let kind = chance.of(&kinds);
+    let kinds = [0, 0, 0, 0, 0, extent::INDIRECT, extent::COUNTED, extent::ADDRESS_ONLY, 4];
+    // Seldom: where such an entry is refused, no memory is left.
+    let kind = if chance.below(60) == 0 { 9 } else { chance.of(&kinds) };
     let mut core = CoreEntry {
         state: phase::LIVE | (chance.below(3) as u32) << 2,
         class: chance.below(6) as u32,
@@ -207,7 +210,7 @@ fn entry(chance: &mut Chance, arena: u64) -> CoreEntry {
         _ => {}
     }
     match chance.below(30) {
-        0 => core.address = 16,
+        0 if chance.below(3) == 0 => core.address = 16,
         1 => (core.address, core.length) = (u64::MAX - 100, chance.of(&[50, 200])),
         2 => {
             // A slot holds the address.
@@ -215,6 +218,8 @@ fn entry(chance: &mut Chance, arena: u64) -> CoreEntry {
             core.extent |= inspect_format::abi::EXTENT_ADDRESS_SLOT;
         }
         3 => core.length = u64::MAX - chance.below(3),
+        4 => core.bound = arena + 8 * (136 + chance.below(4)),
+        5 => core.bound = chance.of(&[16, arena]),
         _ => {}
     }
     core

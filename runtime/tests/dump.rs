@@ -159,6 +159,66 @@ fn a_refused_entry_of_unknown_length_takes_the_rest_of_the_memory_around_it() {
     assert_eq!(dump.segments(), [(at, 20)]);
 }
 
+/// Whatever is broken of a refused entry, its bytes are not there.
+#[test]
+fn a_refused_entry_that_cannot_be_found_as_a_whole_takes_more_and_never_less() {
+    let block = [1_u8; 100];
+    let at = address_of(&block);
+    let (pointer, null, count, many) = (at + 30, 0_u64, 5_u64, u64::MAX);
+    let counted = |pointer: &u64, count: &u64| CoreEntry {
+        extent: extent::COUNTED,
+        bound: address_of(count),
+        bound_size: 8,
+        ..entry(4, address_of(pointer), 1)
+    };
+    let indirect = CoreEntry { extent: extent::INDIRECT, ..entry(4, address_of(&pointer), 5) };
+    let range = CoreEntry { extent: extent::RANGE, ..entry(4, at + 30, 0) };
+    let bad = 16;
+    let beginning = vec![(at, 30)];
+    let whole = vec![(at, 100)];
+    for (refused, expected) in [
+        (counted(&pointer, &count), vec![(at, 30), (at + 35, 65)]),
+        (counted(&pointer, &many), beginning.clone()),
+        (CoreEntry { length: 2, ..counted(&pointer, &many) }, beginning.clone()),
+        (CoreEntry { bound: bad, ..counted(&pointer, &count) }, beginning.clone()),
+        (CoreEntry { bound_size: 3, ..counted(&pointer, &count) }, beginning.clone()),
+        (CoreEntry { length: u64::MAX, ..indirect }, beginning.clone()),
+        (CoreEntry { bound: at, ..range }, beginning),
+        (CoreEntry { address: bad, ..counted(&pointer, &count) }, vec![]),
+        (CoreEntry { address: bad, ..indirect }, vec![]),
+        (CoreEntry { extent: 9, ..indirect }, vec![]),
+        (counted(&null, &count), whole.clone()),
+        (CoreEntry { address: address_of(&null), ..indirect }, whole),
+    ] {
+        let dump = dump_of(&[("block", entry(1, at, 100)), ("refused", refused)]);
+        assert_eq!(dump.segments(), expected, "{refused:?}");
+    }
+}
+
+/// The same of an entry that may be seen, but for a field.
+#[test]
+fn sensitive_fields_of_what_cannot_be_found_do_not_leak() {
+    let users = [7_u32; 16];
+    let at = address_of(&users);
+    let (pointer, many) = (at + 32, u64::MAX);
+    let user = |extent, address| CoreEntry { type_: 2, extent, ..entry(1, address, 8) };
+    let counted = CoreEntry {
+        bound: address_of(&many),
+        bound_size: 8,
+        ..user(extent::COUNTED, address_of(&pointer))
+    };
+    let ids = vec![(at, 36), (at + 40, 4), (at + 48, 4), (at + 56, 4)];
+    for (entries, expected) in [
+        (user(extent::ADDRESS_ONLY, at + 32), ids.clone()),
+        (CoreEntry { bound: 16, ..counted }, ids),
+        (CoreEntry { address: 16, ..counted }, vec![]),
+    ] {
+        let tables = [table_with_types(&[("block", entry(1, at, 64)), ("users", entries)])];
+        let dump = write(&request(&tables)).expect("a dump");
+        assert_eq!(dump.segments(), expected, "{entries:?}");
+    }
+}
+
 /// An address of another space is none of this memory, and hides nothing of it.
 #[test]
 fn a_refused_entry_of_another_space_cuts_nothing() {

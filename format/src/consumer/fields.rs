@@ -73,6 +73,27 @@ impl<'t> Fields<'t> {
         }
     }
 
+    /// Whether some field of an entry is sensitive, or may be, wherever its memory is.
+    #[must_use]
+    pub fn concern(&self, core: &CoreEntry) -> bool {
+        let Some(btf) = self.btf else { return true };
+        let mut type_id = if core.type_ == 0 { self.class_type(core.class) } else { core.type_ };
+        let word_size = self.word_size;
+        let mut walk = Walk { btf, word_size, steps: STEPS_MAX, done: 0, cut: &mut |_| {} };
+        for _ in 0..DEPTH_MAX {
+            let ty = match walk.resolve(type_id) {
+                Ok(Some(ty)) => ty,
+                Ok(None) => return false,
+                Err(Lost) => return true,
+            };
+            match ty.array() {
+                Some(array) => type_id = array.element,
+                None => return ty.is_composite() && walk.has_sensitive(&ty, 0).unwrap_or(true),
+            }
+        }
+        true
+    }
+
     fn class_type(&self, class: u32) -> u32 {
         let schema = Schema::parse(self.schema).ok();
         let mut classes = schema.iter().flat_map(|schema| schema.classes.iter()).flatten();
@@ -256,6 +277,22 @@ mod tests {
         assert_eq!(found(&bytes, 1, 100), []);
         assert_eq!(found(&bytes, 0, 100), []);
         assert_eq!(found(&bytes, 1000, 100), []);
+    }
+
+    #[test]
+    fn types_with_a_sensitive_field_are_of_concern() {
+        let mut builder = Builder::new();
+        let [user, room, note] = types(&mut builder);
+        let rooms = builder.array(room, Word::Number(0));
+        let blob = builder.finish();
+        let bytes = blob.bytes(Order::NATIVE, |_| Some(8), |_| false).expect("all numbers");
+        let concern = |types: &[u8], type_id| {
+            let fields = Fields::new(types, &[], 8).expect("a sensitive field");
+            fields.concern(&CoreEntry { type_: type_id, ..CoreEntry::ZERO })
+        };
+        assert!([user, room, note, rooms].iter().all(|type_id| concern(&bytes, *type_id)));
+        assert!([0, 1, 1000].iter().all(|type_id| !concern(&bytes, *type_id)));
+        assert!(concern(&[1, 2, 3], 1), "the section is broken");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::session::warn;
 use super::{Failure, Session};
 use crate::catalog::{Catalog, Entry};
 use crate::consume::{self, Policy};
-use crate::discover::{self, Discovery};
+use crate::discover::{self, Discovery, Found};
 use crate::dump::{Captures, Outcome, Plan};
 use crate::escape::Terminal;
 use crate::image::{self, Target};
@@ -118,9 +118,11 @@ impl<'p> Statuses<'p> {
         match &self.source {
             Source::Nobody => None,
             Source::Plan(plan) => {
-                let mut tables = session.discovery.tables.iter().zip(&plan.outcomes);
-                let (_, rows) = tables.find(|(it, _)| std::ptr::eq(*it, found))?;
-                rows.get(entry.index)
+                // Tables lie in memory in the order in which they were found.
+                let place = |found: &Found| std::ptr::from_ref(found).addr();
+                let tables = &session.discovery.tables;
+                let number = tables.partition_point(|it| place(it) < place(found));
+                plan.outcomes.get(number)?.get(entry.index)
             }
             Source::Dump(captures) => captures.get(found.carried?, entry.index),
         }

@@ -1,23 +1,26 @@
 //! `inspect diff`: two images of one program, entry by entry.
 
+use std::collections::BTreeSet;
 use std::io::{BufWriter, Write};
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::session::SelectorArguments;
+use super::session::{SelectorArguments, TimeArguments, captures};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::Entry;
-use crate::diff::{Change, Diff, Options, Said, Side, diff};
-use crate::escape::Terminal;
+use crate::decode::Budget;
+use crate::diff::{Change, Diff, Options, Said, Side, Unseen, diff};
+use crate::escape::{Terminal, to_json_pretty};
 use crate::image::{Image, Target};
 use crate::output::columns::size;
 
 /// Compares two targets by identity: entries that came, went, or have other values.
 ///
-/// Entries are the same that have one schema, class, name and instance, wherever they lie. The exit
-/// status is 0 whether anything differs or not, unless `--exit-code` asks for 1.
+/// Entries are the same that have one schema, class, name and instance, wherever they lie. What is
+/// sensitive, what a dump left out and what a budget left out is not compared, and counted apart. The
+/// exit status is 0 whether anything differs or not, unless `--exit-code` asks for 1.
 #[derive(Args)]
 #[command(after_help = "Examples:
   inspect diff monday.core tuesday.core
@@ -30,10 +33,21 @@ pub(crate) struct Arguments {
     other: Target,
     #[command(flatten)]
     selector: SelectorArguments,
-    /// Tell of pointers that lead to equal values at other addresses.
+    /// Tell of entries and of pointers that lead to equal values at other addresses.
     #[arg(long)]
     addresses: bool,
-    /// End with status 1 if anything differs.
+    /// How many pointers are followed, one behind another.
+    #[arg(long, value_name = "N", default_value_t = Budget::default().depth)]
+    depth: u32,
+    #[command(flatten)]
+    time: TimeArguments,
+    /// Compare and show what is sensitive too.
+    #[arg(long)]
+    reveal: bool,
+    /// Read registers of devices too, which has effects.
+    #[arg(long)]
+    mmio: bool,
+    /// End with status 1 if anything differs. What was not compared does not.
     #[arg(long)]
     exit_code: bool,
     /// Print one object.
@@ -49,24 +63,37 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let [before, after] = &sessions;
     let catalogs = [before.catalog()?, after.catalog()?];
     let [old, new] = &catalogs;
+    let dumps = [captures(&before.image), captures(&after.image)];
+    let [old_dump, new_dump] = &dumps;
     let selector = arguments.selector.selector();
     let wanted = |entry: &Entry<'_>, image: &Image| selector.matches(entry, image);
     let found = diff(
-        Side { image: &before.image, catalog: old },
-        Side { image: &after.image, catalog: new },
+        Side { image: &before.image, catalog: old, captures: old_dump.as_ref() },
+        Side { image: &after.image, catalog: new, captures: new_dump.as_ref() },
         &wanted,
-        Options { addresses: arguments.addresses },
+        arguments.options(),
     );
     let mut out = BufWriter::new(anstream::stdout().lock());
     if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &data(&found)).map_err(std::io::Error::from)?;
-        writeln!(out)?;
+        let json = to_json_pretty(&data(&found)).map_err(std::io::Error::from)?;
+        writeln!(out, "{json}")?;
     } else {
         text(&mut out, &found)?;
     }
     out.flush()?;
     sessions.iter().try_for_each(Session::finish)?;
     if arguments.exit_code && !found.is_empty() { Err(Failure::Findings) } else { Ok(()) }
+}
+
+impl Arguments {
+    /// The clock starts here.
+    fn options(&self) -> Options {
+        let mut options = Options { addresses: self.addresses, ..Options::default() };
+        (options.contents.reveal, options.contents.mmio) = (self.reveal, self.mmio);
+        options.contents.budget.depth = self.depth;
+        options.contents.budget.deadline = self.time.deadline();
+        options
+    }
 }
 
 fn text(out: &mut dyn Write, found: &Diff<'_, '_>) -> Result<(), Failure> {
@@ -89,7 +116,15 @@ fn text(out: &mut dyn Write, found: &Diff<'_, '_>) -> Result<(), Failure> {
     }
     let (changed, added, removed) = (found.changed.len(), found.added.len(), found.removed.len());
     let same = found.same;
-    writeln!(out, "{changed} changed, {added} added, {removed} removed, {same} the same")?;
+    write!(out, "{changed} changed, {added} added, {removed} removed, {same} the same")?;
+    if !found.partial.is_empty() {
+        let all = found.partial.iter().flat_map(|it| &it.unseen);
+        let reasons: BTreeSet<String> = all.map(|it| it.why.to_string()).collect();
+        let reasons: Vec<String> = reasons.into_iter().collect();
+        let (count, reasons) = (found.partial.len(), reasons.join("; "));
+        write!(out, ", {count} not compared to the end ({})", Terminal(&reasons))?;
+    }
+    writeln!(out)?;
     Ok(())
 }
 
@@ -122,14 +157,23 @@ fn data(found: &Diff<'_, '_>) -> Value {
             })
         });
         let changes: Vec<Value> = changes.collect();
-        json!({"entry": identity(&it.after), "changes": changes})
+        json!({"entry": identity(&it.after), "changes": changes, "unseen": unseen(&it.unseen)})
     });
+    let partial = found.partial.iter();
+    let partial =
+        partial.map(|it| json!({"entry": identity(&it.after), "unseen": unseen(&it.unseen)}));
     json!({
         "removed": found.removed.iter().map(identity).collect::<Vec<_>>(),
         "added": found.added.iter().map(identity).collect::<Vec<_>>(),
         "changed": changed.collect::<Vec<_>>(),
+        "partial": partial.collect::<Vec<_>>(),
         "same": found.same,
     })
+}
+
+fn unseen(unseen: &[Unseen]) -> Vec<Value> {
+    let one = |it: &Unseen| json!({"path": it.path, "why": it.why.to_string()});
+    unseen.iter().map(one).collect()
 }
 
 fn identity(entry: &Entry<'_>) -> Value {

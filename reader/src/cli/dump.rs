@@ -142,6 +142,13 @@ fn say(arguments: &Arguments, report: &Report, written: u64) -> Result<(), Failu
     if report.missing > 0 {
         warn(&format!("{} tables could not be read and are not in the dump", report.missing));
     }
+    if report.lost > 0 {
+        warn(&format!(
+            "{} entries must not be seen and may lie anywhere, since their pointers cannot be read: \
+             no memory is in the dump",
+            report.lost
+        ));
+    }
     let mut out = anstream::stdout().lock();
     let path = arguments.output.display().to_string();
     if arguments.json {

@@ -12,11 +12,11 @@ mod partition;
 
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Instant, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
 
-use super::session::report;
+use super::session::{TimeArguments, report, warn};
 use super::{Failure, ReadingArguments, Session};
 use crate::catalog::Entry;
 use crate::contents::{Contents, Options};
@@ -66,6 +66,8 @@ pub(crate) struct Arguments {
     /// Decode what lies in the memory of each entry, into the column `value`.
     #[arg(long)]
     values: bool,
+    #[command(flatten)]
+    time: TimeArguments,
     /// Only the targets of one of several equal parts: 1/4 is the first of four. The name of a
     /// target, as given, decides.
     #[arg(long, value_name = "I/N")]
@@ -131,11 +133,13 @@ fn one(arguments: &Arguments, target: &Target, output: &mut Output) -> Result<()
     let name = target.to_string();
     let captures = session.image.capture.as_deref().and_then(|bytes| Captures::read(bytes).ok());
     output.begin(target, arguments.date)?;
+    // Each target has its time: one that takes all of it costs no other.
+    let deadline = arguments.time.deadline();
     for table in &catalog.tables {
         let source = Source::new(&name, &session.image, captures.as_ref(), table);
         let contents = arguments.values.then(|| Contents::new(table).captures(captures.as_ref()));
         for entry in table.entries().filter(|entry| selector.matches(entry, &session.image)) {
-            let value = contents.as_ref().map(|it| value(it, &entry, &session.image));
+            let value = contents.as_ref().map(|it| value(it, &entry, &session.image, deadline));
             output.row(&source.entry(&entry, value))?;
         }
         let unsettled = if selector.is_empty() { table.unsettled() } else { 0 };
@@ -143,37 +147,46 @@ fn one(arguments: &Arguments, target: &Target, output: &mut Output) -> Result<()
             output.row(&source.torn(table))?;
         }
     }
+    if arguments.values && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        warn(&format!(
+            "{name}: its values are not all there: decoding took longer than `--timeout`"
+        ));
+    }
     session.finish()
 }
 
 /// What lies in the memory of an entry, as JSON.
-fn value(contents: &Contents<'_>, entry: &Entry<'_>, image: &Image) -> String {
+fn value(
+    contents: &Contents<'_>,
+    entry: &Entry<'_>,
+    image: &Image,
+    deadline: Option<Instant>,
+) -> String {
     let mut sink = JsonSink::new(Vec::new());
     // Writing into memory does not fail.
-    let _ = contents.entry(entry, image, &VALUES, &mut sink);
+    let _ = contents.entry(entry, image, &values_until(deadline), &mut sink);
     String::from_utf8(sink.finish().unwrap_or_default()).unwrap_or_default()
 }
 
 /// For a cell of a table, a small part of what a person may look at. Exports travel: they never
 /// hold what is sensitive.
-const VALUES: Options = Options {
-    budget: Budget {
+fn values_until(deadline: Option<Instant>) -> Options {
+    let budget = Budget {
         depth: 3,
         bytes: 1 << 20,
         values: 1 << 16,
         elements: 1 << 12,
         text: 1 << 12,
-        deadline: None,
-    },
-    reveal: false,
-    mmio: false,
-};
+        deadline,
+    };
+    Options { budget, reveal: false, mmio: false }
+}
 
 /// The targets that a file lists. Empty lines are none.
 fn listed(path: &Path) -> Result<Vec<Target>, Failure> {
     let fail = |error: &dyn std::fmt::Display| {
         let name = path.display().to_string();
-        Failure::input(format!("{}: {error}", Terminal(&name)), None)
+        Failure::input(format!("{}: {}", Terminal(&name), Terminal(&error.to_string())), None)
     };
     let lines: Box<dyn BufRead> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
@@ -221,8 +234,10 @@ impl Output {
             let out = BufWriter::new(io::stdout());
             return Ok(Self::Table { sink: arguments.format.sink(out, true)?, file: None });
         };
-        let named =
-            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let name = path.display().to_string();
+        let named = |error: io::Error| {
+            io::Error::new(error.kind(), format!("{}: {error}", Terminal(&name)))
+        };
         let file = OutputFile::create(path).map_err(named)?;
         let sink = arguments.format.sink(BufWriter::new(file.writer()?), false)?;
         Ok(Self::Table { sink, file: Some(file) })
@@ -270,7 +285,7 @@ fn changed(target: &Target) -> Result<Date, Failure> {
             return Ok(Date::of_seconds(now.as_secs() as i64));
         }
     };
-    let fail = |error| {
+    let fail = |error: io::Error| {
         let name = path.display().to_string();
         Failure::input(format!("{}: {error}", Terminal(&name)), None)
     };

@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use super::progress;
 use crate::catalog::{Brought, Catalog};
 use crate::discover::{self, Discovery, Origin, Scan};
+use crate::dump::Captures;
 use crate::escape::Terminal;
 use crate::image::{self, Image, Kind, Target};
 use crate::select::{Selector, Term};
@@ -60,6 +62,22 @@ pub(crate) struct SelectorArguments {
     /// object:, or a word that is a class or a name.
     #[arg(value_name = "SELECTOR")]
     terms: Vec<Term>,
+}
+
+/// How long decoding may take.
+#[derive(Args)]
+pub(crate) struct TimeArguments {
+    /// How many seconds decoding may take: of all that is shown, of a target that is exported, of
+    /// one look at a process. What it does not come to is left out, and said to be.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+}
+
+impl TimeArguments {
+    /// When it has to end. The clock starts here.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        Instant::now().checked_add(Duration::from_secs(self.timeout))
+    }
 }
 
 /// An open target.
@@ -234,6 +252,17 @@ fn gone(image: &Image) -> Failure {
         Terminal(&image.name)
     );
     Failure::input(message, Some("if it left a core, read that".to_owned()))
+}
+
+/// What a dump says became of its entries. Where that cannot be read, the reader is told so.
+pub(crate) fn captures(image: &Image) -> Option<Captures> {
+    match Captures::read(image.capture.as_deref()?) {
+        Ok(captures) => Some(captures),
+        Err(error) => {
+            warn(&format!("what the dump says about itself cannot be read: {error}"));
+            None
+        }
+    }
 }
 
 impl SelectorArguments {

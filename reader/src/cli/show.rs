@@ -2,13 +2,12 @@
 
 use std::convert::Infallible;
 use std::io::BufWriter;
-use std::time::{Duration, Instant};
 
 use anstyle::Style;
 use clap::Args;
 use inspect_format::abi::extent;
 
-use super::session::{SelectorArguments, output_width, warn};
+use super::session::{SelectorArguments, TimeArguments, output_width, warn};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::{Entry, NamedTable};
 use crate::contents::{Contents, Options};
@@ -56,9 +55,8 @@ pub(crate) struct ContentsArguments {
     /// How many values of an entry are shown.
     #[arg(long, value_name = "N", default_value_t = Budget::default().values)]
     values: u64,
-    /// How many seconds all of it may take.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    timeout: u64,
+    #[command(flatten)]
+    time: TimeArguments,
     /// Show what is sensitive too.
     #[arg(long)]
     reveal: bool,
@@ -71,7 +69,7 @@ impl ContentsArguments {
     /// The clock starts here.
     pub(crate) fn options(&self) -> Options {
         let Self { depth, elements, text, values, reveal, mmio, .. } = *self;
-        let deadline = Instant::now().checked_add(Duration::from_secs(self.timeout));
+        let deadline = self.time.deadline();
         let budget = Budget { depth, elements, text, values, deadline, ..Budget::default() };
         Options { budget, reveal, mmio }
     }

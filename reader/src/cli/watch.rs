@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 
-use super::session::{SelectorArguments, output_width};
+use super::session::{SelectorArguments, TimeArguments, output_width};
 use super::{Failure, Session, TargetArguments};
 use crate::contents::Options;
 use crate::decode::Budget;
@@ -44,6 +44,8 @@ pub(crate) struct Arguments {
     /// How many pointers are followed one behind another.
     #[arg(long, value_name = "N", default_value_t = 1)]
     depth: u32,
+    #[command(flatten)]
+    time: TimeArguments,
     /// Print an object for each change, one a line.
     #[arg(long)]
     json: bool,
@@ -84,7 +86,7 @@ fn look(arguments: &Arguments) -> Result<Moment, Failure> {
         values: 1 << 16,
         elements: 256,
         text: 256,
-        deadline: None,
+        deadline: arguments.time.deadline(),
     };
     let session = Session::load(&arguments.target.target, &arguments.target.reading)?;
     let catalog = session.catalog()?;

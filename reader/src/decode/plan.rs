@@ -5,7 +5,7 @@
 //! made of bytes that nobody vouches for: indexes in it are valid, places in it are not believed to lie
 //! inside anything.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use inspect_format::abi::Order;
@@ -280,6 +280,34 @@ impl Plan {
     pub fn size_of(&self, type_id: u32) -> Option<u64> {
         let size = self.shape(type_id).size;
         (size > 0).then_some(size)
+    }
+
+    /// Whether all that there is to a value of a type is its bytes: it holds neither pointers nor
+    /// anything sensitive.
+    pub(crate) fn is_plain(&self, type_id: u32) -> bool {
+        let mut seen = HashSet::new();
+        let mut left = vec![self.shape(type_id)];
+        while let Some(shape) = left.pop() {
+            match shape.kind {
+                Kind::Pointer(_) => return false,
+                Kind::Array(element) => left.push(self.shape(element)),
+                Kind::Composite(index) if seen.insert(index) => {
+                    let Some(composite) = self.composite(index) else { continue };
+                    if composite.has_sensitive {
+                        return false;
+                    }
+                    let members = self.members_of(composite);
+                    let is_address =
+                        |it: &Member| matches!(it.display, Display::Address | Display::Code);
+                    if members.iter().any(is_address) {
+                        return false;
+                    }
+                    left.extend(members.iter().map(|member| member.shape));
+                }
+                _ => {}
+            }
+        }
+        true
     }
 
     /// The type with an id; ids that do not exist are unknown types.

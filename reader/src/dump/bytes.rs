@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use inspect_format::walk::Reach;
+
 /// Addresses from `start` up to `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
@@ -76,11 +78,17 @@ impl Parts {
         }
     }
 
-    /// Takes out everything from `address` to the end of the part that holds it.
-    pub fn cut_from(&mut self, address: u64) {
-        if let Some(part) = self.holding(address) {
-            self.cut(Part { start: address, end: part.end });
+    /// Takes out what may belong to something that must not be seen.
+    pub fn cut_reach(&mut self, reach: Reach) {
+        if let Some(hole) = reach.hole(|address| self.end_of(address)) {
+            self.cut(Part { start: hole.start, end: hole.end });
         }
+    }
+
+    /// Where the part ends that holds an address.
+    #[must_use]
+    pub fn end_of(&self, address: u64) -> Option<u64> {
+        self.holding(address).map(|part| part.end)
     }
 
     /// How many addresses from `address` on are in one part.
@@ -127,8 +135,8 @@ mod tests {
     #[test]
     fn a_cut_of_unknown_length_ends_with_the_part() {
         let mut parts = Parts::union(vec![part(10, 40), part(50, 60)]);
-        parts.cut_from(12);
-        parts.cut_from(45);
+        parts.cut_reach(Reach::From(12));
+        parts.cut_reach(Reach::From(45));
         let found: Vec<Part> = parts.iter().collect();
         assert_eq!(found, [part(10, 12), part(50, 60)]);
     }

@@ -10,7 +10,7 @@ use inspect_format::abi::{CoreEntry, EXTENT_MASK, Order, core_properties, extent
 use inspect_format::consumer::{Consumer, Denial, Fields, Limit, Purse, Verdict};
 use inspect_format::notes::capture::Status;
 use inspect_format::table::{Phase, Row, Table};
-use inspect_format::walk::{Span, SpanError, span};
+use inspect_format::walk::{self, Reach, Span, SpanError, span};
 
 use super::bytes::{Part, Parts};
 use super::capture::{Captures, Outcome};
@@ -50,6 +50,9 @@ pub struct Report {
     pub absent: u64,
     /// Entries whose memory is not in the image.
     pub faulted: u64,
+    /// Entries that the consumer must not see, as a whole or in part, and that may lie anywhere:
+    /// if there are any, no memory is in it.
+    pub lost: u64,
     /// Bytes of memory.
     pub bytes: u64,
 }
@@ -112,8 +115,9 @@ impl Plan {
         let mut parts = Parts::union(taken.flat_map(Selected::parts).collect());
         selected.sort_unstable_by_key(|it| (it.table, it.row));
         let refusal = Refusal { places: &places, consumer };
+        let mut lost = 0;
         for table in tables.iter().flatten() {
-            refusal.entries(table, &mut parts);
+            lost += refusal.entries(table, &mut parts);
         }
         if consumer.permit & core_properties::SENSITIVE == 0 {
             for (index, table) in tables.iter().enumerate() {
@@ -126,7 +130,7 @@ impl Plan {
                     None => Fields::of(&table.table),
                 };
                 if let Some(fields) = fields {
-                    refusal.fields(&fields, index, table, &selected, &mut parts);
+                    lost += refusal.fields(&fields, (index, table), &selected, &mut parts);
                 }
             }
         }
@@ -141,7 +145,7 @@ impl Plan {
             rows.map(of_row).collect()
         });
         let outcomes: Vec<Vec<Outcome>> = outcomes.collect();
-        let report = Report::of(&outcomes, &parts, discovery);
+        let report = Report { lost, ..Report::of(&outcomes, &parts, discovery) };
         Self { outcomes, parts, report }
     }
 }
@@ -188,6 +192,26 @@ impl<'i> Places<'i> {
             found => found,
         }
     }
+
+    /// Where a row whose bytes must not be seen may lie. A dump seldom has the pointers to what is in
+    /// it, and says where they led.
+    fn reach(&self, block: &Block<'_>, row: usize, core: &CoreEntry) -> Reach {
+        let memory = AddressSpace::virtual_of(self.memory);
+        let reach = walk::reach(&memory, core, block.table.word_size(), block.table.order());
+        if !matches!(reach, Reach::From(_) | Reach::Anywhere) {
+            return reach;
+        }
+        let outcome = self.captures.as_ref().zip(block.carried);
+        let outcome = outcome.and_then(|(captures, table)| captures.get(table, row));
+        let Some(outcome) = outcome else { return reach };
+        let is_gone = matches!(outcome.reason.as_deref(), Some("deny" | "sensitive" | "mmio"));
+        match outcome.address.zip(outcome.length) {
+            Some((address, length)) => Reach::Known(address, address.saturating_add(length)),
+            // Whoever made the dump has cut its bytes out.
+            None if outcome.status == Status::Denied && is_gone => Reach::Nowhere,
+            None => reach,
+        }
+    }
 }
 
 /// What is known of a row with absolute addresses.
@@ -227,6 +251,11 @@ fn select(
 }
 
 impl Selected {
+    /// Whether it is known where it lies.
+    fn is_located(&self) -> bool {
+        !matches!(self.state, State::Absent(_) | State::Unreachable)
+    }
+
     fn locate(&mut self, places: &Places<'_>, core: &CoreEntry, block: &Block<'_>) {
         if core.extent & EXTENT_MASK == extent::ADDRESS_ONLY {
             self.state = State::Absent("length");
@@ -276,7 +305,7 @@ impl Selected {
     }
 
     /// From its beginning to the end of what there is of it; all of it where nothing is taken.
-    fn reach(&self) -> Part {
+    fn memory(&self) -> Part {
         if self.state != State::Taken {
             return Part::new(self.address, self.length);
         }
@@ -292,57 +321,56 @@ struct Refusal<'m> {
 }
 
 impl Refusal<'_> {
-    /// Cuts the memory of entries out whose bytes the consumer must not see.
-    fn entries(&self, block: &Block<'_>, parts: &mut Parts) {
+    /// Cuts the memory of entries out whose bytes the consumer must not see; returns how many there
+    /// are that may lie anywhere.
+    fn entries(&self, block: &Block<'_>, parts: &mut Parts) -> u64 {
         let schema = block.table.header().schema;
+        let mut lost = 0;
         for (index, row) in block.table.rows().enumerate().filter(|(_, row)| row.is_live()) {
             let core = core_of(&row);
-            let verdict = self.consumer.judge_entry(schema, &core, row.name().ok());
-            let Verdict::Denied(denial) = verdict else { continue };
-            if !denial.forbids_bytes() || core.space != space::VIRTUAL {
-                continue;
-            }
-            let kind = core.extent & EXTENT_MASK;
-            match self.places.find(block, index, &core) {
-                Ok(span) if kind == extent::ADDRESS_ONLY => parts.cut_from(span.address),
-                Ok(span) => parts.cut(Part::new(span.address, span.length)),
-                // It reaches to the end of the address space, or further.
-                Err(SpanError::Wraps) if kind == extent::DIRECT => {
-                    parts.cut(Part { start: core.address, end: u64::MAX });
-                }
-                // Nobody can say where it is.
-                Err(_) => {}
+            if self.consumer.forbids(schema, &core, row.name().ok()) {
+                let reach = self.places.reach(block, index, &core);
+                lost += u64::from(reach == Reach::Anywhere);
+                parts.cut_reach(reach);
             }
         }
+        lost
     }
 
     /// Cuts the sensitive fields of a table's entries out.
     fn fields(
         &self,
         fields: &Fields<'_>,
-        index: usize,
-        block: &Block<'_>,
+        (index, block): (usize, &Block<'_>),
         selected: &[Selected],
         parts: &mut Parts,
-    ) {
+    ) -> u64 {
         let from = selected.partition_point(|entry| entry.table < index);
         let own = selected.get(from..).unwrap_or_default().iter();
         let mut own = own.take_while(|entry| entry.table == index).peekable();
+        let mut lost = 0;
         for (row_index, row) in block.table.rows().enumerate().filter(|(_, row)| row.is_live()) {
             let core = core_of(&row);
-            let found = match own.next_if(|entry| entry.row == row_index) {
-                Some(entry) => Some(entry.reach()),
-                None if core.space == space::VIRTUAL => {
-                    let span = self.places.find(block, row_index, &core).ok();
-                    span.map(|span| Part::new(span.address, span.length))
+            let memory = match own.next_if(|entry| entry.row == row_index) {
+                Some(entry) if entry.is_located() => Some(entry.memory()),
+                _ if !fields.concern(&core) => None,
+                _ => {
+                    let reach = self.places.reach(block, row_index, &core);
+                    // Of something that may be anywhere, no field can be told from another.
+                    if reach == Reach::Anywhere {
+                        lost += 1;
+                        parts.cut_reach(reach);
+                    }
+                    let hole = reach.hole(|address| parts.end_of(address));
+                    hole.map(|hole| Part { start: hole.start, end: hole.end })
                 }
-                None => None,
             };
-            let Some(Part { start, end }) = found else { continue };
+            let Some(Part { start, end }) = memory else { continue };
             fields.find(&core, start..end, &mut |hole| {
                 parts.cut(Part { start: hole.start, end: hole.end });
             });
         }
+        lost
     }
 }
 

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use inspect_format::abi::{CoreEntry, Order, extent, note_kind, phase};
+use inspect_format::abi::{CoreEntry, Order, core_properties, extent, note_kind, phase};
 use inspect_format::elfcore::{Class as Width, CoreHeader, PF_R, PF_W, PT_LOAD, PT_NOTE, Segment};
 use inspect_format::notes;
 use inspect_format::schema::{
@@ -19,6 +19,7 @@ pub(crate) const USER: u32 = 2;
 pub(crate) const KEYS: u32 = 3;
 pub(crate) const DUMP: u64 = 1;
 pub(crate) const SENSITIVE: u64 = 1 << 63;
+pub(crate) const MMIO: u64 = core_properties::MMIO;
 
 /// An entry of the table.
 pub(crate) struct Row {

@@ -13,7 +13,7 @@ use inspect_format::abi::{CoreEntry, EXTENT_MASK, core_properties, extent, space
 use inspect_format::consumer::Fields;
 use inspect_format::notes::capture::{self, Status};
 use inspect_format::table::{self, Row, Table};
-use inspect_format::walk::{LiveTable, SpanError, WalkErrorKind, span};
+use inspect_format::walk::{LiveTable, Reach, SpanError, WalkErrorKind, reach, span};
 
 use super::probe::Known;
 use super::runs::{Run, Runs};
@@ -74,6 +74,11 @@ impl Selected {
         length: 0,
         readable: 0,
     };
+
+    /// Whether it is known where it lies.
+    fn is_located(&self) -> bool {
+        !matches!(self.state, State::Absent(_) | State::Unreachable)
+    }
 
     fn place(&self) -> (u32, u32) {
         (self.table, self.row)
@@ -392,20 +397,8 @@ fn refuse(
     shape: Shape,
     runs: &mut Runs<'_>,
 ) {
-    let Verdict::Denied(denial) = consumer.judge_entry(schema, core, name) else { return };
-    if !denial.forbids_bytes() || core.space != space::VIRTUAL {
-        return;
-    }
-    let is_endless = core.extent & EXTENT_MASK == extent::ADDRESS_ONLY;
-    match span(&MEMORY, core, shape.word_size, shape.order) {
-        Ok(span) if is_endless => runs.cut_from(span.address),
-        Ok(span) => runs.cut(Run::new(span.address, span.length)),
-        // It reaches to the end of the address space, or further.
-        Err(SpanError::Wraps) if core.extent & EXTENT_MASK == extent::DIRECT => {
-            runs.cut(Run { start: core.address, end: u64::MAX });
-        }
-        // Nobody can say where it is.
-        Err(_) => {}
+    if consumer.forbids(schema, core, name) {
+        runs.cut_reach(reach(&MEMORY, core, shape.word_size, shape.order));
     }
 }
 
@@ -419,16 +412,19 @@ fn refuse_fields(tables: &[u8], selected: &[Selected], runs: &mut Runs<'_>) {
             let core = row.core();
             let own = selected.binary_search_by_key(&(index, place), Selected::place);
             let memory = match own.ok().and_then(|own| selected.get(own)) {
-                Some(entry) => Some(entry.memory()),
-                None if core.space == space::VIRTUAL => {
-                    span(&MEMORY, &core, shape.word_size, shape.order)
-                        .ok()
-                        .map(|span| Run::new(span.address, span.length))
+                Some(entry) if entry.is_located() => Some(entry.memory()),
+                _ if !fields.concern(&core) => None,
+                _ => {
+                    let found = reach(&MEMORY, &core, shape.word_size, shape.order);
+                    // Of something that may be anywhere, no field can be told from another.
+                    if found == Reach::Anywhere {
+                        runs.cut_reach(found);
+                    }
+                    let hole = found.hole(|address| runs.end_of(address));
+                    hole.map(|hole| Run { start: hole.start, end: hole.end })
                 }
-                None => None,
             };
-            if let Some(memory) = memory {
-                let Run { start, end } = memory;
+            if let Some(Run { start, end }) = memory {
                 fields.find(&core, start..end, &mut |part| {
                     runs.cut(Run { start: part.start, end: part.end });
                 });

@@ -1,6 +1,8 @@
 //! Bytes of an address space as sorted runs that neither overlap nor touch: what is allowed,
 //! merged, less what is refused.
 
+use inspect_format::walk::Reach;
+
 /// Memory from `start` up to `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -112,11 +114,16 @@ impl<'w> Runs<'w> {
         self.count = self.count - (beyond - first) + count;
     }
 
-    /// Takes out everything from `address` to the end of the run that holds it.
-    pub(crate) fn cut_from(&mut self, address: u64) {
-        if let Some(run) = self.holding(address) {
-            self.cut(Run { start: address, end: run.end });
+    /// Takes out what may belong to something that must not be seen.
+    pub(crate) fn cut_reach(&mut self, reach: Reach) {
+        if let Some(hole) = reach.hole(|address| self.end_of(address)) {
+            self.cut(Run { start: hole.start, end: hole.end });
         }
+    }
+
+    /// Where the run ends that holds an address.
+    pub(crate) fn end_of(&self, address: u64) -> Option<u64> {
+        self.holding(address).map(|run| run.end)
     }
 
     /// How many bytes from `address` on are in one run.
@@ -156,8 +163,8 @@ mod tests {
         let mut slots = [Run::ZERO; 4];
         let all = [run(10, 20), run(15, 40), run(50, 60)];
         let mut runs = Runs::union(&mut slots, all.into_iter());
-        runs.cut_from(12);
-        runs.cut_from(45);
+        runs.cut_reach(Reach::From(12));
+        runs.cut_reach(Reach::From(45));
         assert_eq!(runs.as_slice(), [run(10, 12), run(50, 60)]);
     }
 
