@@ -97,6 +97,10 @@ pub fn examine<'i>(
     for (found, error) in errors {
         findings.add(FindingKind::Unreadable, &found.place, error.to_string());
     }
+    for unused in &catalog.unused {
+        let message = "it describes no table of this target".to_owned();
+        findings.add(FindingKind::Undescribed, &unused.name, message);
+    }
     for table in &catalog.tables {
         findings.table(table);
     }

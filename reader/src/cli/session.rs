@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::progress;
-use crate::catalog::{Brought, Catalog};
+use crate::catalog::{Brought, Catalog, NamedTable};
 use crate::discover::{self, Discovery, Origin, Scan};
 use crate::escape::Terminal;
+use crate::file::File;
 use crate::image::{self, Image, Target};
 use crate::select::{Selector, Term};
 
@@ -129,13 +130,7 @@ impl Session {
         if image.memory.is_gone() {
             return Err(gone(&image));
         }
-        let brought = arguments.schema.iter().map(|path| {
-            let name = path.display().to_string();
-            match std::fs::read(path) {
-                Ok(bytes) => Ok(Brought { name, bytes }),
-                Err(error) => Err(Failure::input(format!("{}: {error}", Terminal(&name)), None)),
-            }
-        });
+        let brought = arguments.schema.iter().map(|path| brought(path));
         let brought = brought.collect::<Result<_, _>>()?;
         Ok(Self { image, discovery, brought })
     }
@@ -153,11 +148,22 @@ impl Session {
         }
         match errors.first() {
             Some((found, error)) if catalog.tables.is_empty() => {
-                let message = format!("{}: {error}", Terminal(&found.place));
-                Err(Failure::input(message, None))
+                let message = format!("{}: {error}", found.place);
+                return Err(Failure::input(Terminal(&message).to_string(), None));
             }
-            _ => Ok(catalog),
+            _ => {}
         }
+        // A fleet has targets of many schemas, and the files for all of them are brought to each.
+        // One that describes nothing is an error where something lacks a description.
+        let lacks = |it: &NamedTable<'_>| it.names.schema().is_none();
+        for unused in &catalog.unused {
+            let message = format!("{} describes no table of {}", unused.name, self.image.name);
+            if catalog.tables.iter().any(lacks) {
+                return Err(Failure::input(Terminal(&message).to_string(), None));
+            }
+            warn(&message);
+        }
+        Ok(catalog)
     }
 
     /// What whoever reads the result should know.
@@ -203,6 +209,16 @@ impl Session {
         let help = "search all memory with `--scan`, or give the root's address with `--root`";
         Failure::input(message, Some(help.to_owned()))
     }
+}
+
+/// A table file that the user brought.
+fn brought(path: &Path) -> Result<Brought, Failure> {
+    let name = path.display().to_string();
+    let fail = |error: &dyn std::fmt::Display| {
+        Failure::input(Terminal(&format!("{name}: {error}")).to_string(), None)
+    };
+    let bytes = File::open(path).and_then(|file| file.whole()).map_err(|error| fail(&error))?;
+    Brought::new(name.clone(), bytes).map_err(|error| fail(&error))
 }
 
 /// Of a process that has ended, what was read so far is not all.
