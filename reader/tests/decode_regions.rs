@@ -57,3 +57,32 @@ fn a_region_of_many_texts_is_shown_to_its_end() {
         }
     }
 }
+
+/// A region of physical memory holds the producer's pointers, which are virtual addresses.
+#[test]
+fn pointers_lead_into_virtual_memory_wherever_the_region_lies() {
+    let model = schema(
+        "schema t version 1;
+         struct inner { number: u32 }
+         struct s { first: *inner, same: *s, n: u32, #[count(n)] all: *inner, name: *char }",
+    );
+    let image = Image::new(&model, "x86_64");
+    let id = image.plan.type_named("t_s").expect("a struct");
+    let size = image.plan.size_of(id).expect("a size");
+    let words = |words: [u64; 5]| words.map(u64::to_le_bytes).concat();
+    let mut physical = Bytes::default();
+    physical.put(BASE, &words([0x2000, BASE, 2, 0x3000, 0x4000]));
+    physical.put(0x2000, &[9; 8]);
+    let mut virtually = Bytes::default();
+    virtually.put(BASE, &words([0, 0, 0, 0, 0]));
+    virtually.put(0x2000, &1_u32.to_le_bytes());
+    virtually.put(0x3000, &[2, 0, 0, 0, 3, 0, 0, 0]);
+    virtually.put(0x4000, b"name\0");
+    let mut decoder =
+        Decoder::new(&image.plan, &virtually, Budget::default()).regions_in(&physical);
+    let value = decoded(&mut decoder, id, size);
+    assert_eq!(value["first"]["@value"], json!({"number": 1}), "{value}");
+    assert_eq!(value["same"]["@value"]["first"], Value::Null, "another place: {value}");
+    assert_eq!(value["all"]["@value"], json!([{"number": 2}, {"number": 3}]), "{value}");
+    assert_eq!(value["name"]["@value"], json!("name"), "{value}");
+}

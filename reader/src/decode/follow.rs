@@ -136,7 +136,7 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    /// Elements in memory, in runs of a first one and a number; they are read piece by piece. Where they
+    /// Elements in the memory of what is being shown, in runs of a first one and a number; they are read piece by piece. Where they
     /// begin and end as an array is the caller's to say.
     pub(super) fn elements_at<S: Sink + ?Sized>(
         &mut self,
@@ -159,7 +159,7 @@ impl Decoder<'_> {
                 let shown = count.min(left);
                 let here = address.wrapping_add(index.wrapping_mul(size));
                 let bytes = shown.saturating_mul(size);
-                fetched.read(self.memory, here, bytes, &mut self.bytes_left);
+                fetched.read(self.here(), here, bytes, &mut self.bytes_left);
                 let source = fetched.source();
                 let whole = source.bytes.len() as u64 >= bytes;
                 self.elements(shape, size, source, &[(0, shown)], hints, None, sink)?;
@@ -240,6 +240,8 @@ impl Decoder<'_> {
         head: Source<'_>,
         sink: &mut S,
     ) -> Result<(), S::Error> {
+        // No pointer leads back to a head in other memory.
+        let place = head.address.filter(|_| !self.is_apart || self.depth > 0);
         let word = u64::from(self.plan.word_size);
         let first = head.number(list.head_offset, word, self.plan.order);
         let first = match first {
@@ -247,7 +249,7 @@ impl Decoder<'_> {
             Err(note) => return sink.note(note),
         };
         if self.depth >= self.budget.depth {
-            let is_empty = first == 0 || Some(first) == head.address;
+            let is_empty = first == 0 || Some(first) == place;
             if !is_empty {
                 let note = Note::Budget(Limit::Depth);
                 return self.noted_address(note, first, Hints::default(), sink);
@@ -257,7 +259,7 @@ impl Decoder<'_> {
             return sink.note(Note::Budget(Limit::Nesting));
         }
         sink.begin_array()?;
-        self.list_elements(list, first, head.address, sink)?;
+        self.list_elements(list, first, place, sink)?;
         self.leave();
         sink.end_array()
     }

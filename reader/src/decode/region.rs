@@ -28,7 +28,7 @@ impl Decoder<'_> {
     ) -> Result<(), S::Error> {
         self.begin();
         if let Some(address) = address {
-            self.path.push((address, self.plan.shape(type_id)));
+            self.enter_region(address, self.plan.shape(type_id));
         }
         let source = Source::new(bytes, address);
         self.region_value(type_id, source, bytes.len() as u64, sink)
@@ -46,7 +46,7 @@ impl Decoder<'_> {
         self.begin();
         let plan = self.plan;
         let shape = plan.shape(type_id);
-        self.path.push((address, shape));
+        self.enter_region(address, shape);
         let region = self.divide(type_id, shape, length);
         if let Region::Many { element, size, count, trailing } = region
             && length > STEP as u64
@@ -69,7 +69,7 @@ impl Decoder<'_> {
             _ => length,
         };
         let mut fetched = self.pool.pop().unwrap_or_default();
-        fetched.read(self.memory, address, wanted, &mut self.bytes_left);
+        fetched.read(self.regions, address, wanted, &mut self.bytes_left);
         if fetched.is_empty() && length > 0 {
             let end = fetched.end();
             self.pool.push(fetched);
@@ -82,6 +82,13 @@ impl Decoder<'_> {
         self.region_value(type_id, source, length, sink)?;
         self.pool.push(fetched);
         Ok(())
+    }
+
+    /// What lies in other memory than pointers lead into, no pointer leads back to.
+    fn enter_region(&mut self, address: u64, shape: Shape) {
+        if !self.is_apart {
+            self.path.push((address, shape));
+        }
     }
 
     /// How `length` bytes are divided into values.
