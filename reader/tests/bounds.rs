@@ -6,6 +6,7 @@ use inspect_format::abi::note_kind;
 use inspect_format::notes;
 use inspect_reader::image::{self, Image, Target, open};
 
+const PT_LOAD: u32 = 1;
 const PT_NOTE: u32 = 4;
 
 /// A segment: kind, offset behind the headers, address, bytes.
@@ -110,4 +111,24 @@ fn notes_are_read_up_to_a_bound_and_the_rest_is_mentioned() {
     assert_eq!(read, 2 * EACH as usize);
     let expected = "2 notes are left out, the first at ";
     assert!(remarks(&image).contains(expected), "{}", remarks(&image));
+}
+
+/// Every root of an object is looked at, and an object has one.
+#[test]
+fn an_object_with_many_roots_is_told_from_an_honest_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let body = note(notes::NAME, note_kind::ROOT, &[0; 8]).repeat(1000);
+    let size = body.len() as u64;
+    let place = |kind| (kind, 0, 0x10000, size);
+    let parts = [place(PT_LOAD), place(PT_NOTE), place(PT_NOTE), place(PT_NOTE)];
+    let image = opened(directory.path(), "library", &elf(3, &parts, &body));
+    assert_eq!(image.objects[0].roots.len(), 16);
+    assert!(remarks(&image).contains("has more than 16 notes of roots"), "{}", remarks(&image));
+    // So many bytes of notes have no honest object either, whatever they say.
+    let body = note("GNU", 99, &[0; 1 << 16]).repeat(40);
+    let size = body.len() as u64;
+    let parts = [(PT_LOAD, 0, 0x10000, size), (PT_NOTE, 0, 0x10000, size)];
+    let image = opened(directory.path(), "library", &elf(3, &parts, &body));
+    let expected = format!("{} bytes of its notes are left out", size - (1 << 20));
+    assert!(remarks(&image).contains(&expected), "{}", remarks(&image));
 }

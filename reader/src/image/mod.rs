@@ -102,6 +102,17 @@ pub struct Object {
     pub build_id: Option<Vec<u8>>,
     /// What may lead to its root.
     pub roots: Vec<Clue>,
+    /// What was not looked at.
+    pub left_out: LeftOut,
+}
+
+/// What of an object is not looked at, because no honest object has so much of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Whether there are more notes of roots.
+    pub has_roots: bool,
+    /// Bytes of notes.
+    pub note_bytes: u64,
 }
 
 /// An address where a root may lie.
@@ -252,12 +263,15 @@ pub enum ErrorKind {
 
 /// Opens an image.
 pub fn open(target: &Target, options: &Options) -> Result<Image, Error> {
-    match target {
+    let mut image = match target {
         Target::Path(path) => open_path(path, options),
         Target::Process(number) => process::open(*number)
             .map_err(|error| Error { name: target.to_string(), kind: ErrorKind::Process(error) }),
         Target::Raw { path, address } => raw::open(path, *address, options),
-    }
+    }?;
+    let left_out = image.objects.iter().filter_map(|it| it.left_out.remark(&it.name));
+    image.remarks.extend(left_out);
+    Ok(image)
 }
 
 /// Opens what stands at a path, by what it begins with.
@@ -305,6 +319,14 @@ fn open_plain(file: File, options: &Options) -> Result<Image, ErrorKind> {
 /// What a file begins with.
 fn start(file: &File) -> Result<Vec<u8>, ErrorKind> {
     file.bytes(0, file.length().min(16)).map_err(ErrorKind::Io)
+}
+
+impl Object {
+    /// One of which nothing but the name is known.
+    pub(crate) fn new(name: String) -> Self {
+        let (range, left_out) = (0..0, LeftOut::default());
+        Self { name, bias: 0, range, build_id: None, roots: Vec::new(), left_out }
+    }
 }
 
 impl Progress {
