@@ -4,6 +4,7 @@ use std::path::Path;
 
 use inspect_format::abi::note_kind;
 use inspect_format::notes;
+use inspect_reader::discover::{self, Failure, tables_of};
 use inspect_reader::image::{self, Image, Target, open};
 
 const PT_LOAD: u32 = 1;
@@ -131,4 +132,28 @@ fn an_object_with_many_roots_is_told_from_an_honest_one() {
     let image = opened(directory.path(), "library", &elf(3, &parts, &body));
     let expected = format!("{} bytes of its notes are left out", size - (1 << 20));
     assert!(remarks(&image).contains(&expected), "{}", remarks(&image));
+}
+
+/// One run of magic numbers that appears at many addresses.
+#[test]
+fn a_scan_ends_and_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let registers = note("QEMU", 0, &[0; 64]);
+    let behind = registers.len() as u64;
+    let magic = b"\x89INSPRT\n".repeat(1 << 13);
+    let size = magic.len() as u64;
+    let mut parts = vec![(PT_NOTE, 0, 0, behind)];
+    let address = |index: u64| 0xffff_8880_0000_0000 + index * 0x20_0000;
+    parts.extend((0..100).map(|index| (PT_LOAD, behind, address(index), size)));
+    let core = elf(4, &parts, &[registers, magic].concat());
+    let image = opened(directory.path(), "vmcore", &core);
+    let discovery = tables_of(&image, &discover::Options::default());
+    assert!(discovery.tables.is_empty());
+    let scan = discovery.attempts.last().unwrap();
+    assert_eq!(scan.failure, Some(Failure::Hits { most: 1 << 16 }));
+    let text = scan.failure.as_ref().unwrap().to_string();
+    assert_eq!(
+        text,
+        "memory looks like more than 65536 roots and tables: no further one was tried"
+    );
 }
