@@ -1,7 +1,10 @@
 //! Images that are small on disk and mean to cost much: what is read of them, and what is said of the rest.
 
+mod dump_support;
+
 use std::path::Path;
 
+use dump_support::{LOG, Scene, inspect, row, write};
 use inspect_format::abi::note_kind;
 use inspect_format::notes;
 use inspect_reader::discover::{self, Failure, tables_of};
@@ -156,4 +159,24 @@ fn a_scan_ends_and_says_so() {
         text,
         "memory looks like more than 65536 roots and tables: no further one was tried"
     );
+}
+
+/// A root that leads nowhere, in an object beside which others answer: its tables are missing from
+/// every list, and nobody would know.
+#[test]
+fn an_object_whose_root_leads_nowhere_is_mentioned() {
+    let directory = tempfile::tempdir().unwrap();
+    let body = note(notes::NAME, note_kind::ROOT, &0x9000_0000_u64.to_le_bytes());
+    let (behind, size) = (64 + 2 * 56, body.len() as u64);
+    // The first segment holds the file header.
+    let load = (PT_LOAD, 0_u64.wrapping_sub(behind), 0, behind + size);
+    let object = elf(3, &[load, (PT_NOTE, 0, behind, size)], &body);
+    let rows = vec![row(LOG, "boot", 0x1000, 16)];
+    let scene = Scene::new(rows, vec![(0x1000, vec![0; 16]), (0x40_0000, object)]);
+    let core = write(directory.path(), "core", &scene.core());
+    for arguments in [&["list", &core][..], &["show", &core, "boot"], &["map", &core]] {
+        let (code, _, error) = inspect(arguments);
+        assert_eq!(code, Some(0), "{error}");
+        assert!(error.contains("object at 0x400000: "), "{arguments:?}: {error}");
+    }
 }

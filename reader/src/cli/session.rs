@@ -1,5 +1,6 @@
 //! What every command begins with: the target, opened, with its tables found and named.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,11 +9,14 @@ use clap::Args;
 
 use super::progress;
 use crate::catalog::{Brought, Catalog, NamedTable};
-use crate::discover::{self, Discovery, Origin, Scan};
+use crate::discover::{self, Attempt, Discovery, Origin, Scan};
 use crate::escape::Terminal;
 use crate::file::File;
 use crate::image::{self, Image, Target};
 use crate::select::{Selector, Term};
+
+/// Of many ways that lead nowhere, so many are told.
+const FAILURES_SHOWN: usize = 8;
 
 /// The target, and how to read it.
 #[derive(Args)]
@@ -171,15 +175,7 @@ impl Session {
         for remark in &self.image.remarks {
             warn(&remark.0);
         }
-        for attempt in &self.discovery.attempts {
-            // An annotation that cannot be read is missing from a table that can.
-            let matters = |it: &&discover::Failure| {
-                attempt.tables > 0 || matches!(it, discover::Failure::Unpacked(_))
-            };
-            if let Some(failure) = attempt.failure.as_ref().filter(matters) {
-                warn(&format!("{}: {failure}", attempt.place));
-            }
-        }
+        self.failures();
         let unpacked = self.discovery.tables.iter().find(|it| it.origin == Origin::Unpacked);
         if let Some(found) = unpacked {
             warn(&format!(
@@ -189,12 +185,38 @@ impl Session {
         }
     }
 
+    /// Ways that led to less than they could. One that leads nowhere matters only where no other
+    /// leads to the tables of the same object; where memory or its bounds are at fault, it always does.
+    fn failures(&self) {
+        let attempts = &self.discovery.attempts;
+        let led = attempts.iter().filter(|it| it.tables > 0).map(|it| it.place.as_str());
+        let led: BTreeSet<&str> = led.collect();
+        let matters = |it: &&Attempt| match &it.failure {
+            None | Some(discover::Failure::Nothing) => false,
+            Some(discover::Failure::Walk(_) | discover::Failure::Table(_)) => {
+                it.tables > 0 || !led.contains(it.place.as_str())
+            }
+            // What is missing then is missing from tables that can be read.
+            Some(_) => true,
+        };
+        let count = attempts.iter().filter(matters).count();
+        for attempt in attempts.iter().filter(matters).take(FAILURES_SHOWN) {
+            if let Some(failure) = &attempt.failure {
+                warn(&format!("{}: {failure}", attempt.place));
+            }
+        }
+        if let Some(more) = count.checked_sub(FAILURES_SHOWN).filter(|more| *more > 0) {
+            warn(&format!(
+                "{more} more places have tables that cannot be read: see `inspect doctor`"
+            ));
+        }
+    }
+
     /// There are no tables: what was tried.
     fn nothing(&self) -> Failure {
-        const SHOWN: usize = 8;
         let mut message = format!("{}: no table found", Terminal(&self.image.name));
         let attempts = &self.discovery.attempts;
-        for attempt in attempts.iter().take(SHOWN) {
+        for attempt in attempts.iter().take(FAILURES_SHOWN) {
             let (place, by) = (Terminal(&attempt.place), attempt.found_by);
             // Writing into a text does not fail.
             let _ = write!(message, "\n  {by} of {place}: ");
@@ -203,8 +225,8 @@ impl Session {
                 None => write!(message, "nothing"),
             };
         }
-        if attempts.len() > SHOWN {
-            let _ = write!(message, "\n  and {} more", attempts.len() - SHOWN);
+        if attempts.len() > FAILURES_SHOWN {
+            let _ = write!(message, "\n  and {} more", attempts.len() - FAILURES_SHOWN);
         }
         let help = "search all memory with `--scan`, or give the root's address with `--root`";
         Failure::input(message, Some(help.to_owned()))
