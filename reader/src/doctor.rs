@@ -10,6 +10,7 @@ use inspect_format::abi::{extent, space};
 use inspect_format::walk::SpanError;
 
 use crate::catalog::{Catalog, Entry, Error, NamedTable, State};
+use crate::contents::Contents;
 use crate::discover::{Attempt, Discovery, Failure, Found, Origin};
 use crate::dump::{Captures, Readable};
 use crate::image::{Image, Kind};
@@ -61,6 +62,8 @@ pub enum FindingKind {
     Unpacked,
     /// Nothing describes a table.
     Undescribed,
+    /// The types of a table cannot be read, and its memory is bytes.
+    Types,
     /// Rows that a writer was at work at.
     Torn,
     /// Rows that changed whenever they were read.
@@ -104,7 +107,7 @@ pub fn examine<'i>(
     for table in &catalog.tables {
         findings.table(table);
     }
-    let captures = image.capture.as_ref().and_then(|bytes| Captures::read(bytes).ok());
+    let captures = findings.captures(image);
     // A file of tables has no memory, and a program has none before it runs.
     if !matches!(image.kind, Kind::TableFile | Kind::Elf) {
         findings.memory(image, catalog, captures.as_ref());
@@ -227,6 +230,10 @@ impl Findings {
             let message = format!("nothing describes {schema}; `--schema FILE` can");
             self.add(FindingKind::Undescribed, place, message);
         }
+        if let Some(error) = Contents::new(table).error {
+            let message = format!("the types of {schema}: {error}");
+            self.add(FindingKind::Types, place, message);
+        }
         let summary = table.found.summary;
         if summary.torn > 0 {
             let message =
@@ -256,6 +263,20 @@ impl Findings {
                 self.entry(FindingKind::Twice, &entry, "another entry has this identity");
             }
         }
+    }
+
+    /// What a dump says about itself.
+    fn captures(&mut self, image: &Image) -> Option<Captures> {
+        let read = Captures::read(image.capture.as_deref()?);
+        let fault = match &read {
+            Ok(captures) => captures.fault,
+            Err(error) => Some(*error),
+        };
+        if let Some(error) = fault {
+            let message = format!("what the dump says about itself: {error}");
+            self.add(FindingKind::Unreadable, &image.name, message);
+        }
+        read.ok()
     }
 
     /// Entries whose memory is not in the image, but for what a dump has left out.
@@ -330,6 +351,7 @@ impl FindingKind {
             Self::Unreadable => "unreadable",
             Self::Unpacked => "unpacked",
             Self::Undescribed => "undescribed",
+            Self::Types => "types",
             Self::Torn => "torn",
             Self::Busy => "busy",
             Self::Name => "name",

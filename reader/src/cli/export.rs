@@ -21,7 +21,6 @@ use super::{Failure, ReadingArguments, Session};
 use crate::catalog::Entry;
 use crate::contents::{Contents, Options};
 use crate::decode::Budget;
-use crate::dump::Captures;
 use crate::escape::Terminal;
 use crate::export::{Date, Row, Shard, Sink, Source};
 use crate::image::{Image, Target};
@@ -129,11 +128,11 @@ fn one(arguments: &Arguments, target: &Target, output: &mut Output) -> Result<()
     let catalog = session.catalog()?;
     let selector = Selector::new(arguments.select.clone());
     let name = target.to_string();
-    let captures = session.image.capture.as_deref().and_then(|bytes| Captures::read(bytes).ok());
+    let captures = session.captures();
     output.begin(target, arguments.date)?;
     for table in &catalog.tables {
         let source = Source::new(&name, &session.image, captures.as_ref(), table);
-        let contents = arguments.values.then(|| Contents::new(table).captures(captures.as_ref()));
+        let contents = arguments.values.then(|| session.contents(table, captures.as_ref()));
         for entry in table.entries().filter(|entry| selector.matches(entry, &session.image)) {
             let value = contents.as_ref().map(|it| value(it, &entry, &session.image));
             output.row(&source.entry(&entry, value))?;

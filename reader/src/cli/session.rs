@@ -9,7 +9,9 @@ use clap::Args;
 
 use super::progress;
 use crate::catalog::{Brought, Catalog, NamedTable};
+use crate::contents::Contents;
 use crate::discover::{self, Attempt, Discovery, Origin, Scan};
+use crate::dump::Captures;
 use crate::escape::Terminal;
 use crate::file::File;
 use crate::image::{self, Image, Target};
@@ -168,6 +170,36 @@ impl Session {
             warn(&message);
         }
         Ok(catalog)
+    }
+
+    /// What the target says about itself, if it is a dump. What cannot be read of that is reported.
+    pub(crate) fn captures(&self) -> Option<Captures> {
+        let read = Captures::read(self.image.capture.as_deref()?);
+        let fault = match &read {
+            Ok(captures) => captures.fault,
+            Err(error) => Some(*error),
+        };
+        if let Some(error) = fault {
+            warn(&format!(
+                "{}: what the dump says about itself cannot be read: {error}",
+                self.image.name
+            ));
+        }
+        read.ok()
+    }
+
+    /// The types of a table, ready to decode with. What cannot be read of them is reported.
+    pub(crate) fn contents<'c>(
+        &self,
+        table: &'c NamedTable<'c>,
+        captures: Option<&'c Captures>,
+    ) -> Contents<'c> {
+        let contents = Contents::new(table).captures(captures);
+        if let Some(error) = &contents.error {
+            let place = &table.found.place;
+            warn(&format!("{place}: its types cannot be read, bytes are shown: {error}"));
+        }
+        contents
     }
 
     /// What whoever reads the result should know.

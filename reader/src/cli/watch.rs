@@ -55,6 +55,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::Usage { message });
     }
     let first = Session::open(&arguments.target)?;
+    // Once, and not with each look.
+    for table in &first.catalog()?.tables {
+        let _ = first.contents(table, None);
+    }
     let mut view = View::new(arguments.json);
     let mut before = Moment::default();
     let mut looks = 0_u64;
