@@ -257,6 +257,17 @@ impl<'c> Entry<'c> {
         }
     }
 
+    /// What tells its address space from all others of the image: spaces from 256 on are numbered by
+    /// each schema for itself.
+    #[must_use]
+    pub fn space_key(&self) -> (u16, u64) {
+        const FIRST_OF_SCHEMAS: u16 = 256;
+        match self.row.space() {
+            space if space < FIRST_OF_SCHEMAS => (space, 0),
+            space => (space, self.table.table.header().schema),
+        }
+    }
+
     /// The names of its property bits, bits without a name as one number at the end.
     #[must_use]
     pub fn properties(&self) -> PropertyNames<'c> {
