@@ -113,3 +113,24 @@ fn spaces_of_two_schemas_are_two_maps() {
     assert!(out.contains("`more`: shares 192 bytes with"), "{out}");
     assert!(!out.contains("`there`: shares"), "{out}");
 }
+
+/// A property that nobody knows is a slip of the pen, and not one that no entry has.
+#[test]
+fn a_property_that_no_table_knows_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let core = write(directory.path(), "core", &scene().core());
+    for command in ["list", "map", "show"] {
+        for term in ["prop:dmup", "prop:!dmup"] {
+            let (code, out, error) = inspect(&[command, &core, term]);
+            assert_eq!((code, out.as_str()), (Some(1), ""), "{error}");
+            assert!(error.contains("no table knows a property `dmup`"), "{error}");
+        }
+        let (code, _, error) = inspect(&[command, &core, "prop:!dump", "prop:!sensitive"]);
+        assert_eq!(code, Some(0), "{error}");
+    }
+    // Of a fleet, other targets may know it.
+    let export = ["export", &core, "--format", "csv", "--select", "prop:!dmup"];
+    let (code, _, error) = inspect(&export);
+    assert_eq!(code, Some(0));
+    assert!(error.contains("no table knows a property `dmup`"), "{error}");
+}

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::session::SelectorArguments;
+use super::session::{SelectorArguments, check};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::Entry;
 use crate::diff::{Change, Diff, Options, Said, Side, diff};
@@ -50,6 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let catalogs = [before.catalog()?, after.catalog()?];
     let [old, new] = &catalogs;
     let selector = arguments.selector.selector();
+    check(&selector, &[old, new])?;
     let wanted = |entry: &Entry<'_>, image: &Image| selector.matches(entry, image);
     let found = diff(
         Side { image: &before.image, catalog: old },

@@ -16,7 +16,7 @@ use std::time::UNIX_EPOCH;
 
 use clap::{Args, ValueEnum};
 
-use super::session::report;
+use super::session::{report, warn};
 use super::{Failure, ReadingArguments, Session};
 use crate::catalog::Entry;
 use crate::contents::{Contents, Options};
@@ -127,6 +127,10 @@ fn one(arguments: &Arguments, target: &Target, output: &mut Output) -> Result<()
     let session = Session::of(target, &arguments.reading)?;
     let catalog = session.catalog()?;
     let selector = Selector::new(arguments.select.clone());
+    // Other targets may know it.
+    if let Some(property) = selector.unknown_property(&[&catalog]) {
+        warn(&format!("{target}: no table knows a property `{property}`"));
+    }
     let name = target.to_string();
     let captures = session.captures();
     output.begin(target, arguments.date)?;

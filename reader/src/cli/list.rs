@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::consumers::{Capture, ConsumerArguments, PolicyFile, Statuses};
-use super::session::{SelectorArguments, output_width, warn};
+use super::session::{SelectorArguments, check, output_width, warn};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::{Entry, Field, FieldValue, NamedTable, State};
 use crate::discover::Origin;
@@ -57,6 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         warn(&remark);
     }
     let selector = arguments.selector.selector();
+    check(&selector, &[&catalog])?;
     let mut out = BufWriter::new(anstream::stdout().lock());
     let mut is_first = true;
     if arguments.json {

@@ -265,6 +265,18 @@ impl Session {
     }
 }
 
+/// Fails where a selector asks for a property that no table knows.
+pub(crate) fn check(selector: &Selector, catalogs: &[&Catalog<'_>]) -> Result<(), Failure> {
+    match selector.unknown_property(catalogs) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("no table knows a property `{}`", Terminal(name));
+            let help = "`inspect list` shows the properties of each entry".to_owned();
+            Err(Failure::input(message, Some(help)))
+        }
+    }
+}
+
 /// A table file that the user brought.
 fn brought(path: &Path) -> Result<Brought, Failure> {
     let name = path.display().to_string();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anstyle::Style;
 use clap::Args;
 
-use super::session::{SelectorArguments, output_width};
+use super::session::{SelectorArguments, check, output_width};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::{Entry, NamedTable};
 use crate::contents::Options;
@@ -79,6 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let session = Session::open(&arguments.target)?;
     let catalog = session.catalog()?;
     let selector = arguments.selector.selector();
+    check(&selector, &[&catalog])?;
     let options = arguments.contents.options();
     let captures = session.captures();
     let mut json = JsonSink::new(BufWriter::new(anstream::stdout().lock()));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 
-use super::session::{SelectorArguments, output_width};
+use super::session::{SelectorArguments, check, output_width};
 use super::{Failure, Session, TargetArguments};
 use crate::contents::Options;
 use crate::decode::Budget;
@@ -93,6 +93,7 @@ fn look(arguments: &Arguments) -> Result<Moment, Failure> {
     let session = Session::load(&arguments.target.target, &arguments.target.reading)?;
     let catalog = session.catalog()?;
     let selector = arguments.selector.selector();
+    check(&selector, &[&catalog])?;
     let options = Options { budget, ..Options::default() };
     Ok(Moment::read(&catalog, &selector, &session.image, &options))
 }
