@@ -310,9 +310,6 @@ fn open_plain(file: File, options: &Options) -> Result<Image, ErrorKind> {
     if start.starts_with(&ZONE_MAGIC) {
         return zone::open(&file, options);
     }
-    if start.starts_with(b"\x7fELF") {
-        return elf::open(file, options);
-    }
     Err(if start.is_empty() { ErrorKind::Empty } else { ErrorKind::Unknown })
 }
 
