@@ -11,6 +11,7 @@ use inspect_format::walk::SpanError;
 
 use crate::catalog::{Catalog, Entry, Error, NamedTable, State};
 use crate::contents::Contents;
+use crate::digits::hex;
 use crate::discover::{Attempt, Discovery, Failure, Found, Origin};
 use crate::dump::{Captures, Readable};
 use crate::image::{Image, Kind};
@@ -124,7 +125,7 @@ fn objects<'i>(
 ) -> Vec<Examined<'i>> {
     let mut objects: Vec<Examined<'_>> = Vec::new();
     for object in &image.objects {
-        let build_id = object.build_id.as_ref().map(|id| hexadecimal(id));
+        let build_id = object.build_id.as_ref().map(|id| hex(id));
         objects.push(Examined { build_id, ..Examined::new(object.name.clone()) });
     }
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
@@ -337,10 +338,6 @@ fn called(entry: &Entry<'_>) -> String {
         return format!("{class}{instance} at {:#x}", entry.row.address());
     }
     format!("{class}{instance} `{name}`")
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl FindingKind {
