@@ -5,6 +5,7 @@
 //! where it carries none. Nothing here knows where a table was found; `select`
 //! chooses among the entries, the outputs print them.
 
+mod brought;
 mod fields;
 mod hints;
 mod names;
@@ -13,6 +14,7 @@ use inspect_format::abi::{self, extent, space};
 use inspect_format::table::{self, Phase, Row, Table};
 use inspect_format::{schema, walk};
 
+pub use brought::{Brought, BroughtError, Misfit};
 pub use fields::{Field, FieldValue};
 pub use names::{Names, PropertyNames};
 
@@ -25,6 +27,8 @@ use crate::memory::AddressSpace;
 pub struct Catalog<'d> {
     /// In the order in which they were found.
     pub tables: Vec<NamedTable<'d>>,
+    /// What the user brought and no table of the image belongs to.
+    pub unused: Vec<&'d Brought>,
 }
 
 /// A table with the names that belong to it.
@@ -42,15 +46,6 @@ pub struct NamedTable<'d> {
     pub types: &'d [u8],
 }
 
-/// A description that the user brought: a table file.
-#[derive(Debug)]
-pub struct Brought {
-    /// For messages. Escape it.
-    pub name: String,
-    /// The file.
-    pub bytes: Vec<u8>,
-}
-
 /// An entry of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'c> {
@@ -63,13 +58,20 @@ pub struct Entry<'c> {
 }
 
 /// Why a table cannot be named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// The table.
     Table(table::Error),
     /// Its description.
     Schema(schema::Error),
+    /// What the user brought in place of its description.
+    Brought {
+        /// Which file.
+        name: String,
+        /// In what it differs.
+        misfit: Misfit,
+    },
 }
 
 /// Whether an entry may be trusted.
@@ -91,13 +93,14 @@ impl<'d> Catalog<'d> {
     ) -> (Self, Vec<(&'d Found, Error)>) {
         let mut tables = Vec::new();
         let mut errors = Vec::new();
+        let mut unused: Vec<&Brought> = brought.iter().collect();
         for found in &discovery.tables {
-            match NamedTable::new(found, brought) {
+            match NamedTable::new(found, brought, &mut unused) {
                 Ok(table) => tables.push(table),
                 Err(error) => errors.push((found, error)),
             }
         }
-        (Self { tables }, errors)
+        (Self { tables, unused }, errors)
     }
 
     /// All entries, table by table. Free slots of run-time tables are left out.
@@ -107,23 +110,36 @@ impl<'d> Catalog<'d> {
 }
 
 impl<'d> NamedTable<'d> {
-    fn new(found: &'d Found, brought: &'d [Brought]) -> Result<Self, Error> {
+    fn new(
+        found: &'d Found,
+        brought: &'d [Brought],
+        unused: &mut Vec<&'d Brought>,
+    ) -> Result<Self, Error> {
         let table = Table::parse(&found.bytes).map_err(Error::Table)?;
         let sections = *table.sections();
         let (mut description, mut types) = (sections.schema, sections.types);
-        if description.is_empty() || types.is_empty() {
-            for file in brought {
-                let same = |it: &Table<'_>| {
-                    let (this, that) = (table.header(), it.header());
-                    (this.schema, this.schema_version) == (that.schema, that.schema_version)
-                };
-                let mut tables = table::tables(&file.bytes).flatten().map(|(_, table)| table);
-                if let Some(other) = tables.find(same) {
-                    let sections = *other.sections();
-                    description =
-                        if description.is_empty() { sections.schema } else { description };
-                    types = if types.is_empty() { sections.types } else { types };
+        let (mut lender, mut misfit) = (None, None);
+        for file in brought {
+            match file.describing(&table) {
+                Ok(None) => {}
+                Ok(Some(it)) => {
+                    unused.retain(|other| !std::ptr::eq(*other, file));
+                    lender = lender.or(Some(it));
                 }
+                Err(why) => misfit = misfit.or(Some((file, why))),
+            }
+        }
+        if description.is_empty() || types.is_empty() {
+            match (lender, misfit) {
+                (Some(lender), _) => {
+                    let lent = *lender.sections();
+                    description = if description.is_empty() { lent.schema } else { description };
+                    types = if types.is_empty() { lent.types } else { types };
+                }
+                (None, Some((file, misfit))) => {
+                    return Err(Error::Brought { name: file.name.clone(), misfit });
+                }
+                (None, None) => {}
             }
         }
         let names = Names::new(description, types, &table).map_err(Error::Schema)?;
@@ -242,6 +258,17 @@ impl<'c> Entry<'c> {
         }
     }
 
+    /// What tells its address space from all others of the image: spaces from 256 on are numbered by
+    /// each schema for itself.
+    #[must_use]
+    pub fn space_key(&self) -> (u16, u64) {
+        const FIRST_OF_SCHEMAS: u16 = 256;
+        match self.row.space() {
+            space if space < FIRST_OF_SCHEMAS => (space, 0),
+            space => (space, self.table.table.header().schema),
+        }
+    }
+
     /// The names of its property bits, bits without a name as one number at the end.
     #[must_use]
     pub fn properties(&self) -> PropertyNames<'c> {
@@ -288,6 +315,9 @@ impl std::fmt::Display for Error {
         match self {
             Self::Table(error) => error.fmt(f),
             Self::Schema(error) => write!(f, "its description: {error}"),
+            Self::Brought { name, misfit } => {
+                write!(f, "{name} does not describe it, although it names the schema: {misfit}")
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Here the entry meets the decoder: where its memory is at this moment, which type it has, and what must not
 //! be read or shown. Whatever stands in the way is a value in the output.
 
-use inspect_format::abi::{core_properties, extent};
+use inspect_format::abi::{core_properties, extent, space};
 use inspect_format::notes::capture::Status;
 use inspect_format::walk::{Span, SpanError};
 
@@ -70,11 +70,16 @@ impl<'c> Contents<'c> {
             Ok(span) => span,
             Err(note) => return sink.note(note),
         };
-        let memory = AddressSpace::new(image.memory.as_ref(), entry.row.space());
+        // Wherever the region lies, its pointers are those of the producer.
+        let memory = AddressSpace::virtual_of(image.memory.as_ref());
+        let regions = AddressSpace::new(image.memory.as_ref(), entry.row.space());
         let strings = self.table.table.sections().strings;
         let mut decoder = Decoder::new(&self.plan, &memory, options.budget)
             .strings(strings)
             .reveal_sensitive(options.reveal);
+        if entry.row.space() != space::VIRTUAL {
+            decoder = decoder.regions_in(&regions);
+        }
         decoder.region(entry.row.type_id(), span.address, span.length, sink)
     }
 

@@ -121,6 +121,11 @@ pub enum Failure {
         /// Bytes.
         limit: u64,
     },
+    /// More places look like roots and tables than are tried.
+    Hits {
+        /// How many are.
+        most: u64,
+    },
     /// Annotations stand there that nobody has packed and that cannot be read either.
     Unpacked(String),
 }
@@ -415,6 +420,10 @@ impl fmt::Display for Failure {
             Self::Limit { limit } => {
                 write!(f, "all tables together would need more than {limit} bytes")
             }
+            Self::Hits { most } => write!(
+                f,
+                "memory looks like more than {most} roots and tables: no further one was tried"
+            ),
             Self::Unpacked(why) => write!(f, "unpacked annotations that cannot be read: {why}"),
         }
     }

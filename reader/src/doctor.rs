@@ -10,6 +10,8 @@ use inspect_format::abi::{extent, space};
 use inspect_format::walk::SpanError;
 
 use crate::catalog::{Catalog, Entry, Error, NamedTable, State};
+use crate::contents::Contents;
+use crate::digits::hex;
 use crate::discover::{Attempt, Discovery, Failure, Found, Origin};
 use crate::dump::{Captures, Readable};
 use crate::image::{Image, Kind};
@@ -63,6 +65,8 @@ pub enum FindingKind {
     Unpacked,
     /// Nothing describes a table.
     Undescribed,
+    /// The types of a table cannot be read, and its memory is bytes.
+    Types,
     /// Rows that a writer was at work at.
     Torn,
     /// Rows that changed whenever they were read.
@@ -102,10 +106,14 @@ pub fn examine<'i>(
     for (found, error) in errors {
         findings.add(FindingKind::Unreadable, &found.place, error.to_string());
     }
+    for unused in &catalog.unused {
+        let message = "it describes no table of this target".to_owned();
+        findings.add(FindingKind::Undescribed, &unused.name, message);
+    }
     for table in &catalog.tables {
         findings.table(table);
     }
-    let captures = image.capture.as_ref().and_then(|bytes| Captures::read(bytes).ok());
+    let captures = findings.captures(image);
     // A file of tables has no memory, and a program has none before it runs.
     if !matches!(image.kind, Kind::TableFile | Kind::Elf | Kind::Relocatable) {
         findings.memory(image, catalog, captures.as_ref());
@@ -122,7 +130,7 @@ fn objects<'i>(
 ) -> Vec<Examined<'i>> {
     let mut objects: Vec<Examined<'_>> = Vec::new();
     for object in &image.objects {
-        let build_id = object.build_id.as_ref().map(|id| hexadecimal(id));
+        let build_id = object.build_id.as_ref().map(|id| hex(id));
         objects.push(Examined { build_id, ..Examined::new(object.name.clone()) });
     }
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
@@ -228,6 +236,10 @@ impl Findings {
             let message = format!("nothing describes {schema}; `--schema FILE` can");
             self.add(FindingKind::Undescribed, place, message);
         }
+        if let Some(error) = Contents::new(table).error {
+            let message = format!("the types of {schema}: {error}");
+            self.add(FindingKind::Types, place, message);
+        }
         let summary = table.found.summary;
         if summary.torn > 0 {
             let message =
@@ -257,6 +269,20 @@ impl Findings {
                 self.entry(FindingKind::Twice, &entry, "another entry has this identity");
             }
         }
+    }
+
+    /// What a dump says about itself.
+    fn captures(&mut self, image: &Image) -> Option<Captures> {
+        let read = Captures::read(image.capture.as_deref()?);
+        let fault = match &read {
+            Ok(captures) => captures.fault,
+            Err(error) => Some(*error),
+        };
+        if let Some(error) = fault {
+            let message = format!("what the dump says about itself: {error}");
+            self.add(FindingKind::Unreadable, &image.name, message);
+        }
+        read.ok()
     }
 
     /// Entries whose memory is not in the image, but for what a dump has left out.
@@ -319,10 +345,6 @@ fn called(entry: &Entry<'_>) -> String {
     format!("{class}{instance} `{name}`")
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 impl FindingKind {
     /// In a word.
     #[must_use]
@@ -332,6 +354,7 @@ impl FindingKind {
             Self::Unreadable => "unreadable",
             Self::Unpacked => "unpacked",
             Self::Undescribed => "undescribed",
+            Self::Types => "types",
             Self::Torn => "torn",
             Self::Busy => "busy",
             Self::Name => "name",

@@ -14,6 +14,7 @@ use inspect_format::schema::{Identity, Value};
 use serde_json::{Map, Value as Json};
 
 use crate::catalog::{Entry, NamedTable};
+use crate::digits::{date, hex};
 use crate::discover::Origin;
 use crate::dump::Captures;
 use crate::image::{Image, Kind};
@@ -164,7 +165,7 @@ impl<'c> Source<'c> {
             captures: captures.zip(table.found.carried),
             target: target.to_owned(),
             kind: kind_word(image.kind),
-            build_id: of_object.or(of_table).map(hexadecimal).filter(|id| !id.is_empty()),
+            build_id: of_object.or(of_table).map(hex).filter(|id| !id.is_empty()),
             producer: producer.map(str::to_owned),
             schema_version: table.table.version(),
             origin: origin_word(table.found.origin),
@@ -276,15 +277,8 @@ impl Date {
     /// Of seconds since 1970.
     #[must_use]
     pub fn of_seconds(seconds: i64) -> Self {
-        // Years begin in March here, so that a leap day is the last of its year; an era has 400.
-        let days = seconds.div_euclid(86_400) + 719_468;
-        let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-        let day = day - (365 * year + year / 4 - year / 100);
-        let month = (5 * day + 2) / 153;
-        let day = day - (153 * month + 2) / 5 + 1;
-        let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-        Self { year: era * 400 + year + later, month: month as u8, day: day as u8 }
+        let (year, month, day) = date(seconds.div_euclid(86_400).into());
+        Self { year: year as i64, month, day }
     }
 }
 
@@ -341,10 +335,6 @@ fn origin_word(origin: Origin) -> &'static str {
         Origin::RunTime => "run_time",
         Origin::Unpacked => "unpacked",
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

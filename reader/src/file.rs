@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+/// Files that are read as a whole have no more bytes: nobody has more of tables.
+pub const WHOLE_MAX: u64 = 256 << 20;
+
 /// An open file of a known length.
 #[derive(Debug)]
 pub struct File {
@@ -54,6 +57,16 @@ impl File {
     /// has fewer.
     pub fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         self.handle.read_exact_at(out, offset)
+    }
+
+    /// All of it. [`io::ErrorKind::FileTooLarge`] if that is more than [`WHOLE_MAX`] bytes.
+    pub fn whole(&self) -> io::Result<Vec<u8>> {
+        if self.length > WHOLE_MAX {
+            let found = self.length;
+            let what = format!("it has {found} bytes, and more than {WHOLE_MAX} are not read");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+        }
+        self.bytes(0, self.length)
     }
 
     /// `length` bytes from `offset` on.

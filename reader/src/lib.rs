@@ -14,6 +14,7 @@ pub mod consume;
 pub mod contents;
 pub mod decode;
 pub mod diff;
+mod digits;
 pub mod discover;
 pub mod doctor;
 pub mod dump;

@@ -17,11 +17,14 @@ pub use headers::{HeaderError, Headers, Section, Segment};
 pub(crate) use headers::{Source, endian};
 pub(crate) use symbols::Tables;
 
-use crate::image::{Clue, FoundBy, Machine, Object};
+use crate::image::{Clue, FoundBy, LeftOut, Machine, Object, Remark};
 use crate::memory::{Memory, Missing};
 
 /// Bytes of notes that are read of an object; what a linker writes is a few hundred.
 const NOTES_MAX: u64 = 1 << 20;
+/// Roots of an object that are looked at. There is one, or a few where somebody linked parts of
+/// programs together.
+const ROOTS_MAX: usize = 16;
 /// Segments of an object that are looked at; there are about ten.
 const SEGMENTS_MAX: usize = 512;
 /// The symbol of a root.
@@ -66,7 +69,7 @@ fn headers_at(memory: &dyn Memory, address: u64, name: String) -> Result<Loaded,
     let start = offset_address(start, bias, word_size);
     let length = end.saturating_sub(loads().map(|it| it.address).min().unwrap_or(0));
     let range = start..start.saturating_add(length);
-    let object = Object { name, bias, range, build_id: None, roots: Vec::new(), section: None };
+    let object = Object { bias, range, ..Object::new(name) };
     Ok(Loaded { object, headers, segments })
 }
 
@@ -83,15 +86,33 @@ pub(crate) fn all_segments(
     Ok(segments)
 }
 
+impl LeftOut {
+    /// What a reader should know; nothing where all was read.
+    pub(crate) fn remark(self, name: &str) -> Option<Remark> {
+        let mut parts = Vec::new();
+        if self.has_roots {
+            parts.push(format!(
+                "{name} has more than {ROOTS_MAX} notes of roots: the rest is left out"
+            ));
+        }
+        if self.note_bytes > 0 {
+            let bytes = self.note_bytes;
+            parts.push(format!("{name}: {bytes} bytes of its notes are left out"));
+        }
+        (!parts.is_empty()).then(|| Remark::note(parts.join("; ")))
+    }
+}
+
 impl Loaded {
     /// Finds out from the memory what its notes and its symbols lead to.
     pub(crate) fn find_roots(&mut self, memory: &dyn Memory) {
-        let (build_id, mut roots) = notes(memory, self);
+        let mut found = notes(memory, self);
         if let Some(address) = symbols::find(memory, self, ROOT_SYMBOL) {
-            roots.push(Clue { address, found_by: FoundBy::Symbol });
+            found.roots.push(Clue { address, found_by: FoundBy::Symbol });
         }
-        self.object.build_id = build_id;
-        self.object.roots = roots;
+        self.object.build_id = found.build_id;
+        self.object.roots = found.roots;
+        self.object.left_out = found.left_out;
     }
 
     /// The machine that it was built for.
@@ -108,20 +129,19 @@ impl Loaded {
 }
 
 /// What the notes of an object say: its build-id, and where its roots are.
-fn notes(memory: &dyn Memory, loaded: &Loaded) -> (Option<Vec<u8>>, Vec<Clue>) {
-    let (mut build_id, mut roots) = (None, Vec::<Clue>::new());
+fn notes(memory: &dyn Memory, loaded: &Loaded) -> NotesOf {
+    let mut found = NotesOf::default();
+    let mut left = NOTES_MAX;
     for segment in loaded.segments.iter().filter(|segment| segment.kind == elf::PT_NOTE.0) {
         let address = loaded.address_of(segment.address);
-        let Ok(bytes) = bytes_at(memory, address, segment.file_size.min(NOTES_MAX)) else {
-            continue;
-        };
-        let found = NotesOf::read(&bytes, address, loaded.machine());
-        build_id = build_id.or(found.build_id);
-        let new = found.roots.into_iter().filter(|root| !roots.contains(root));
-        let new: Vec<Clue> = new.collect();
-        roots.extend(new);
+        let size = segment.file_size.min(left);
+        let Ok(bytes) = bytes_at(memory, address, size) else { continue };
+        left -= size;
+        let left_out = &mut found.left_out.note_bytes;
+        *left_out = left_out.saturating_add(segment.file_size - size);
+        found.add(&bytes, address, loaded.machine());
     }
-    (build_id, roots)
+    found
 }
 
 /// What a run of notes says that stands at an address.
@@ -129,12 +149,19 @@ fn notes(memory: &dyn Memory, loaded: &Loaded) -> (Option<Vec<u8>>, Vec<Clue>) {
 pub(crate) struct NotesOf {
     pub(crate) build_id: Option<Vec<u8>>,
     pub(crate) roots: Vec<Clue>,
+    pub(crate) left_out: LeftOut,
 }
 
 impl NotesOf {
     /// Looks through notes; what is broken ends them.
     pub(crate) fn read(bytes: &[u8], address: u64, machine: Machine) -> Self {
         let mut found = Self::default();
+        found.add(bytes, address, machine);
+        found
+    }
+
+    fn add(&mut self, bytes: &[u8], address: u64, machine: Machine) {
+        let found = self;
         for note in Notes::new(bytes, machine.order).map_while(Result::ok) {
             if note.name == elf::ELF_NOTE_GNU && note.kind == elf::NT_GNU_BUILD_ID.0 {
                 found.build_id.get_or_insert_with(|| note.contents.to_vec());
@@ -150,11 +177,14 @@ impl NotesOf {
             let place = offset_address(address, note.offset, machine.word_size);
             let root = offset_address(place, distance, machine.word_size);
             let clue = Clue { address: root, found_by: FoundBy::Note };
-            if !found.roots.contains(&clue) {
-                found.roots.push(clue);
+            if found.roots.contains(&clue) {
+                continue;
+            }
+            match found.roots.len() < ROOTS_MAX {
+                true => found.roots.push(clue),
+                false => found.left_out.has_roots = true,
             }
         }
-        found
     }
 }
 

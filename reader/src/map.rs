@@ -119,7 +119,7 @@ impl<'c> Map<'c> {
                 Err(reason) => nowhere.push(Nowhere { entry, reason }),
             }
         }
-        regions.sort_by_key(|it| (it.entry.row.space(), it.start, Reverse(it.length)));
+        regions.sort_by_key(|it| (it.entry.space_key(), it.start, Reverse(it.length)));
         relate(&mut regions);
         let holes = holes(image, &regions);
         Self { regions, holes, nowhere }
@@ -140,9 +140,9 @@ impl<'c> Map<'c> {
     /// How many bytes belong to some entry, those that belong to several counted once.
     #[must_use]
     pub fn covered(&self) -> u64 {
-        let (mut sum, mut behind) = (0_u64, (0, 0));
+        let (mut sum, mut behind) = (0_u64, ((0, 0), 0));
         for region in &self.regions {
-            let space = region.entry.row.space();
+            let space = region.entry.space_key();
             let from = if behind.0 == space { behind.1 } else { 0 };
             let end = region.end();
             sum = sum.saturating_add(end.saturating_sub(region.start.max(from)));
@@ -187,7 +187,7 @@ fn relate(regions: &mut [Region<'_>]) {
     let mut open: Vec<(usize, u64, u64)> = Vec::new();
     let mut last_space = None;
     for (index, region) in regions.iter_mut().enumerate() {
-        let space = Some(region.entry.row.space());
+        let space = Some(region.entry.space_key());
         if space != last_space {
             (last_space, open) = (space, Vec::new());
         }

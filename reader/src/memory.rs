@@ -34,8 +34,8 @@ pub trait Memory: fmt::Debug + Send + Sync {
     }
 
     /// What is there, in ascending order and without overlaps. Neighbours that differ in nothing
-    /// may be one run or several. Zeros that a loader would make are left out: they are no bytes of
-    /// the image, and there may be any number of them.
+    /// may be one run or several. Zeros that a loader would make are there too, and
+    /// [`Memory::is_zero`] tells them: there may be any number of them.
     fn runs(&self, space: u16) -> Vec<Run>;
 
     /// Where the bytes from `address` on stand in a file, as far as they stand there one behind

@@ -20,7 +20,7 @@ use std::str::FromStr;
 
 use glob::Pattern;
 
-use crate::catalog::Entry;
+use crate::catalog::{Catalog, Entry};
 use crate::image::Image;
 
 /// Terms that must all hold.
@@ -67,6 +67,20 @@ impl Selector {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The first property of the terms that no table knows by that name: a term about it would hold
+    /// for all entries, or for none, and mean nothing.
+    #[must_use]
+    pub fn unknown_property(&self, catalogs: &[&Catalog<'_>]) -> Option<&str> {
+        let is_known = |name: &str| {
+            let mut tables = catalogs.iter().flat_map(|catalog| &catalog.tables);
+            tables.any(|table| table.names.property(name).is_some())
+        };
+        self.0.iter().find_map(|term| match &term.kind {
+            TermKind::Property { name, .. } if !is_known(name) => Some(name.as_str()),
+            _ => None,
+        })
     }
 
     /// Whether an entry is meant. The image tells where its memory lies now.

@@ -311,6 +311,26 @@ fn partitions_are_those_of_hive() {
     assert!(dated.starts_with("dated/build_id=abcdef/date=2000-02-29/"), "{dated}");
 }
 
+/// A build-id may be of any length, and no file system takes names of any length.
+#[test]
+fn a_build_id_that_is_no_name_costs_no_other_target() {
+    let fleet = Fleet::new();
+    fleet.write("long", &tables::of_build(150));
+    fleet.write("longest", &tables::of_build(123));
+    let run = "long little longest --format parquet --partition --date 2026-03-31 -o out";
+    let output = fleet.run(run);
+    assert!(output.status.success(), "{}", errors(&output));
+    let expected = "long: a build-id of 150 bytes is no name of a directory: its rows are in \
+                    build_id=__HIVE_DEFAULT_PARTITION__";
+    assert_eq!(errors(&output).matches(expected).count(), 1, "{}", errors(&output));
+    let files = fleet.files();
+    let longest = format!("build_id={}", "ee".repeat(123));
+    for directory in ["build_id=abcdef", "build_id=__HIVE_DEFAULT_PARTITION__", &longest] {
+        let start = format!("out/{directory}/date=2026-03-31/part-");
+        assert!(files.iter().any(|name| name.starts_with(&start)), "{directory}: {files:?}");
+    }
+}
+
 /// As Parquet and Arrow hold it: numbers as numbers, and fields as a map of texts.
 fn as_database(row: &Object) -> Object {
     let mut row = row.clone();

@@ -3,7 +3,9 @@
 mod dump_support;
 
 use dump_support::{KEYS, LOG, Scene, USER, inspect, json, row, write};
-use inspect_format::abi::{Order, extent};
+use inspect_format::abi::{CoreEntry, Order, extent, note_kind};
+use inspect_format::notes;
+use inspect_format::table::TableWriter;
 
 fn scene() -> Scene {
     let mut pointer = row(LOG, "pointed", 0x1800, 0x10).extent(extent::INDIRECT);
@@ -83,4 +85,52 @@ fn people_see_overlaps_and_holes() {
     assert!(out.contains("shop.floor:user"), "{out}");
     let (_, out, _) = inspect(&["map", &core, "class:keys"]);
     assert!(out.contains("partial") && !out.contains("overlaps"), "{out}");
+}
+
+/// From 256 on, each schema numbers its own spaces: the same number is another place.
+#[test]
+fn spaces_of_two_schemas_are_two_maps() {
+    let directory = tempfile::tempdir().unwrap();
+    let in_space = |name, address| {
+        let mut it = row(LOG, name, address, 0x100);
+        it.core.space = 256;
+        it
+    };
+    let mut scene = Scene::new(vec![in_space("here", 0x1000), in_space("more", 0x1040)], vec![]);
+    let mut writer = TableWriter::new(Order::Little, 8, "shop.yard", 1, 64, &[7]).unwrap();
+    let name = writer.string("there").unwrap();
+    writer.row(&CoreEntry { name, ..in_space("", 0x1020).core }, &[]).unwrap();
+    scene.notes.push((notes::NAME, note_kind::TABLES, writer.finish()));
+    let core = write(directory.path(), "core", &scene.core());
+    let map = json(&["map", &core, "--json"]);
+    let relation = |it: &serde_json::Value| (it["name"].clone(), it["relation"].clone());
+    let mut relations: Vec<_> = map["regions"].as_array().unwrap().iter().map(relation).collect();
+    relations.sort_by_key(|(name, _)| name.to_string());
+    let expected = [("here", None), ("more", Some("partial")), ("there", None)];
+    assert_eq!(relations, expected.map(|(name, it)| (name.into(), it.into())));
+    assert_eq!(map["covered"], 0x140 + 0x100);
+    let (_, out, _) = inspect(&["doctor", &core]);
+    assert!(out.contains("`more`: shares 192 bytes with"), "{out}");
+    assert!(!out.contains("`there`: shares"), "{out}");
+}
+
+/// A property that nobody knows is a slip of the pen, and not one that no entry has.
+#[test]
+fn a_property_that_no_table_knows_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let core = write(directory.path(), "core", &scene().core());
+    for command in ["list", "map", "show"] {
+        for term in ["prop:dmup", "prop:!dmup"] {
+            let (code, out, error) = inspect(&[command, &core, term]);
+            assert_eq!((code, out.as_str()), (Some(1), ""), "{error}");
+            assert!(error.contains("no table knows a property `dmup`"), "{error}");
+        }
+        let (code, _, error) = inspect(&[command, &core, "prop:!dump", "prop:!sensitive"]);
+        assert_eq!(code, Some(0), "{error}");
+    }
+    // Of a fleet, other targets may know it.
+    let export = ["export", &core, "--format", "csv", "--select", "prop:!dmup"];
+    let (code, _, error) = inspect(&export);
+    assert_eq!(code, Some(0));
+    assert!(error.contains("no table knows a property `dmup`"), "{error}");
 }

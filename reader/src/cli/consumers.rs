@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use super::session::warn;
 use super::{Failure, Session};
 use crate::catalog::{Catalog, Entry};
 use crate::consume::{self, Policy};
@@ -97,19 +96,11 @@ impl<'p> Statuses<'p> {
             let plan = Plan::new(image, discovery, catalog, &policy.consumer(), &[]);
             return Ok(Self { source: Source::Plan(Box::new(plan)), policy: Some(policy) });
         }
-        let Some(bytes) = &session.image.capture else {
+        let Some(captures) = session.captures() else {
             return Ok(Self { source: Source::Nobody, policy: None });
         };
-        match Captures::read(bytes) {
-            Ok(captures) => {
-                let policy = consume::find(declared, &captures.consumer).ok();
-                Ok(Self { source: Source::Dump(captures), policy })
-            }
-            Err(error) => {
-                warn(&format!("what the dump says about itself cannot be read: {error}"));
-                Ok(Self { source: Source::Nobody, policy: None })
-            }
-        }
+        let policy = consume::find(declared, &captures.consumer).ok();
+        Ok(Self { source: Source::Dump(captures), policy })
     }
 
     /// What becomes of an entry.

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::session::{SelectorArguments, TimeArguments, captures};
+use super::session::{SelectorArguments, TimeArguments, check};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::Entry;
 use crate::decode::Budget;
@@ -63,9 +63,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let [before, after] = &sessions;
     let catalogs = [before.catalog()?, after.catalog()?];
     let [old, new] = &catalogs;
-    let dumps = [captures(&before.image), captures(&after.image)];
+    let dumps = [before.captures(), after.captures()];
     let [old_dump, new_dump] = &dumps;
     let selector = arguments.selector.selector();
+    check(&selector, &[old, new])?;
     let wanted = |entry: &Entry<'_>, image: &Image| selector.matches(entry, image);
     let found = diff(
         Side { image: &before.image, catalog: old, captures: old_dump.as_ref() },

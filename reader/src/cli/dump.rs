@@ -14,7 +14,7 @@ use crate::catalog::Catalog;
 use crate::consume::Policy;
 use crate::discover;
 use crate::dump::elf::{self, Request};
-use crate::dump::{Captures, Part, Plan, Report, Unfinished};
+use crate::dump::{Part, Plan, Report, Unfinished};
 use crate::escape::{Terminal, to_json_pretty};
 use crate::image::{Step, Target};
 use crate::output::columns::size;
@@ -84,7 +84,7 @@ fn write(
 ) -> Result<(Report, u64), Failure> {
     const TRIES: usize = 8;
     let image = &session.image;
-    let producer = image.capture.as_ref().and_then(|bytes| Captures::read(bytes).ok());
+    let producer = session.captures();
     let request = Request {
         image,
         discovery: &session.discovery,

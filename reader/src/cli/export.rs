@@ -21,7 +21,6 @@ use super::{Failure, ReadingArguments, Session};
 use crate::catalog::Entry;
 use crate::contents::{Contents, Options};
 use crate::decode::Budget;
-use crate::dump::Captures;
 use crate::escape::Terminal;
 use crate::export::{Date, Row, Shard, Sink, Source};
 use crate::image::{Image, Target};
@@ -130,14 +129,18 @@ fn one(arguments: &Arguments, target: &Target, output: &mut Output) -> Result<()
     let session = Session::of(target, &arguments.reading)?;
     let catalog = session.catalog()?;
     let selector = Selector::new(arguments.select.clone());
+    // Other targets may know it.
+    if let Some(property) = selector.unknown_property(&[&catalog]) {
+        warn(&format!("{target}: no table knows a property `{property}`"));
+    }
     let name = target.to_string();
-    let captures = session.image.capture.as_deref().and_then(|bytes| Captures::read(bytes).ok());
+    let captures = session.captures();
     output.begin(target, arguments.date)?;
     // Each target has its time: one that takes all of it costs no other.
     let deadline = arguments.time.deadline();
     for table in &catalog.tables {
         let source = Source::new(&name, &session.image, captures.as_ref(), table);
-        let contents = arguments.values.then(|| Contents::new(table).captures(captures.as_ref()));
+        let contents = arguments.values.then(|| session.contents(table, captures.as_ref()));
         for entry in table.entries().filter(|entry| selector.matches(entry, &session.image)) {
             let value = contents.as_ref().map(|it| value(it, &entry, &session.image, deadline));
             output.row(&source.entry(&entry, value))?;

@@ -7,10 +7,11 @@ use clap::Args;
 use serde::Serialize;
 
 use super::consumers::{Capture, ConsumerArguments, PolicyFile, Statuses};
-use super::session::{SelectorArguments, output_width, warn};
+use super::session::{SelectorArguments, check, output_width, warn};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::{Entry, Field, FieldValue, NamedTable, State};
 use crate::decode::Hints;
+use crate::digits::hex;
 use crate::discover::Origin;
 use crate::escape::{Terminal, to_json};
 use crate::output::columns::{Cell, Columns, Heading, size};
@@ -59,6 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         warn(&remark);
     }
     let selector = arguments.selector.selector();
+    check(&selector, &[&catalog])?;
     let mut out = BufWriter::new(anstream::stdout().lock());
     let mut is_first = true;
     if arguments.json {
@@ -188,7 +190,7 @@ fn shown(field: &Field<'_>) -> String {
             value_text::integer_text(*number, Hints { unit: "", ..field.hints })
         }
         FieldValue::Bytes(bytes) => {
-            forms::bytes_text(field.hints.display, bytes).unwrap_or_else(|| record::hex(bytes))
+            forms::bytes_text(field.hints.display, bytes).unwrap_or_else(|| hex(bytes))
         }
         FieldValue::Text(text) => format!("\"{text}\""),
         FieldValue::Flags(names, rest) => {

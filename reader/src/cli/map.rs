@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::session::{SelectorArguments, output_width};
+use super::session::{SelectorArguments, check, output_width};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::Entry;
 use crate::escape::{Terminal, to_json_pretty};
@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let session = Session::open(&arguments.target)?;
     let catalog = session.catalog()?;
     let selector = arguments.selector.selector();
+    check(&selector, &[&catalog])?;
     let wanted = |entry: &Entry<'_>| selector.matches(entry, &session.image);
     let map = Map::new(&session.image, &catalog, &wanted);
     let mut out = BufWriter::new(anstream::stdout().lock());

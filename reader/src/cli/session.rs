@@ -1,19 +1,25 @@
 //! What every command begins with: the target, opened, with its tables found and named.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use super::progress;
-use crate::catalog::{Brought, Catalog};
-use crate::discover::{self, Discovery, Origin, Scan};
+use crate::catalog::{Brought, Catalog, NamedTable};
+use crate::contents::Contents;
+use crate::discover::{self, Attempt, Discovery, Origin, Scan};
 use crate::dump::Captures;
 use crate::escape::Terminal;
+use crate::file::File;
 use crate::image::{self, Image, Kind, Target};
 use crate::select::{Selector, Term};
+
+/// Of many ways that lead nowhere, so many are told.
+const FAILURES_SHOWN: usize = 8;
 
 /// The target, and how to read it.
 #[derive(Args)]
@@ -147,13 +153,7 @@ impl Session {
         if image.memory.is_gone() {
             return Err(gone(&image));
         }
-        let brought = arguments.schema.iter().map(|path| {
-            let name = path.display().to_string();
-            match std::fs::read(path) {
-                Ok(bytes) => Ok(Brought { name, bytes }),
-                Err(error) => Err(Failure::input(format!("{}: {error}", Terminal(&name)), None)),
-            }
-        });
+        let brought = arguments.schema.iter().map(|path| brought(path));
         let brought = brought.collect::<Result<_, _>>()?;
         Ok(Self { image, discovery, brought })
     }
@@ -176,11 +176,52 @@ impl Session {
         }
         match errors.first() {
             Some((found, error)) if catalog.tables.is_empty() => {
-                let message = format!("{}: {error}", Terminal(&found.place));
-                Err(Failure::input(message, None))
+                let message = format!("{}: {error}", found.place);
+                return Err(Failure::input(Terminal(&message).to_string(), None));
             }
-            _ => Ok(catalog),
+            _ => {}
         }
+        // A fleet has targets of many schemas, and the files for all of them are brought to each.
+        // One that describes nothing is an error where something lacks a description.
+        let lacks = |it: &NamedTable<'_>| it.names.schema().is_none();
+        for unused in &catalog.unused {
+            let message = format!("{} describes no table of {}", unused.name, self.image.name);
+            if catalog.tables.iter().any(lacks) {
+                return Err(Failure::input(Terminal(&message).to_string(), None));
+            }
+            warn(&message);
+        }
+        Ok(catalog)
+    }
+
+    /// What the target says about itself, if it is a dump. What cannot be read of that is reported.
+    pub(crate) fn captures(&self) -> Option<Captures> {
+        let read = Captures::read(self.image.capture.as_deref()?);
+        let fault = match &read {
+            Ok(captures) => captures.fault,
+            Err(error) => Some(*error),
+        };
+        if let Some(error) = fault {
+            warn(&format!(
+                "{}: what the dump says about itself cannot be read: {error}",
+                self.image.name
+            ));
+        }
+        read.ok()
+    }
+
+    /// The types of a table, ready to decode with. What cannot be read of them is reported.
+    pub(crate) fn contents<'c>(
+        &self,
+        table: &'c NamedTable<'c>,
+        captures: Option<&'c Captures>,
+    ) -> Contents<'c> {
+        let contents = Contents::new(table).captures(captures);
+        if let Some(error) = &contents.error {
+            let place = &table.found.place;
+            warn(&format!("{place}: its types cannot be read, bytes are shown: {error}"));
+        }
+        contents
     }
 
     /// What whoever reads the result should know.
@@ -188,15 +229,7 @@ impl Session {
         for remark in &self.image.remarks {
             warn(&remark.text);
         }
-        for attempt in &self.discovery.attempts {
-            // An annotation that cannot be read is missing from a table that can.
-            let matters = |it: &&discover::Failure| {
-                attempt.tables > 0 || matches!(it, discover::Failure::Unpacked(_))
-            };
-            if let Some(failure) = attempt.failure.as_ref().filter(matters) {
-                warn(&format!("{}: {failure}", attempt.place));
-            }
-        }
+        self.failures();
         let unpacked = self.discovery.tables.iter().find(|it| it.origin == Origin::Unpacked);
         if let Some(found) = unpacked {
             warn(&format!(
@@ -206,12 +239,38 @@ impl Session {
         }
     }
 
+    /// Ways that led to less than they could. One that leads nowhere matters only where no other
+    /// leads to the tables of the same object; where memory or its bounds are at fault, it always does.
+    fn failures(&self) {
+        let attempts = &self.discovery.attempts;
+        let led = attempts.iter().filter(|it| it.tables > 0).map(|it| it.place.as_str());
+        let led: BTreeSet<&str> = led.collect();
+        let matters = |it: &&Attempt| match &it.failure {
+            None | Some(discover::Failure::Nothing) => false,
+            Some(discover::Failure::Walk(_) | discover::Failure::Table(_)) => {
+                it.tables > 0 || !led.contains(it.place.as_str())
+            }
+            // What is missing then is missing from tables that can be read.
+            Some(_) => true,
+        };
+        let count = attempts.iter().filter(matters).count();
+        for attempt in attempts.iter().filter(matters).take(FAILURES_SHOWN) {
+            if let Some(failure) = &attempt.failure {
+                warn(&format!("{}: {failure}", attempt.place));
+            }
+        }
+        if let Some(more) = count.checked_sub(FAILURES_SHOWN).filter(|more| *more > 0) {
+            warn(&format!(
+                "{more} more places have tables that cannot be read: see `inspect doctor`"
+            ));
+        }
+    }
+
     /// There are no tables: what was tried.
     fn nothing(&self) -> Failure {
-        const SHOWN: usize = 8;
         let mut message = format!("{}: no table found", Terminal(&self.image.name));
         let attempts = &self.discovery.attempts;
-        for attempt in attempts.iter().take(SHOWN) {
+        for attempt in attempts.iter().take(FAILURES_SHOWN) {
             let (place, by) = (Terminal(&attempt.place), attempt.found_by);
             // Writing into a text does not fail.
             let _ = write!(message, "\n  {by} of {place}: ");
@@ -220,8 +279,8 @@ impl Session {
                 None => write!(message, "nothing"),
             };
         }
-        if attempts.len() > SHOWN {
-            let _ = write!(message, "\n  and {} more", attempts.len() - SHOWN);
+        if attempts.len() > FAILURES_SHOWN {
+            let _ = write!(message, "\n  and {} more", attempts.len() - FAILURES_SHOWN);
         }
         for remark in &self.image.remarks {
             let _ = write!(message, "\n  {}", Terminal(&remark.text));
@@ -245,6 +304,28 @@ impl Session {
     }
 }
 
+/// Fails where a selector asks for a property that no table knows.
+pub(crate) fn check(selector: &Selector, catalogs: &[&Catalog<'_>]) -> Result<(), Failure> {
+    match selector.unknown_property(catalogs) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("no table knows a property `{}`", Terminal(name));
+            let help = "`inspect list` shows the properties of each entry".to_owned();
+            Err(Failure::input(message, Some(help)))
+        }
+    }
+}
+
+/// A table file that the user brought.
+fn brought(path: &Path) -> Result<Brought, Failure> {
+    let name = path.display().to_string();
+    let fail = |error: &dyn std::fmt::Display| {
+        Failure::input(Terminal(&format!("{name}: {error}")).to_string(), None)
+    };
+    let bytes = File::open(path).and_then(|file| file.whole()).map_err(|error| fail(&error))?;
+    Brought::new(name.clone(), bytes).map_err(|error| fail(&error))
+}
+
 /// Of a process that has ended, what was read so far is not all.
 fn gone(image: &Image) -> Failure {
     let message = format!(
@@ -252,17 +333,6 @@ fn gone(image: &Image) -> Failure {
         Terminal(&image.name)
     );
     Failure::input(message, Some("if it left a core, read that".to_owned()))
-}
-
-/// What a dump says became of its entries. Where that cannot be read, the reader is told so.
-pub(crate) fn captures(image: &Image) -> Option<Captures> {
-    match Captures::read(image.capture.as_deref()?) {
-        Ok(captures) => Some(captures),
-        Err(error) => {
-            warn(&format!("what the dump says about itself cannot be read: {error}"));
-            None
-        }
-    }
 }
 
 impl SelectorArguments {

@@ -7,12 +7,11 @@ use anstyle::Style;
 use clap::Args;
 use inspect_format::abi::extent;
 
-use super::session::{SelectorArguments, TimeArguments, output_width, warn};
+use super::session::{SelectorArguments, TimeArguments, check, output_width};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::{Entry, NamedTable};
-use crate::contents::{Contents, Options};
+use crate::contents::Options;
 use crate::decode::Budget;
-use crate::dump::Captures;
 use crate::escape::{Terminal, to_json};
 use crate::output::columns::size;
 use crate::output::record::{self, Record};
@@ -79,8 +78,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let session = Session::open(&arguments.target)?;
     let catalog = session.catalog()?;
     let selector = arguments.selector.selector();
+    check(&selector, &[&catalog])?;
     let options = arguments.contents.options();
-    let captures = session.image.capture.as_deref().and_then(|bytes| Captures::read(bytes).ok());
+    let captures = session.captures();
     let mut json = JsonSink::new(BufWriter::new(anstream::stdout().lock()));
     let mut count = 0_usize;
     if arguments.json {
@@ -92,11 +92,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         if entries.peek().is_none() {
             continue;
         }
-        let contents = Contents::new(table).captures(captures.as_ref());
-        if let Some(error) = &contents.error {
-            let place = &table.found.place;
-            warn(&format!("{place}: its types cannot be read, bytes are shown: {error}"));
-        }
+        let contents = session.contents(table, captures.as_ref());
         for entry in entries {
             if arguments.json {
                 json.raw(if count == 0 { "\n  " } else { ",\n  " })?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 
-use super::session::{SelectorArguments, TimeArguments, output_width};
+use super::session::{SelectorArguments, TimeArguments, check, output_width};
 use super::{Failure, Session, TargetArguments};
 use crate::contents::Options;
 use crate::decode::Budget;
@@ -57,6 +57,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::Usage { message });
     }
     let first = Session::open(&arguments.target)?;
+    // Once, and not with each look.
+    for table in &first.catalog()?.tables {
+        let _ = first.contents(table, None);
+    }
     let mut view = View::new(arguments.json);
     let mut before = Moment::default();
     let mut looks = 0_u64;
@@ -91,6 +95,7 @@ fn look(arguments: &Arguments) -> Result<Moment, Failure> {
     let session = Session::load(&arguments.target.target, &arguments.target.reading)?;
     let catalog = session.catalog()?;
     let selector = arguments.selector.selector();
+    check(&selector, &[&catalog])?;
     let options = Options { budget, ..Options::default() };
     Ok(Moment::read(&catalog, &selector, &session.image, &options))
 }

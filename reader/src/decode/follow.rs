@@ -153,7 +153,7 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    /// Elements in memory, in runs of a first one and a number; they are read piece by piece. Where they
+    /// Elements in the memory of what is being shown, in runs of a first one and a number; they are read piece by piece. Where they
     /// begin and end as an array is the caller's to say.
     pub(super) fn elements_at<S: Sink + ?Sized>(
         &mut self,
@@ -176,7 +176,7 @@ impl Decoder<'_> {
                 let shown = count.min(left);
                 let here = address.wrapping_add(index.wrapping_mul(size));
                 let bytes = shown.saturating_mul(size);
-                fetched.read(self.memory, here, bytes, &mut self.bytes_left);
+                fetched.read(self.here(), here, bytes, &mut self.bytes_left);
                 let source = fetched.source();
                 let whole = source.bytes.len() as u64 >= bytes;
                 self.elements(shape, size, source, &[(0, shown)], hints, None, sink)?;
@@ -257,6 +257,8 @@ impl Decoder<'_> {
         head: Source<'_>,
         sink: &mut S,
     ) -> Result<(), S::Error> {
+        // No pointer leads back to a head in other memory.
+        let place = head.address.filter(|_| !self.is_apart || self.depth > 0);
         let word = u64::from(self.plan.word_size);
         let first = head.number(list.head_offset, word, self.plan.order);
         let first = match first {
@@ -264,7 +266,7 @@ impl Decoder<'_> {
             Err(note) => return sink.note(note),
         };
         if self.depth >= self.budget.depth {
-            let is_empty = first == 0 || Some(first) == head.address;
+            let is_empty = first == 0 || Some(first) == place;
             if !is_empty {
                 let note = Note::Budget(Limit::Depth);
                 return self.noted_address(note, first, Hints::default(), sink);
@@ -276,7 +278,7 @@ impl Decoder<'_> {
         sink.begin_array()?;
         let shape = self.plan.shape(list.element);
         self.lists.push(Listed { shape, elements: HashSet::new(), next: 0 });
-        self.list_elements(list, first, head.address, sink)?;
+        self.list_elements(list, first, place, sink)?;
         self.lists.pop();
         self.leave();
         sink.end_array()

@@ -28,7 +28,7 @@ impl Decoder<'_> {
     ) -> Result<(), S::Error> {
         self.begin();
         if let Some(address) = address {
-            self.path.push((address, self.plan.shape(type_id)));
+            self.enter_region(address, self.plan.shape(type_id));
         }
         let source = Source::new(bytes, address);
         self.region_value(type_id, source, bytes.len() as u64, sink)
@@ -46,9 +46,11 @@ impl Decoder<'_> {
         self.begin();
         let plan = self.plan;
         let shape = plan.shape(type_id);
-        self.path.push((address, shape));
-        if let Region::Many { element, size, count, trailing } = self.divide(shape, length)
+        self.enter_region(address, shape);
+        let region = self.divide(type_id, shape, length);
+        if let Region::Many { element, size, count, trailing } = region
             && length > STEP as u64
+            && !is_one_of(shape, count)
         {
             sink.begin_array()?;
             let runs = [(0, count)];
@@ -59,6 +61,7 @@ impl Decoder<'_> {
             return sink.end_array();
         }
         let wanted = match shape.kind {
+            _ if matches!(region, Region::Many { .. }) => length,
             // Nobody sees more of it.
             Kind::Text | Kind::Void | Kind::Function | Kind::Opaque(_) => {
                 length.min(self.budget.text.saturating_add(1))
@@ -66,7 +69,7 @@ impl Decoder<'_> {
             _ => length,
         };
         let mut fetched = self.pool.pop().unwrap_or_default();
-        fetched.read(self.memory, address, wanted, &mut self.bytes_left);
+        fetched.read(self.regions, address, wanted, &mut self.bytes_left);
         if fetched.is_empty() && length > 0 {
             let end = fetched.end();
             self.pool.push(fetched);
@@ -81,14 +84,22 @@ impl Decoder<'_> {
         Ok(())
     }
 
+    /// What lies in other memory than pointers lead into, no pointer leads back to.
+    fn enter_region(&mut self, address: u64, shape: Shape) {
+        if !self.is_apart {
+            self.path.push((address, shape));
+        }
+    }
+
     /// How `length` bytes are divided into values.
-    fn divide(&self, shape: Shape, length: u64) -> Region {
+    fn divide(&self, type_id: u32, shape: Shape, length: u64) -> Region {
         let many = |element: u32, size: u64| match length.checked_div(size) {
             Some(count) => Region::Many { element, size, count, trailing: length % size },
             None => Region::One,
         };
         match shape.kind {
             Kind::Array(element) if shape.size == 0 => many(element, self.plan.shape(element).size),
+            _ if length > shape.size && !self.is_flexible(shape) => many(type_id, shape.size),
             _ => Region::One,
         }
     }
@@ -103,7 +114,7 @@ impl Decoder<'_> {
         let plan = self.plan;
         let shape = plan.shape(type_id);
         let hints = Hints::default();
-        let (element, size, count, trailing) = match self.divide(shape, length) {
+        let (element, size, count, trailing) = match self.divide(type_id, shape, length) {
             Region::Many { element, size, count, trailing } => (element, size, count, trailing),
             Region::One if shape.size == 0 => match shape.kind {
                 Kind::Text => return self.text(source, None, sink),
@@ -111,12 +122,9 @@ impl Decoder<'_> {
                 Kind::Composite(_) => return self.value(shape, hints, source, None, sink),
                 kind => return self.unknown(kind, source, sink),
             },
-            Region::One if length <= shape.size || self.is_flexible(shape) => {
-                return self.value(shape, hints, source, None, sink);
-            }
-            Region::One => (type_id, shape.size, length / shape.size, length % shape.size),
+            Region::One => return self.value(shape, hints, source, None, sink),
         };
-        if count == 1 && shape.size > 0 {
+        if is_one_of(shape, count) {
             sink.begin_noted(Note::Trailing(trailing))?;
             self.value(shape, hints, source, None, sink)?;
             return sink.end_noted();
@@ -146,4 +154,9 @@ impl Decoder<'_> {
         }
         false
     }
+}
+
+/// Whether the values of a region are a single one of its own type, with bytes behind it.
+fn is_one_of(shape: Shape, count: u64) -> bool {
+    count == 1 && shape.size > 0
 }

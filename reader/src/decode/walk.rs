@@ -66,7 +66,12 @@ impl Memory for NoMemory {
 /// Decodes entries of one table. It keeps its buffers from one entry to the next.
 pub struct Decoder<'p> {
     pub(super) plan: &'p Plan,
+    /// What pointers lead into.
     pub(super) memory: &'p dyn Memory,
+    /// What regions lie in.
+    pub(super) regions: &'p dyn Memory,
+    /// Whether that is other memory.
+    pub(super) is_apart: bool,
     pub(super) strings: &'p [u8],
     pub(super) budget: Budget,
     pub(super) reveal: bool,
@@ -91,6 +96,8 @@ impl<'p> Decoder<'p> {
         Self {
             plan,
             memory,
+            regions: memory,
+            is_apart: false,
             strings: &[],
             budget,
             reveal: false,
@@ -106,6 +113,14 @@ impl<'p> Decoder<'p> {
         }
     }
 
+    /// Finds regions in other memory than pointers lead into: in physical memory, for one.
+    #[must_use]
+    pub fn regions_in(mut self, memory: &'p dyn Memory) -> Self {
+        self.regions = memory;
+        self.is_apart = true;
+        self
+    }
+
     /// The table's strings, for `string` fields of rows.
     #[must_use]
     pub fn strings(mut self, strings: &'p [u8]) -> Self {
@@ -118,6 +133,11 @@ impl<'p> Decoder<'p> {
     pub fn reveal_sensitive(mut self, reveal: bool) -> Self {
         self.reveal = reveal;
         self
+    }
+
+    /// The memory that what is being shown lies in: a region's, before a pointer was followed.
+    pub(super) fn here(&self) -> &'p dyn Memory {
+        if self.depth == 0 { self.regions } else { self.memory }
     }
 
     /// Before each entry: everything may be spent again.

@@ -35,24 +35,36 @@ pub struct Captures {
     pub producer: Option<String>,
     /// Tables that are not in it.
     pub missing: u64,
+    /// Where the description breaks off: of the entries behind that nothing is known.
+    pub fault: Option<CaptureError>,
     /// Table by table, row by row, as the frozen tables are.
     tables: Vec<Vec<Outcome>>,
 }
 
 impl Captures {
-    /// Reads a description. What follows its first fault is left out.
+    /// Reads a description. What follows its first fault is left out, and the fault is told.
     pub fn read(bytes: &[u8]) -> Result<Self, CaptureError> {
         let capture = Capture::parse(bytes)?;
-        let tables = capture.tables().map_while(Result::ok);
-        let tables = tables
-            .map(|table| table.rows().map_while(Result::ok).map(|row| Outcome::of(&row)).collect());
+        let (mut tables, mut fault) = (Vec::new(), None);
+        for table in capture.tables() {
+            let mut rows = Vec::new();
+            let read = table.and_then(|table| {
+                table.rows().try_for_each(|row| row.map(|row| rows.push(Outcome::of(&row))))
+            });
+            tables.push(rows);
+            if let Err(error) = read {
+                fault = Some(error);
+                break;
+            }
+        }
         let head = capture.head;
         Ok(Self {
             consumer: head.consumer.to_owned(),
             tool: head.tool.to_owned(),
             producer: head.producer.map(str::to_owned),
             missing: head.missing,
-            tables: tables.collect(),
+            fault,
+            tables,
         })
     }
 

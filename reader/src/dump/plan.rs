@@ -274,7 +274,7 @@ impl Selected {
     }
 
     /// Takes the entry out of the budget, once it is known how much of it is there.
-    fn spend(&mut self, readable: &Readable<'_>, is_dump: bool, purse: &mut Purse) {
+    fn spend(&mut self, readable: &Readable, is_dump: bool, purse: &mut Purse) {
         // Asked first with the whole length: an entry that would not fit is over the budget,
         // whatever part of it is there.
         let mut whole = *purse;

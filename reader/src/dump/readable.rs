@@ -6,16 +6,15 @@ use super::bytes::{Part, Parts};
 use crate::memory::{Memory, Run};
 
 /// Which memory is there.
-pub(crate) struct Readable<'m> {
-    memory: &'m dyn Memory,
+pub(crate) struct Readable {
     runs: Vec<Run>,
     faults: Parts,
 }
 
-impl<'m> Readable<'m> {
-    pub(crate) fn new(memory: &'m dyn Memory, faults: &[Part]) -> Self {
+impl Readable {
+    pub(crate) fn new(memory: &dyn Memory, faults: &[Part]) -> Self {
         let runs = memory.runs(space::VIRTUAL);
-        Self { memory, runs, faults: Parts::union(faults.to_vec()) }
+        Self { runs, faults: Parts::union(faults.to_vec()) }
     }
 
     /// How many of the `length` bytes at `address` are there, from the first on.
@@ -29,14 +28,7 @@ impl<'m> Readable<'m> {
                     at = run_end(run);
                     next += 1;
                 }
-                run => {
-                    let gap = run.map_or(end, |run| run.address.min(end));
-                    let there = self.zeros(at, gap);
-                    at += there;
-                    if at < gap {
-                        break;
-                    }
-                }
+                _ => break,
             }
         }
         let at = at.min(end);
@@ -56,21 +48,6 @@ impl<'m> Readable<'m> {
         let mut parts = Parts::union(runs.map(within).collect());
         self.faults.iter().for_each(|fault| parts.cut(fault));
         parts.iter().collect()
-    }
-
-    /// How many of the addresses from `start` up to `end` hold zeros that the image does not list.
-    fn zeros(&self, start: u64, end: u64) -> u64 {
-        const PAGE: u64 = 4096;
-        /// More than a gigabyte of zeros is not worth anybody's disk.
-        const PAGES_MAX: u64 = 1 << 18;
-        let mut at = start;
-        for _ in 0..PAGES_MAX {
-            if at >= end || self.memory.read(space::VIRTUAL, at, &mut [0]).is_err() {
-                break;
-            }
-            at = at.saturating_add(PAGE - at % PAGE).min(end);
-        }
-        at - start
     }
 }
 

@@ -9,7 +9,7 @@ mod objects;
 
 use object::elf;
 
-pub(super) use notes::{CoreNotes, Mapped};
+pub(super) use notes::{CoreNotes, LeftOut, Mapped};
 
 use super::pieces::{FileMemory, Piece, Pieces, Source};
 use super::{Carried, ErrorKind, Image, Kind, Options, Remark, fill, kernel_core};
@@ -120,6 +120,15 @@ impl Layout {
         }
         if let Some(at) = self.notes.broken_at.filter(|at| *at < file_length) {
             remarks.push(Remark::damage(format!("the notes of the core break off at {at:#x}")));
+        }
+        if self.notes.repeated > 0 {
+            let count = self.notes.repeated;
+            let text = format!("{count} segments of notes lie in others, and were passed over");
+            remarks.push(Remark::damage(text));
+        }
+        if let Some(LeftOut { count, at, why }) = &self.notes.left_out {
+            let text = format!("{count} notes are left out, the first at {at:#x}: {why}");
+            remarks.push(Remark::damage(text));
         }
         remarks
     }

@@ -43,14 +43,7 @@ fn linked(file: File, headers: Headers) -> Result<Image, ErrorKind> {
     let loads = || segments.iter().filter(|segment| segment.is_load());
     let start = loads().map(|it| it.address).min().unwrap_or(0);
     let end = loads().map(|it| it.address.saturating_add(it.memory_size)).max().unwrap_or(0);
-    let object = Object {
-        name: name.clone(),
-        bias: 0,
-        range: start..end,
-        build_id: None,
-        roots: Vec::new(),
-        section: None,
-    };
+    let object = Object { range: start..end, ..Object::new(name.clone()) };
     let mut loaded = Loaded { object, headers, segments };
     let files = FileMemory::new(vec![file], Pieces::new(pieces));
     let words = relocations::words(&files, &loaded);

@@ -19,7 +19,6 @@
 //! If it is a mapping of a file, the file's bytes are seen in its place, under a remark.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::{Component, Path, PathBuf};
 
 use object::elf;
@@ -27,6 +26,7 @@ use object::elf;
 use super::core::{Layout, Mapped};
 use super::pieces::{FileMemory, Piece, Pieces, Source};
 use super::{Options, Remark};
+use crate::digits::hex;
 use crate::file::File;
 use crate::loaded::{HeaderError, Headers, Loaded, NotesOf, Segment, all_segments};
 use crate::memory::Reason;
@@ -171,13 +171,6 @@ fn choose(
 /// there now is the same, its build-id tells.
 fn path_of(name: &str) -> &Path {
     Path::new(name.strip_suffix(" (deleted)").unwrap_or(name))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 impl Lender {

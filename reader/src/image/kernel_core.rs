@@ -101,12 +101,9 @@ fn object(layout: &Layout, options: &Options, remarks: &mut Vec<Remark>) -> Opti
     let build_id = about.get("BUILD-ID").and_then(bytes_of_hex);
     let word_size = layout.headers.machine.word_size;
     let mut object = Object {
-        name: format!("kernel {}", about.get("OSRELEASE").unwrap_or("of unknown release")),
         bias: about.number("KERNELOFFSET").unwrap_or(0),
-        range: 0..0,
         build_id: build_id.clone(),
-        roots: Vec::new(),
-        section: None,
+        ..Object::new(format!("kernel {}", about.get("OSRELEASE").unwrap_or("of unknown release")))
     };
     if let Some(address) = about.number(&format!("SYMBOL({ROOT_SYMBOL})")) {
         object.roots.push(Clue { address, found_by: FoundBy::Symbol });
@@ -132,6 +129,7 @@ fn object(layout: &Layout, options: &Options, remarks: &mut Vec<Remark>) -> Opti
         let section = lent.section.map(|it| moved(it.start)..moved(it.end));
         object.section = object.section.or(section);
         object.build_id = lent.build_id.clone();
+        object.left_out = lent.left_out;
         let roots: Vec<Clue> = roots.filter(|root| !object.roots.contains(root)).collect();
         object.roots.extend(roots);
     }

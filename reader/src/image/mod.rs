@@ -118,6 +118,17 @@ pub struct Object {
     /// Where the section of its tables lies, for whoever finds no root; nothing where no section
     /// header says it.
     pub section: Option<std::ops::Range<u64>>,
+    /// What was not looked at.
+    pub left_out: LeftOut,
+}
+
+/// What of an object is not looked at, because no honest object has so much of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Whether there are more notes of roots.
+    pub has_roots: bool,
+    /// Bytes of notes.
+    pub note_bytes: u64,
 }
 
 /// An address where a root may lie.
@@ -273,12 +284,15 @@ pub(crate) const NEWER: &str = "a newer `inspect` reads it: get the latest versi
 
 /// Opens an image.
 pub fn open(target: &Target, options: &Options) -> Result<Image, Error> {
-    match target {
+    let mut image = match target {
         Target::Path(path) => open_path(path, options),
         Target::Process(number) => process::open(*number)
             .map_err(|error| Error { name: target.to_string(), kind: ErrorKind::Process(error) }),
         Target::Raw { path, address } => raw::open(path, *address, options),
-    }
+    }?;
+    let left_out = image.objects.iter().filter_map(|it| it.left_out.remark(&it.name));
+    image.remarks.extend(left_out);
+    Ok(image)
 }
 
 /// Opens what stands at a path, by what it begins with.
@@ -317,9 +331,6 @@ fn open_plain(file: File, options: &Options) -> Result<Image, ErrorKind> {
     if start.starts_with(&ZONE_MAGIC) {
         return zone::open(&file, options);
     }
-    if start.starts_with(b"\x7fELF") {
-        return elf::open(file, options);
-    }
     Err(if start.is_empty() { ErrorKind::Empty } else { ErrorKind::Unknown })
 }
 
@@ -347,6 +358,21 @@ impl Remark {
     /// Something that is missing or broken.
     pub(crate) fn damage(text: impl Into<String>) -> Self {
         Self { text: text.into(), is_damage: true }
+    }
+}
+
+impl Object {
+    /// One of which nothing but the name is known.
+    pub(crate) fn new(name: String) -> Self {
+        Self {
+            name,
+            bias: 0,
+            range: 0..0,
+            build_id: None,
+            roots: Vec::new(),
+            section: None,
+            left_out: LeftOut::default(),
+        }
     }
 }
 

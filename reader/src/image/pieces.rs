@@ -271,7 +271,7 @@ impl Memory for FileMemory {
 
 #[cfg(test)]
 mod tests {
-    use super::{Piece, Pieces, Source};
+    use super::*;
 
     fn piece(address: u64, length: u64, number: u16) -> Piece {
         Piece {
@@ -307,6 +307,18 @@ mod tests {
         let pieces = Pieces::new(vec![next(0), next(10), next(20), next(40)]);
         assert_eq!(pieces.all().len(), 2);
         assert_eq!(pieces.at(29).map(|it| it.length), Some(30));
+    }
+
+    /// What counts the bytes of an image goes by its runs, and what searches them leaves out zeros.
+    #[test]
+    fn zeros_are_runs_and_what_is_missing_is_none() {
+        let zeros = Piece { source: Source::Zeros, ..piece(0x1000, 1 << 40, 0) };
+        let missing = Piece { source: Source::Missing(Reason::Absent), ..piece(1 << 50, 10, 0) };
+        let memory = FileMemory::new(Vec::new(), Pieces::new(vec![zeros, missing]));
+        let runs = memory.runs(space::VIRTUAL);
+        assert_eq!(runs, [Run { address: 0x1000, length: 1 << 40, access: 4 }]);
+        assert!(memory.is_zero(space::VIRTUAL, 0x1000));
+        assert!(!memory.is_zero(space::VIRTUAL, 1 << 50));
     }
 
     #[test]

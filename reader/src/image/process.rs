@@ -49,8 +49,8 @@ pub(super) fn open(number: u32) -> Result<Image, Error> {
     let auxv = process.text("auxv").ok().map(|contents| Note { name, kind, contents });
     let notes = auxv.into_iter().collect();
     let remote = process.memory()?;
-    let memory = ProcessMemory { remote, process, is_cut_short: AtomicBool::new(false) };
-    let found = objects::find(&memory, &mappings, machine);
+    let memory = ProcessMemory { remote, process, mappings, is_cut_short: AtomicBool::new(false) };
+    let found = objects::find(&memory, &memory.mappings, machine);
     if memory.is_gone() {
         return Err(Error::Ended);
     }
@@ -220,6 +220,8 @@ struct State {
 struct ProcessMemory {
     remote: Remote,
     process: Process,
+    /// What was mapped when the process was opened.
+    mappings: Vec<Mapping>,
     /// Whether something was asked for when the process had ended.
     is_cut_short: AtomicBool,
 }
@@ -267,7 +269,9 @@ impl Memory for ProcessMemory {
             self.cut_short();
             return Vec::new();
         }
-        let mappings = self.process.mappings().unwrap_or_default();
+        // A list that cannot be read any more, of a process that is there, makes nothing unreadable.
+        let mappings = self.process.mappings();
+        let mappings = mappings.as_ref().unwrap_or(&self.mappings);
         let readable = mappings.iter().filter(|mapping| mapping.is_readable());
         let run =
             |it: &Mapping| Run { address: it.start, length: it.end - it.start, access: it.access };
@@ -287,5 +291,27 @@ impl Mapping {
     /// Whether a stranger can read it: the kernel's own pages are not for strangers.
     fn is_readable(&self) -> bool {
         self.access & 4 != 0 && !self.path.starts_with(b"[vvar") && self.path != b"[vsyscall]"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_mappings_that_is_gone_leaves_the_one_that_was_read_first() {
+        // An empty directory has no list, and the memory of this test is there.
+        let empty = tempfile::tempdir().unwrap();
+        let number = std::process::id();
+        let directory = std::fs::File::open(empty.path()).unwrap().into();
+        let process = Process { number, directory };
+        let mem = std::fs::File::open("/proc/self/mem").unwrap();
+        let mappings = Process::open(number).unwrap().mappings().unwrap();
+        let count = mappings.iter().filter(|mapping| mapping.is_readable()).count();
+        let remote = Remote::new(number, mem);
+        let is_cut_short = AtomicBool::new(false);
+        let memory = ProcessMemory { remote, process, mappings, is_cut_short };
+        assert!(count > 0);
+        assert_eq!(memory.runs(space::VIRTUAL).len(), count);
     }
 }

@@ -18,7 +18,7 @@ use inspect_format::snapshot::{
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
 use super::{Carried, ErrorKind, Image, Kind, table_file};
-use crate::file::File;
+use crate::file::{File, WHOLE_MAX};
 use crate::memory::{Memory, Missing, Reason, Run};
 
 /// What is wrong with a snapshot.
@@ -45,9 +45,6 @@ pub enum Error {
     /// It is longer than what anybody writes into such a file.
     TooLong(u64),
 }
-
-/// Manifest, tables and statuses are read as a whole, and nobody has more of them.
-const WHOLE_MAX: u64 = 256 << 20;
 
 /// Opens the snapshot in a directory. An error names the file of it that is at fault.
 pub(super) fn open(path: &Path) -> Result<Image, super::Error> {

@@ -7,7 +7,7 @@ use crate::file::File;
 use crate::memory::Nothing;
 
 pub(super) fn open(file: &File) -> Result<Image, ErrorKind> {
-    let bytes = file.bytes(0, file.length()).map_err(ErrorKind::Io)?;
+    let bytes = file.whole().map_err(ErrorKind::Io)?;
     let machine = machine(&bytes)?;
     let name = file.path().display().to_string();
     Ok(Image {

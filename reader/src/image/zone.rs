@@ -14,6 +14,7 @@ use inspect_format::zone::{Dump, Storage, Zone, ZoneError};
 
 use super::spool::{self, Spool};
 use super::{ErrorKind, Image, Kind, Options, Remark};
+use crate::digits::date;
 use crate::file::File;
 
 /// Why there is no dump.
@@ -234,16 +235,7 @@ impl fmt::Display for Time {
         }
         let seconds = self.0 / 1_000_000_000;
         let (day, second) = (seconds / 86_400, seconds % 86_400);
-        // Years begin in March here, so that the day that comes and goes is the last of one. 400 of
-        // them have 146,097 days; 719,468 days lie between their start and 1970.
-        let day = day + 719_468;
-        let (era, day) = (day / 146_097, day % 146_097);
-        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-        let day = day - (365 * year + year / 4 - year / 100);
-        let month = (5 * day + 2) / 153;
-        let date = day - (153 * month + 2) / 5 + 1;
-        let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-        let year = 400 * era + year + carry;
+        let (year, month, date) = date(day.into());
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
         write!(f, ", written {year:04}-{month:02}-{date:02} {hour:02}:{minute:02}:{second:02} UTC")
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::decode::Display;
+use crate::digits::date;
 
 /// A number as an address of a network, where the form is one.
 pub(crate) fn number_text(display: Display, value: u64) -> Option<String> {
@@ -66,21 +67,6 @@ pub(crate) fn timestamp_text(nanoseconds: i128) -> String {
     let (year, month, day) = date(days);
     let seconds = seconds % 60;
     format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}{dot}{fraction}Z")
-}
-
-/// Year, month and day of a day counted from 1970, in the Gregorian calendar. The year is taken to begin in
-/// March, so that the day that some years have comes last.
-fn date(days: i128) -> (i128, i128, i128) {
-    const DAYS_OF_400_YEARS: i128 = 146_097;
-    let days = days + 719_468;
-    let era = days.div_euclid(DAYS_OF_400_YEARS);
-    let day = days.rem_euclid(DAYS_OF_400_YEARS);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let (month, is_next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (year + era * 400 + is_next, month, day)
 }
 
 #[cfg(test)]

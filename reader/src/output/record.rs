@@ -15,6 +15,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
 use crate::catalog::{Entry, FieldValue, NamedTable, State};
+use crate::digits::hex;
 
 /// An entry in words.
 #[derive(Clone, Debug, Serialize)]
@@ -140,17 +141,6 @@ fn integer(number: i128) -> Value {
         return Value::from(number);
     }
     i64::try_from(number).map_or_else(|_| Value::String(number.to_string()), Value::from)
-}
-
-/// Bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing into a text does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 fn hexadecimal<S: Serializer>(address: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -23,24 +23,31 @@ pub(crate) const HOSTILE: [&str; 12] = [
     "\u{ff1d}wide, \"quoted\", back\\slash",
 ];
 
+const BUILD_ID: &[u8] = &[0xab, 0xcd, 0xef];
+
 /// Of a schema with fields and properties: `count` entries.
 pub(crate) fn ordinary(order: Order, count: u32) -> Vec<u8> {
     let names: Vec<String> = (0..count).map(|index| format!("entry-{index}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    table(order, &names, true)
+    table(order, &names, true, BUILD_ID)
+}
+
+/// Of a build-id of so many bytes.
+pub(crate) fn of_build(size: usize) -> Vec<u8> {
+    table(Order::Little, &["one"], true, &vec![0xee; size])
 }
 
 /// With names that do harm.
 pub(crate) fn hostile() -> Vec<u8> {
-    table(Order::Little, &HOSTILE, true)
+    table(Order::Little, &HOSTILE, true, BUILD_ID)
 }
 
 /// Nothing in it has a name but the entries.
 pub(crate) fn bare() -> Vec<u8> {
-    table(Order::Little, &["one", "two"], false)
+    table(Order::Little, &["one", "two"], false, BUILD_ID)
 }
 
-fn table(order: Order, names: &[&str], is_described: bool) -> Vec<u8> {
+fn table(order: Order, names: &[&str], is_described: bool, build_id: &[u8]) -> Vec<u8> {
     let mut writer = TableWriter::new(order, 8, "fleet.shop", 3, 80, &[1, 2, 3]).unwrap();
     writer.flags(table_flags::RUN_TIME);
     if is_described {
@@ -48,7 +55,7 @@ fn table(order: Order, names: &[&str], is_described: bool) -> Vec<u8> {
     }
     let identity = Identity {
         content: None,
-        build_id: Some(Value::Bytes(&[0xab, 0xcd, 0xef])),
+        build_id: Some(Value::Bytes(build_id)),
         producer: Some("till 1.2"),
         generator: None,
     };

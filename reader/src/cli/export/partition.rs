@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use inspect_format::hash::fnv1a_64;
 
 use super::files::OutputFile;
+use crate::cli::session::warn;
 use crate::export::{Date, Row, Sink};
 use crate::output::arrow::ParquetRows;
 
@@ -22,6 +23,11 @@ const ROWS: u32 = 4096;
 /// What Hive, and everybody since, calls the directory of no value.
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
+/// What directories of build-ids begin with.
+const COLUMN: &str = "build_id=";
+/// Bytes that the name of a directory has at most, on Linux and elsewhere.
+const NAME_MAX: usize = 255;
+
 /// The files that are open.
 pub(super) struct Partitions {
     directory: PathBuf,
@@ -30,6 +36,8 @@ pub(super) struct Partitions {
     finished: BTreeMap<String, u64>,
     /// Rows until the memory is looked at.
     rows_left: u32,
+    /// The target whose build-id was the last that is no name.
+    refused: String,
 }
 
 /// A file of a partition.
@@ -43,13 +51,14 @@ struct Part {
 
 impl Partitions {
     pub(super) fn new(directory: PathBuf) -> Self {
-        Self { directory, open: BTreeMap::new(), finished: BTreeMap::new(), rows_left: ROWS }
+        let (open, finished, refused) = (BTreeMap::new(), BTreeMap::new(), String::new());
+        Self { directory, open, finished, rows_left: ROWS, refused }
     }
 
     /// Adds a row to its partition.
     pub(super) fn row(&mut self, row: &Row, date: Date) -> io::Result<()> {
-        let build_id = row.build_id.as_deref().unwrap_or(NO_VALUE);
-        let key = format!("build_id={build_id}/date={date}");
+        let build_id = self.build_id(row);
+        let key = format!("{COLUMN}{build_id}/date={date}");
         self.rows_left = self.rows_left.saturating_sub(1);
         if self.rows_left == 0 {
             self.rows_left = ROWS;
@@ -64,6 +73,24 @@ impl Partitions {
             part.row(row)?;
         }
         Ok(())
+    }
+
+    /// What the directory of a row is called. A build-id may be of any length, and one that makes no
+    /// name of a directory counts as none: it must not keep the rows of others from being written.
+    fn build_id<'r>(&mut self, row: &'r Row) -> &'r str {
+        let Some(build_id) = row.build_id.as_deref() else { return NO_VALUE };
+        if !build_id.is_empty() && COLUMN.len() + build_id.len() <= NAME_MAX {
+            return build_id;
+        }
+        if self.refused != row.target {
+            self.refused.clone_from(&row.target);
+            warn(&format!(
+                "{}: a build-id of {} bytes is no name of a directory: its rows are in {COLUMN}{NO_VALUE}",
+                row.target,
+                build_id.len() / 2
+            ));
+        }
+        NO_VALUE
     }
 
     pub(super) fn finish(mut self) -> io::Result<()> {

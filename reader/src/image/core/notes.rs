@@ -4,6 +4,8 @@
 //! the frame of each note is read, through a window that moves over the file, and the contents of
 //! those that somebody here asks for.
 
+use std::collections::BTreeMap;
+
 use inspect_format::abi::{Order, note_kind};
 use inspect_format::notes;
 use object::Endianness;
@@ -15,7 +17,8 @@ use crate::file::File;
 use crate::image::{Machine, Note};
 use crate::loaded::{Segment, endian};
 
-/// Contents that are read at most: more than tables of a million entries.
+/// Contents that are read at most, of a note and of all tables together: more than tables of a
+/// million entries.
 const CONTENTS_MAX: u64 = 1 << 28;
 /// Bytes of the list of mapped files that are read: four times what Linux writes at most, unless it is told to write
 /// more.
@@ -54,6 +57,26 @@ pub(in crate::image) struct CoreNotes {
     pub(in crate::image) process: Vec<Note>,
     /// Where notes break off.
     pub(in crate::image) broken_at: Option<u64>,
+    /// Notes that are not read although they would be of interest.
+    pub(in crate::image) left_out: Option<LeftOut>,
+    /// How many segments begin in others.
+    pub(in crate::image) repeated: u64,
+    /// What was read, ascending and without overlaps: the offset behind the last byte of each run of
+    /// segments, by that of its first.
+    done: BTreeMap<u64, u64>,
+    /// Bytes of tables.
+    table_bytes: u64,
+}
+
+/// Notes that are not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::image) struct LeftOut {
+    /// How many.
+    pub(in crate::image) count: u64,
+    /// Where the contents of the first one are.
+    pub(in crate::image) at: u64,
+    /// Why that one is not read.
+    pub(in crate::image) why: String,
 }
 
 /// A part of a file that was mapped.
@@ -82,9 +105,16 @@ impl CoreNotes {
     }
 
     /// Reads the notes in a segment of the file, and adds what they say.
+    ///
+    /// Four million segments may lead to the same note: a segment that shares bytes with one that was
+    /// read is passed over, so that all of them together cost no more than the file is long.
     pub(in crate::image) fn read(&mut self, file: &File, segment: &Segment, machine: Machine) {
         let end = segment.offset.saturating_add(segment.file_size);
         let is_whole = end <= file.length();
+        if !self.is_new(segment.offset, end.min(file.length())) {
+            self.repeated += 1;
+            return;
+        }
         let mut window = Window { file, bytes: Vec::new(), start: 0 };
         let mut at = segment.offset;
         while at < end {
@@ -104,8 +134,25 @@ impl CoreNotes {
         }
     }
 
+    /// Whether none of these bytes was read before; from now on they were.
+    fn is_new(&mut self, start: u64, end: u64) -> bool {
+        let before = self.done.range(..end).next_back();
+        if start >= end || before.is_some_and(|(_, done)| *done > start) {
+            return start >= end;
+        }
+        match before.map(|(first, done)| (*first, *done)) {
+            Some((first, done)) if done == start => self.done.insert(first, end),
+            _ => self.done.insert(start, end),
+        };
+        true
+    }
+
+    fn leave_out(&mut self, at: u64, why: String) {
+        self.left_out.get_or_insert(LeftOut { count: 0, at, why }).count += 1;
+    }
+
     /// Keeps a note of the first thread, which is the one that ended the process, or of the process.
-    fn keep(&mut self, kind: u32, contents: &dyn Fn() -> Option<Vec<u8>>) {
+    fn keep(&mut self, kind: u32, contents: &mut dyn FnMut() -> Option<Vec<u8>>) {
         if !self.process.iter().any(|note| note.kind == kind) {
             let name = notes::CORE.to_owned();
             self.process.extend(contents().map(|contents| Note { name, kind, contents }));
@@ -114,41 +161,57 @@ impl CoreNotes {
 
     /// Takes in one note.
     fn take(&mut self, file: &File, note: &Frame, machine: Machine) {
-        let at_most = |most: u64| {
-            let size = u64::from(note.size);
-            (size <= most).then(|| file.bytes(note.contents_at, size).ok())?
+        let (mut failure, size, at) = (None, u64::from(note.size), note.contents_at);
+        let mut at_most = |most: u64| {
+            let bytes = match size <= most {
+                true => file.bytes(at, size).map_err(|error| error.to_string()),
+                false => Err(format!("{most} bytes are read at most")),
+            };
+            bytes.map_err(|why| failure = Some(why)).ok()
         };
-        let contents = || at_most(CONTENTS_MAX);
         let is_core = note.name == notes::CORE.as_bytes();
         if is_core && DEBUGGER.contains(&note.kind) && note.size <= DEBUGGER_MAX {
-            self.keep(note.kind, &contents);
+            self.keep(note.kind, &mut || at_most(CONTENTS_MAX));
         }
         let is_ours = note.name == notes::NAME.as_bytes();
         match note.kind {
             kind if is_core && kind == elf::NT_PRSTATUS.0 => self.threads += 1,
             kind if is_core && kind == elf::NT_PRPSINFO.0 => {
                 self.has_process = true;
-                self.name = self.name.take().or_else(|| process_name(&contents()?));
+                if self.name.is_none() {
+                    self.name = at_most(CONTENTS_MAX).and_then(|bytes| process_name(&bytes));
+                }
             }
             kind if is_core && kind == elf::NT_AUXV.0 => {
                 self.has_process = true;
-                if let Some(bytes) = contents().filter(|_| self.auxv.is_empty()) {
+                if self.auxv.is_empty() {
+                    let bytes = at_most(CONTENTS_MAX).unwrap_or_default();
                     self.auxv = auxiliary_vector(&bytes, machine);
                 }
             }
             kind if is_core && kind == elf::NT_FILE.0 => {
                 self.has_process = true;
-                if let Some(bytes) = at_most(FILES_MAX).filter(|_| self.files.is_empty()) {
-                    self.files = mapped_files(&bytes, machine);
+                if self.files.is_empty() {
+                    self.files = mapped_files(&at_most(FILES_MAX).unwrap_or_default(), machine);
                 }
             }
-            note_kind::TABLES if is_ours => self.tables.extend(contents()),
-            note_kind::CAPTURE if is_ours => self.capture = self.capture.take().or_else(contents),
-            _ if note.name == Note::KERNEL.as_bytes() => {
-                self.kernel = self.kernel.take().or_else(contents)
+            note_kind::TABLES if is_ours => {
+                if let Some(bytes) = at_most(CONTENTS_MAX - self.table_bytes) {
+                    self.table_bytes += bytes.len() as u64;
+                    self.tables.push(bytes);
+                }
+            }
+            note_kind::CAPTURE if is_ours && self.capture.is_none() => {
+                self.capture = at_most(CONTENTS_MAX);
+            }
+            _ if note.name == Note::KERNEL.as_bytes() && self.kernel.is_none() => {
+                self.kernel = at_most(CONTENTS_MAX);
             }
             _ if HYPERVISORS.contains(&note.name.as_slice()) => self.is_of_machine = true,
             _ => {}
+        }
+        if let Some(why) = failure {
+            self.leave_out(at, why);
         }
     }
 }

@@ -110,15 +110,12 @@ impl Reader<'_> {
         let is_mips64el = self.loaded.machine().number == elf::EM_MIPS.0
             && E::is_type_64_sized()
             && endian == Endianness::Little;
-        let pairs = [(elf::DT_RELA.0, elf::DT_RELASZ.0)];
-        for (table, size) in pairs {
-            self.each::<E::Rela>(table, size, |it| Relocation {
-                place: it.r_offset(endian).into(),
-                kind: it.r_type(endian, is_mips64el).0,
-                symbol: it.r_sym(endian, is_mips64el),
-                addend: Some(it.r_addend(endian).into() as u64),
-            });
-        }
+        self.each::<E::Rela>(elf::DT_RELA.0, elf::DT_RELASZ.0, |it| Relocation {
+            place: it.r_offset(endian).into(),
+            kind: it.r_type(endian, is_mips64el).0,
+            symbol: it.r_sym(endian, is_mips64el),
+            addend: Some(it.r_addend(endian).into() as u64),
+        });
         self.each::<E::Rel>(elf::DT_REL.0, elf::DT_RELSZ.0, |it| Relocation {
             place: it.r_offset(endian).into(),
             kind: it.r_type(endian).0,
