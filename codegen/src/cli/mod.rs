@@ -8,6 +8,7 @@ mod explain;
 mod findings;
 mod fmt;
 mod generate;
+mod import;
 mod init;
 mod layout;
 mod link;
@@ -81,6 +82,7 @@ fn run_with(arguments: Vec<OsString>) -> Status {
         Command::Pack(arguments) => pack::run(&arguments, terminal),
         Command::Link(arguments) => link::run(&arguments, terminal),
         Command::Doctor(arguments) => doctor::run(&arguments, terminal),
+        Command::Import(arguments) => import::run(&arguments, terminal),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),
         Command::Man(arguments) => man(&arguments),

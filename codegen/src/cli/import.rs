@@ -1,0 +1,120 @@
+//! `inspect-gen import`: a schema from the types of a binary.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use object::ReadCache;
+
+use super::args::{Import, MessageFormat, TypeFormat};
+use super::output::{self, Terminal};
+use super::progress::Progress;
+use super::{Status, findings};
+use crate::binary::{Binary, Error, Format, Image, Wanted};
+use crate::build;
+use crate::diag::Code;
+use crate::import::{self, Fault, Imported, Note, Options};
+use crate::model::Target;
+use crate::pack::Finding;
+
+/// A file of which only those parts are in memory that somebody has looked at.
+pub(super) type Parts = ReadCache<File>;
+
+pub(super) fn run(arguments: &Import, terminal: Terminal) -> Status {
+    let progress = Progress::new(terminal);
+    progress.stage("reading types");
+    let (result, notes) = match import(arguments) {
+        Ok(imported) => {
+            let notes = imported.notes.iter().map(noted).collect();
+            (Ok(imported), notes)
+        }
+        Err(found) => (Err(()), found),
+    };
+    progress.hide();
+    let image = arguments.image.display().to_string();
+    // Where the schema goes to standard output, everything else does not.
+    let beside = arguments.output.is_none() || arguments.message_format == MessageFormat::Human;
+    let text = findings::text(&image, &notes, arguments.message_format, terminal.color);
+    if beside {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    } else if let status @ Status::Failed = output::print(text.as_bytes()) {
+        return status;
+    }
+    match result {
+        Ok(imported) => write(arguments, &imported),
+        Err(()) => Status::Findings,
+    }
+}
+
+fn write(arguments: &Import, imported: &Imported) -> Status {
+    let Some(path) = &arguments.output else { return output::print(imported.text.as_bytes()) };
+    match build::write_file(path, imported.text.as_bytes()) {
+        Ok(_) => Status::Done,
+        Err(error) => output::cannot_write(&error),
+    }
+}
+
+fn import(arguments: &Import) -> Result<Imported, Vec<Finding>> {
+    let parts = open(&arguments.image)?;
+    let base = arguments.base.as_deref().map(open).transpose()?;
+    let image = parse(&parts, arguments.target)?;
+    let base = base.as_ref().map(|parts| parse(parts, arguments.target)).transpose()?;
+    let format = arguments.from.map(|from| match from {
+        TypeFormat::Dwarf => Format::Dwarf,
+        TypeFormat::Btf => Format::Btf,
+    });
+    let binary =
+        Binary::open(&image, format, base.as_ref()).map_err(|error| vec![unreadable(&error)])?;
+    let wanted: Vec<Wanted> = arguments.types.iter().map(|text| Wanted::parse(text)).collect();
+    let name = arguments.image.file_name().unwrap_or(arguments.image.as_os_str());
+    let options = Options {
+        schema: arguments.schema.clone(),
+        image: name.to_string_lossy().into_owned(),
+        depth: arguments.depth,
+    };
+    import::import(&binary, &wanted, &options)
+        .map_err(|faults| faults.iter().map(finding).collect())
+}
+
+/// Opens a binary.
+pub(super) fn open(path: &Path) -> Result<Parts, Vec<Finding>> {
+    let failed = |error: io::Error| {
+        let message = format!("`{}` cannot be read: {error}", path.display());
+        vec![Finding::new(Code::E1001, message)]
+    };
+    let file = File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_dir() {
+        let message = format!("`{}` is a directory", path.display());
+        return Err(vec![Finding::new(Code::E1001, message)]);
+    }
+    Ok(ReadCache::new(file))
+}
+
+/// Finds the type information of a binary.
+pub(super) fn parse(parts: &Parts, target: Option<Target>) -> Result<Image<'_>, Vec<Finding>> {
+    Image::parse(parts, target).map_err(|error| vec![unreadable(&error)])
+}
+
+/// Type information that is not there, or wrong.
+pub(super) fn unreadable(error: &Error) -> Finding {
+    let finding = Finding::new(Code::E1001, error.to_string());
+    match error {
+        Error::NoTypes(_) => finding.help("compile it with `-g`, and look at it before `strip`"),
+        Error::Image(_) | Error::Damaged { .. } => finding,
+    }
+}
+
+fn finding(fault: &Fault) -> Finding {
+    let code = match fault {
+        Fault::Binary(error) => return unreadable(error),
+        Fault::Absent(..) | Fault::OnlyDeclared(_) => Code::E1002,
+        Fault::Ambiguous(..) => Code::E1003,
+        _ => Code::E1004,
+    };
+    let finding = Finding::new(code, fault.to_string());
+    fault.help().into_iter().fold(finding, Finding::help)
+}
+
+fn noted(note: &Note) -> Finding {
+    Finding::new(Code::W1001, format!("`{}`: {}", note.path, note.what))
+}
