@@ -77,7 +77,6 @@ impl<'d> BtfReader<'d> {
             is_declaration: false,
             mixed: None,
             virtual_base: None,
-            header: None,
         })
     }
 
@@ -153,7 +152,6 @@ impl Reader for BtfReader<'_> {
                 is_declaration: true,
                 mixed: None,
                 virtual_base: None,
-                header: None,
             }),
             kind::TYPEDEF => {
                 Type::Typedef(Typedef { name: name(), target: self.key(ty.target())? })

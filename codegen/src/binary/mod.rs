@@ -6,6 +6,7 @@
 //! with them. No file is opened here: whoever calls hands over bytes.
 
 mod btf;
+mod dwarf;
 mod error;
 mod image;
 mod types;
@@ -36,6 +37,28 @@ trait Reader {
     fn each_name(&self, look: &mut dyn FnMut(&str)) -> Result<()>;
 }
 
+/// Other files that hold a part of a binary's types.
+#[derive(Clone, Default)]
+pub struct Beside<'d> {
+    /// The BTF that a module's BTF continues.
+    pub base: Option<&'d Image<'d>>,
+    /// DWARF that the compiler has put into files of its own (`.dwo`).
+    pub split: Vec<&'d Image<'d>>,
+    /// Such files in one (`.dwp`).
+    pub package: Option<&'d Image<'d>>,
+}
+
+/// The names of the files into which the compiler has put the types of an image: see [`Beside::split`].
+///
+/// # Errors
+/// Where the type information is damaged.
+pub fn split_names(image: &Image<'_>) -> Result<Vec<String>> {
+    match image.format() {
+        Format::Btf => Ok(Vec::new()),
+        Format::Dwarf => dwarf::DwarfReader::split_names(image.sections()),
+    }
+}
+
 /// The types of one binary. What has been read once is kept.
 pub struct Binary<'d> {
     reader: Box<dyn Reader + 'd>,
@@ -46,27 +69,30 @@ pub struct Binary<'d> {
 }
 
 impl<'d> Binary<'d> {
-    /// Opens the type information of an image. `base` is the BTF that a module's BTF continues.
+    /// Opens the type information of an image, with what lies in other files.
     ///
     /// # Errors
-    /// Where there is none of the wanted format, or it is damaged so that nothing can be read.
-    pub fn open(
-        image: &'d Image<'d>,
-        wanted: Option<Format>,
-        base: Option<&'d Image<'d>>,
-    ) -> Result<Self> {
-        let format = image.choose(wanted)?;
-        let target = image.target();
-        let word_size = target.info().word_size;
-        let reader: Box<dyn Reader + 'd> = match format {
+    /// Where it is damaged so that nothing can be read.
+    pub fn open(image: &'d Image<'d>, beside: &Beside<'d>) -> Result<Self> {
+        let (target, format) = (image.target(), image.format());
+        let sections = image.sections();
+        let (reader, language): (Box<dyn Reader + 'd>, _) = match format {
             Format::Btf => {
-                let base = base.map(Image::btf).transpose()?.or(image.btf_base());
-                Box::new(btf::BtfReader::new(image.btf()?, base, word_size)?)
+                let own_base = Some(sections.get(".BTF.base")).filter(|it| !it.is_empty());
+                let base = beside.base.map(|image| image.sections().get(".BTF")).or(own_base);
+                let word_size = target.info().word_size;
+                let reader = btf::BtfReader::new(sections.get(".BTF"), base, word_size)?;
+                (Box::new(reader), Language::C)
             }
-            Format::Dwarf => return Err(Error::NoTypes("DWARF is not read".to_owned())),
+            Format::Dwarf => {
+                let split: Vec<_> = beside.split.iter().map(|image| image.sections()).collect();
+                let package = beside.package.map(Image::sections);
+                let reader = dwarf::DwarfReader::new(sections, &split, package)?;
+                let language = reader.language();
+                (Box::new(reader), language)
+            }
         };
-        let (language, known) = (Language::C, RefCell::default());
-        Ok(Self { reader, target, language, format, known })
+        Ok(Self { reader, target, language, format, known: RefCell::default() })
     }
 
     /// The target that the binary was built for.

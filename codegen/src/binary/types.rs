@@ -94,7 +94,7 @@ pub struct Enum {
 /// A struct, union or class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Composite {
-    /// With namespaces (`a::b`); empty where it has none.
+    /// Without the namespaces around it; empty where it has none.
     pub name: String,
     /// Whether its members share their bytes.
     pub union: bool,
@@ -110,8 +110,6 @@ pub struct Composite {
     pub mixed: Option<&'static str>,
     /// The name of a base class whose place only a running program knows.
     pub virtual_base: Option<String>,
-    /// The file that declares it, where that is known.
-    pub header: Option<String>,
 }
 
 /// A member of a composite.

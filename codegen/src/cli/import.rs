@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use object::ReadCache;
 
@@ -10,7 +10,7 @@ use super::args::{Import, MessageFormat, TypeFormat};
 use super::output::{self, Terminal};
 use super::progress::Progress;
 use super::{Status, findings};
-use crate::binary::{Binary, Error, Format, Image, Wanted};
+use crate::binary::{self, Beside, Binary, Error, Format, Image, Wanted};
 use crate::build;
 use crate::diag::Code;
 use crate::import::{self, Fault, Imported, Note, Options};
@@ -18,7 +18,7 @@ use crate::model::Target;
 use crate::pack::Finding;
 
 /// A file of which only those parts are in memory that somebody has looked at.
-pub(super) type Parts = ReadCache<File>;
+type Parts = ReadCache<File>;
 
 pub(super) fn run(arguments: &Import, terminal: Terminal) -> Status {
     let progress = Progress::new(terminal);
@@ -55,16 +55,7 @@ fn write(arguments: &Import, imported: &Imported) -> Status {
 }
 
 fn import(arguments: &Import) -> Result<Imported, Vec<Finding>> {
-    let parts = open(&arguments.image)?;
-    let base = arguments.base.as_deref().map(open).transpose()?;
-    let image = parse(&parts, arguments.target)?;
-    let base = base.as_ref().map(|parts| parse(parts, arguments.target)).transpose()?;
-    let format = arguments.from.map(|from| match from {
-        TypeFormat::Dwarf => Format::Dwarf,
-        TypeFormat::Btf => Format::Btf,
-    });
-    let binary =
-        Binary::open(&image, format, base.as_ref()).map_err(|error| vec![unreadable(&error)])?;
+    let files = Files::open(&arguments.image, arguments.base.as_deref())?;
     let wanted: Vec<Wanted> = arguments.types.iter().map(|text| Wanted::parse(text)).collect();
     let name = arguments.image.file_name().unwrap_or(arguments.image.as_os_str());
     let options = Options {
@@ -72,12 +63,76 @@ fn import(arguments: &Import) -> Result<Imported, Vec<Finding>> {
         image: name.to_string_lossy().into_owned(),
         depth: arguments.depth,
     };
-    import::import(&binary, &wanted, &options)
-        .map_err(|faults| faults.iter().map(finding).collect())
+    files.with_binary(arguments.from, arguments.target, |binary| {
+        import::import(binary, &wanted, &options)
+            .map_err(|faults| faults.iter().map(finding).collect())
+    })
+}
+
+/// The files of a binary.
+pub(super) struct Files {
+    path: PathBuf,
+    image: Parts,
+    base: Option<Parts>,
+    package: Option<Parts>,
+}
+
+impl Files {
+    /// Opens a binary, and the package of split DWARF beside it.
+    pub(super) fn open(path: &Path, base: Option<&Path>) -> Result<Self, Vec<Finding>> {
+        let image = open(path)?;
+        let base = base.map(open).transpose()?;
+        let mut name = path.as_os_str().to_owned();
+        name.push(".dwp");
+        let package = Path::new(&name);
+        let package = if package.is_file() { Some(open(package)?) } else { None };
+        Ok(Self { path: path.to_owned(), image, base, package })
+    }
+
+    /// Reads its types.
+    pub(super) fn with_binary<T>(
+        &self,
+        from: Option<TypeFormat>,
+        target: Option<Target>,
+        work: impl FnOnce(&Binary<'_>) -> Result<T, Vec<Finding>>,
+    ) -> Result<T, Vec<Finding>> {
+        let format = from.map(|from| match from {
+            TypeFormat::Dwarf => Format::Dwarf,
+            TypeFormat::Btf => Format::Btf,
+        });
+        let fault = |error: Error| vec![unreadable(&error)];
+        let image = Image::parse(&self.image, format, target).map_err(fault)?;
+        let parse = |parts, format| Image::parse(parts, Some(format), target).map_err(fault);
+        let base = self.base.as_ref().map(|parts| parse(parts, Format::Btf)).transpose()?;
+        let package = self.package.as_ref().map(|parts| parse(parts, Format::Dwarf)).transpose()?;
+        let mut split = Vec::new();
+        if package.is_none() {
+            for name in binary::split_names(&image).map_err(fault)? {
+                split.extend(self.open_split(&name));
+            }
+        }
+        let split: Vec<Image<'_>> =
+            split.iter().map(|parts| parse(parts, Format::Dwarf)).collect::<Result<_, _>>()?;
+        let beside = Beside {
+            base: base.as_ref(),
+            split: split.iter().collect(),
+            package: package.as_ref(),
+        };
+        let binary = Binary::open(&image, &beside).map_err(fault)?;
+        work(&binary)
+    }
+
+    /// Where the compiler has put it, or beside the image: a build may have moved. One that is nowhere holds
+    /// types that will not be found.
+    fn open_split(&self, name: &str) -> Option<Parts> {
+        let compiled = Path::new(name);
+        let beside = self.path.parent().unwrap_or(Path::new("")).join(compiled.file_name()?);
+        [compiled, &beside].into_iter().find_map(|path| open(path).ok())
+    }
 }
 
 /// Opens a binary.
-pub(super) fn open(path: &Path) -> Result<Parts, Vec<Finding>> {
+fn open(path: &Path) -> Result<Parts, Vec<Finding>> {
     let failed = |error: io::Error| {
         let message = format!("`{}` cannot be read: {error}", path.display());
         vec![Finding::new(Code::E1001, message)]
@@ -90,13 +145,8 @@ pub(super) fn open(path: &Path) -> Result<Parts, Vec<Finding>> {
     Ok(ReadCache::new(file))
 }
 
-/// Finds the type information of a binary.
-pub(super) fn parse(parts: &Parts, target: Option<Target>) -> Result<Image<'_>, Vec<Finding>> {
-    Image::parse(parts, target).map_err(|error| vec![unreadable(&error)])
-}
-
 /// Type information that is not there, or wrong.
-pub(super) fn unreadable(error: &Error) -> Finding {
+fn unreadable(error: &Error) -> Finding {
     let finding = Finding::new(Code::E1001, error.to_string());
     match error {
         Error::NoTypes(_) => finding.help("compile it with `-g`, and look at it before `strip`"),

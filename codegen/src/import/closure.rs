@@ -13,6 +13,8 @@ pub(super) struct Closure {
     pub(super) items: Vec<Key>,
     /// Their names in the schema.
     pub(super) names: HashMap<Key, String>,
+    /// What was asked for.
+    pub(super) asked: HashSet<Key>,
     /// Composites that another one holds by value.
     pub(super) embedded: HashSet<Key>,
     /// The names of types that are taken in Rust.
@@ -43,6 +45,9 @@ pub(super) fn collect(binary: &Binary<'_>, roots: &[Key], depth: u32) -> Result<
     }
     while let Some(step) = queue.pop_front() {
         let (key, ty, typedefs) = binary.behind_typedefs(step.key)?;
+        if step.depth == 0 && !step.held {
+            closure.asked.insert(key);
+        }
         let typedef = typedefs.into_iter().next_back().or(step.typedef);
         if step.held && matches!(&*ty, Type::Composite(_)) {
             closure.embedded.insert(key);

@@ -150,10 +150,15 @@ fn choose(
 ) -> Result<Key, Fault> {
     let was_found = !candidates.is_empty();
     candidates.retain(|it| !it.is_declaration);
-    // `typedef struct page page`: one of the two will do.
+    // `typedef struct page page`: one of the two will do. A struct is what people mean by a name alone.
     let has_own = candidates.iter().any(|it| it.kind != binary::Kind::Typedef);
     if wanted.kind.is_none() && has_own {
         candidates.retain(|it| it.kind != binary::Kind::Typedef);
+    }
+    let is_composite =
+        |it: &Candidate| matches!(it.kind, binary::Kind::Struct | binary::Kind::Union);
+    if wanted.kind.is_none() && candidates.iter().any(is_composite) {
+        candidates.retain(is_composite);
     }
     if candidates.iter().any(|it| it.name == wanted.name) {
         candidates.retain(|it| it.name == wanted.name);

@@ -156,10 +156,20 @@ impl Placer<'_> {
         {
             part.own_align = Some(align as u32);
         }
+        let anonymous = field.name.is_none();
         if self.at(part) != Some(wanted) {
-            part = self.aligned(&field, part, wanted).or_else(|| self.padded(part, wanted))?;
+            let aligned = self.aligned(&field, part, wanted);
+            part = aligned.or_else(|| self.padded(part, wanted, anonymous))?;
+        }
+        if part.packed && anonymous {
+            return None;
         }
         self.trial.place(part)?;
+        if let (true, Some(align), FieldType::Inline { inner, .. }) =
+            (anonymous, part.own_align, &mut field.ty)
+        {
+            inner.align = inner.align.max(u64::from(align));
+        }
         field.align = part.own_align.map(u64::from);
         field.packed = part.packed;
         self.fields.push(field);
@@ -192,17 +202,20 @@ impl Placer<'_> {
         })
     }
 
-    /// Behind padding that is written out, or packed.
-    fn padded(&mut self, part: Part, wanted: u64) -> Option<Part> {
+    /// Behind padding that is written out, or packed. Behind the brace of an anonymous member `packed` would
+    /// belong to its type.
+    fn padded(&mut self, part: Part, wanted: u64, anonymous: bool) -> Option<Part> {
         if self.composite.union {
             return None;
         }
         let packed = Part { packed: true, ..part };
-        if !part.packed && self.at(packed) == Some(wanted) {
+        let may_pack = !part.packed && !anonymous;
+        if may_pack && self.at(packed) == Some(wanted) {
             return Some(packed);
         }
         self.fill(wanted)?;
-        [part, packed].into_iter().find(|part| self.at(*part) == Some(wanted))
+        let ways = [Some(part), may_pack.then_some(packed)];
+        ways.into_iter().flatten().find(|part| self.at(*part) == Some(wanted))
     }
 
     /// Padding up to a bit.

@@ -144,6 +144,9 @@ impl<'b, 'd> Planner<'b, 'd> {
             match &*self.binary.get(key)? {
                 Type::Composite(composite) => {
                     let planned = self.item(key, composite)?;
+                    if planned.size == 0 && !self.closure.asked.contains(&key) {
+                        continue;
+                    }
                     if planned.size == 0 {
                         self.note(&name, "it has no bytes, and is left out");
                         continue;
@@ -170,9 +173,6 @@ impl<'b, 'd> Planner<'b, 'd> {
             name if self.binary.language() == Language::C => format!("`{word} {name}`"),
             name => format!("`{name}`"),
         };
-        if let Some(header) = &composite.header {
-            line.push_str(&format!(" of `{header}`"));
-        }
         line.push_str(&format!(", {} bytes.", composite.size));
         vec![line]
     }

@@ -245,6 +245,9 @@ impl Planner<'_, '_> {
             lengths.extend(&inner.lengths);
             element = inner.element;
         }
+        if matches!(&*self.binary.behind_typedefs(element)?.1, Type::Array(_)) {
+            return Err(Fault::HoldsItself(holder.path.clone()));
+        }
         let shape = self.shape(element, holder)?;
         let Shape::Field { ty, size, align, comment } = shape else { return Ok(shape) };
         let what = match &ty {

@@ -1,0 +1,240 @@
+//! The types of a kernel that nobody here compiled: imported, compiled, and every place compared with what `pahole`
+//! prints of the same BTF.
+//!
+//! The kernel is Debian's, as `.ci/kernel-types` unpacks it, or the one that runs here. By default the largest
+//! structs and those that nest deepest are compared; `INSPECT_LONG=1` takes all of them.
+
+#[path = "import_kernel/pahole.rs"]
+mod pahole;
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use inspect_format::btf::{Btf, kind};
+use inspect_gen::binary::{Beside, Binary, Format, Image, Wanted};
+use inspect_gen::check::Options;
+use inspect_gen::compile::compile;
+use inspect_gen::import;
+use inspect_gen::model::{AggregateId, Model, Target, Type, TypeId};
+use inspect_gen::source::SourceMap;
+use object::{Object as _, ObjectSection as _};
+
+/// How many of the largest, and how many of the deepest.
+const PICKED: usize = 700;
+
+/// A place: the first bit, and the bits of a bit-field or the bytes of anything else.
+type Place = (u64, u64);
+
+#[test]
+fn structs_of_the_kernel_lie_where_pahole_says() {
+    let Some(kernel) = kernel() else { return };
+    let bytes = std::fs::read(&kernel).unwrap();
+    let blob = blob_of(&bytes);
+    let names = picked(&Btf::parse(&blob).unwrap());
+    // `pahole` reads the blob by itself: a kernel's ELF file has too much else.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kernel.btf");
+    std::fs::write(&file, &blob).unwrap();
+    let Some(printed) = pahole::print(&file, &names) else { return };
+    let model = imported(&blob, &names);
+    let mut compared = 0;
+    let mut members = 0;
+    let mut bit_fields = 0;
+    let mut different = String::new();
+    for name in &names {
+        let Some(expected) = printed.get(name) else { continue };
+        let Some(found) = layout(&model, name) else {
+            different.push_str(&format!("{name} is missing\n"));
+            continue;
+        };
+        let expected = expected.in_bits();
+        if found.0 != expected.0 {
+            different.push_str(&format!("{name}: {} bytes, not {}\n", found.0, expected.0));
+        }
+        for (member, place) in &expected.1 {
+            if found.1.get(member) != Some(place) {
+                let found = found.1.get(member);
+                different.push_str(&format!("{name}.{member}: {found:?}, not {place:?}\n"));
+            }
+        }
+        let known: BTreeSet<&String> = expected.1.keys().collect();
+        for member in found.1.keys().filter(|member| !known.contains(member)) {
+            different.push_str(&format!("{name}.{member} is not in pahole's\n"));
+        }
+        compared += 1;
+        members += expected.1.len();
+        bit_fields += expected.2;
+    }
+    println!("{compared} structs, {members} members, {bit_fields} bit-fields");
+    let count = different.lines().count();
+    let shown: Vec<&str> = different.lines().take(40).collect();
+    assert!(count == 0, "{count} differences:\n{}", shown.join("\n"));
+    assert!(compared >= 1000, "only {compared} structs were compared");
+    assert!(bit_fields >= 500, "only {bit_fields} bit-fields were compared");
+}
+
+/// A module's BTF continues the kernel's: ids and texts go on.
+#[test]
+fn a_module_is_read_with_the_kernel_below() {
+    let module = root().join("target/kernel/module.ko");
+    let kernel = root().join("target/kernel/vmlinux");
+    if !module.exists() || !kernel.exists() {
+        missing();
+        return;
+    }
+    let (module, kernel) = (std::fs::read(module).unwrap(), std::fs::read(kernel).unwrap());
+    let image = Image::parse(module.as_slice(), Some(Format::Btf), None).unwrap();
+    let base = Image::parse(kernel.as_slice(), Some(Format::Btf), None).unwrap();
+    let alone = Binary::open(&image, &Beside::default()).err().unwrap().to_string();
+    assert!(alone.contains("--base"), "{alone}");
+    let beside = Beside { base: Some(&base), ..Beside::default() };
+    let binary = Binary::open(&image, &beside).unwrap();
+    let wanted = [Wanted::parse("xfs_inode"), Wanted::parse("list_head")];
+    let imported = import::import(&binary, &wanted, &options()).unwrap();
+    assert!(imported.text.contains("struct xfs_inode {"), "{}", imported.text);
+    assert!(imported.text.contains("struct list_head {"), "{}", imported.text);
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn kernel() -> Option<PathBuf> {
+    let unpacked = root().join("target/kernel/vmlinux");
+    let running = PathBuf::from("/sys/kernel/btf/vmlinux");
+    let found = [unpacked, running].into_iter().find(|path| path.exists());
+    if found.is_none() {
+        missing();
+    }
+    found
+}
+
+fn missing() {
+    let required = std::env::var_os("INSPECT_REQUIRE_TOOLS").is_some();
+    assert!(!required, "a kernel's types are required: .ci/kernel-types fetches them");
+    eprintln!("skipped: no kernel's types: .ci/kernel-types fetches them");
+}
+
+fn blob_of(bytes: &[u8]) -> Vec<u8> {
+    if bytes.starts_with(b"\x7fELF") {
+        let file = object::File::parse(bytes).unwrap();
+        return file.section_by_name(".BTF").unwrap().data().unwrap().to_vec();
+    }
+    bytes.to_vec()
+}
+
+fn options() -> import::Options {
+    import::Options { schema: "kernel".to_owned(), image: "vmlinux".to_owned(), depth: 0 }
+}
+
+fn imported(blob: &[u8], names: &[String]) -> Model {
+    let image = Image::parse(blob, None, Target::from_name("x86_64")).unwrap();
+    let binary = Binary::open(&image, &Beside::default()).unwrap();
+    let wanted: Vec<Wanted> = names.iter().map(|name| Wanted::parse(name)).collect();
+    let imported = import::import(&binary, &wanted, &options()).unwrap();
+    let mut sources = SourceMap::new();
+    sources.add("kernel.inspect", imported.text, false);
+    let options = Options { targets: Target::all().collect(), as_of: Vec::new() };
+    let (model, found) = compile(&mut sources, &options);
+    model.unwrap_or_else(|| panic!("{found:#?}"))
+}
+
+/// The names of structs and unions that have only one definition: the largest, and the deepest.
+fn picked(btf: &Btf<'_>) -> Vec<String> {
+    let types: Vec<_> = btf.types().collect();
+    let mut count: HashMap<&str, u32> = HashMap::new();
+    let mut depths = vec![None; types.len() + 1];
+    let mut known = Vec::new();
+    for ty in types.iter().filter(|ty| ty.is_composite() && !ty.name().is_empty()) {
+        *count.entry(ty.name()).or_default() += 1;
+        let depth = depth(&types, ty.id(), &mut depths);
+        known.push((ty.name(), ty.size(), depth));
+    }
+    known.retain(|(name, size, _)| count[name] == 1 && *size > 0);
+    let mut names = BTreeSet::new();
+    let limit = if std::env::var_os("INSPECT_LONG").is_some() { known.len() } else { PICKED };
+    known.sort_by_key(|(name, size, _)| (std::cmp::Reverse(*size), *name));
+    names.extend(known.iter().take(limit).map(|it| it.0.to_owned()));
+    known.sort_by_key(|(name, _, depth)| (std::cmp::Reverse(*depth), *name));
+    names.extend(known.iter().take(limit).map(|it| it.0.to_owned()));
+    let must = ["task_struct", "pglist_data", "zone", "printk_ringbuffer", "timekeeper"];
+    let must = must.into_iter().chain(["mem_section", "uts_namespace", "net_device", "sk_buff"]);
+    names.extend(must.filter(|name| count.get(name) == Some(&1)).map(str::to_owned));
+    names.into_iter().collect()
+}
+
+/// How many structs lie inside one another, by value.
+fn depth(types: &[inspect_format::btf::Type<'_>], id: u32, known: &mut [Option<u32>]) -> u32 {
+    let Some(ty) = (id as usize).checked_sub(1).and_then(|index| types.get(index)) else {
+        return 0;
+    };
+    if let Some(depth) = known[id as usize] {
+        return depth;
+    }
+    known[id as usize] = Some(0);
+    let found = match ty.kind() {
+        kind::STRUCT | kind::UNION => {
+            let inner = ty.members().map(|member| depth(types, member.type_id, known)).max();
+            inner.unwrap_or(0) + 1
+        }
+        kind::TYPEDEF | kind::CONST | kind::VOLATILE | kind::TYPE_TAG => {
+            depth(types, ty.target(), known)
+        }
+        kind::ARRAY => ty.array().map_or(0, |array| depth(types, array.element, known)),
+        _ => 0,
+    };
+    known[id as usize] = Some(found);
+    found
+}
+
+/// The size of a struct, and the places of everything in it that has a name, by paths.
+fn layout(model: &Model, name: &str) -> Option<(u64, BTreeMap<String, Place>)> {
+    let schema = model.schema("kernel")?;
+    let id = model[schema].types.iter().find_map(|id| match id {
+        TypeId::Aggregate(id)
+            if model[*id].naming.name.trim_end_matches('_') == name.trim_end_matches('_') =>
+        {
+            Some(*id)
+        }
+        _ => None,
+    })?;
+    let mut places = BTreeMap::new();
+    collect(model, id, 0, "", &mut places);
+    Some((model[id].layouts.as_ref()?.on(x86_64()).size, places))
+}
+
+fn x86_64() -> Target {
+    Target::from_name("x86_64").unwrap()
+}
+
+fn collect(
+    model: &Model,
+    id: AggregateId,
+    base: u64,
+    prefix: &str,
+    places: &mut BTreeMap<String, Place>,
+) {
+    let aggregate = &model[id];
+    let layout = aggregate.layouts.as_ref().unwrap().on(x86_64());
+    for (field, placement) in aggregate.fields.iter().zip(&layout.fields) {
+        let bit = base + placement.bit_offset.unwrap_or(placement.offset * 8);
+        let is_inline = |id: &AggregateId| model[*id].parent.is_some();
+        match (&field.naming, &field.ty) {
+            (None, Type::Aggregate(inner)) => collect(model, *inner, bit, prefix, places),
+            (None, _) => {}
+            (Some(naming), ty) => {
+                let path = format!("{prefix}{}", naming.name);
+                if let Type::Aggregate(inner) = ty
+                    && is_inline(inner)
+                {
+                    collect(model, *inner, bit, &format!("{path}."), places);
+                }
+                if !matches!(ty, Type::Flexible(_)) {
+                    let size = field.bits.map_or(placement.size, u64::from);
+                    places.insert(path, (bit, size));
+                }
+            }
+        }
+    }
+}

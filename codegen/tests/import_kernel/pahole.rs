@@ -1,0 +1,113 @@
+//! What `pahole` prints, read again: every member with a name, by its path, with its place.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::process::Command;
+
+use super::Place;
+use crate::support;
+
+/// One struct as `pahole` prints it.
+#[derive(Debug, Default)]
+pub(crate) struct Printed {
+    size: u64,
+    members: BTreeMap<String, Place>,
+    bit_fields: usize,
+}
+
+impl Printed {
+    /// Bytes of the whole, places of members, and how many of these are bit-fields.
+    pub(crate) fn in_bits(&self) -> (u64, BTreeMap<String, Place>, usize) {
+        (self.size, self.members.clone(), self.bit_fields)
+    }
+}
+
+/// Asks for structs and unions by name.
+pub(crate) fn print(file: &Path, names: &[String]) -> Option<HashMap<String, Printed>> {
+    let mut found = HashMap::new();
+    for names in names.chunks(400) {
+        let mut command = Command::new("pahole");
+        command.args(["-F", "btf", "-C", &names.join(",")]).arg(file);
+        let output = support::run(&mut command)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        parse(&text, &mut found);
+    }
+    Some(found)
+}
+
+fn parse(text: &str, found: &mut HashMap<String, Printed>) {
+    let mut open: Option<(String, Printed)> = None;
+    // Members that lie inside inline structs whose names come behind the brace.
+    let mut inner: Vec<Vec<(String, Place)>> = Vec::new();
+    for line in text.lines() {
+        let trimmed = line.trim();
+        let is_head = |word: &str| line.starts_with(word) && line.ends_with('{');
+        if is_head("struct ") || is_head("union ") {
+            let name = line.split_whitespace().nth(1).unwrap().to_owned();
+            open = Some((name, Printed::default()));
+            inner = vec![Vec::new()];
+            continue;
+        }
+        let Some((name, printed)) = &mut open else { continue };
+        if let Some(rest) = trimmed.strip_prefix("/* size: ") {
+            printed.size = rest.split(',').next().unwrap().parse().unwrap();
+        } else if line.starts_with('}') {
+            printed.members = inner.pop().unwrap_or_default().into_iter().collect();
+            found.insert(std::mem::take(name), std::mem::take(printed));
+            open = None;
+        } else if trimmed.ends_with('{') {
+            inner.push(Vec::new());
+        } else if let Some(rest) = trimmed.strip_prefix('}') {
+            let members = inner.pop().unwrap_or_default();
+            let last = inner.last_mut().unwrap();
+            match member(rest) {
+                Some((name, place)) if !name.is_empty() => {
+                    // Of an array of inline structs the members of an element have no one place.
+                    if !rest.contains('[') {
+                        let inside = |(path, place)| (format!("{name}.{path}"), place);
+                        last.extend(members.into_iter().map(inside));
+                    }
+                    last.push((name, place));
+                }
+                _ => last.extend(members),
+            }
+        } else if let Some((name, place)) = member(trimmed) {
+            printed.bit_fields += usize::from(is_bit_field(trimmed));
+            if !name.is_empty() && place.1 > 0 {
+                inner.last_mut().unwrap().push((name, place));
+            }
+        }
+    }
+}
+
+fn is_bit_field(line: &str) -> bool {
+    let declaration = line.split("/*").next().unwrap();
+    declaration.contains(':') && !declaration.contains("(*")
+}
+
+/// `long unsigned int flags:3; /* 8: 2 4 */` is `flags`, bit 66, 3 bits.
+fn member(line: &str) -> Option<(String, Place)> {
+    let (declaration, comment) = line.rsplit_once("/*")?;
+    let comment = comment.trim().strip_suffix("*/")?;
+    let numbers: Vec<u64> = comment
+        .split(|c: char| c == ':' || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .map(|word| word.parse().ok())
+        .collect::<Option<_>>()?;
+    let declaration = declaration.trim().trim_end_matches(';');
+    let declaration = declaration.split("__attribute__").next()?.trim();
+    let declaration = declaration.trim_end_matches(';');
+    let place = match (numbers.as_slice(), declaration.rsplit_once(':')) {
+        ([byte, bit, _], Some((_, width))) => (byte * 8 + bit, width.trim().parse().ok()?),
+        ([byte, size], _) => (byte * 8, *size),
+        _ => return None,
+    };
+    let name = match declaration.find("(*") {
+        Some(start) => declaration[start + 2..].split([')', '[', '(']).next()?,
+        None => {
+            let last = declaration.split([':', '[']).next()?;
+            last.split([' ', '*']).next_back()?
+        }
+    };
+    Some((name.trim_start_matches('*').to_owned(), place))
+}
