@@ -21,6 +21,8 @@ pub mod operator;
 pub mod pack;
 pub mod source;
 pub mod syntax;
+#[cfg(feature = "image")]
+pub mod verify;
 
 pub use build::{Build, BuildError};
 pub use emit::Output;

@@ -49,7 +49,8 @@ fn structs_of_the_kernel_lie_where_pahole_says() {
             continue;
         };
         let expected = expected.in_bits();
-        if found.0 != expected.0 {
+        // Of a union by itself `pahole` prints no size.
+        if found.0 != expected.0 && expected.0 > 0 {
             different.push_str(&format!("{name}: {} bytes, not {}\n", found.0, expected.0));
         }
         for (member, place) in &expected.1 {

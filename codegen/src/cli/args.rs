@@ -58,6 +58,8 @@ pub(super) enum Command {
     Doctor(Doctor),
     /// Write a schema from the types of a binary: DWARF or BTF.
     Import(Import),
+    /// Compare the structs of schemas with those of binaries: DWARF or BTF.
+    Verify(Verify),
     /// Explain a diagnostic; without a code, list all of them.
     Explain(Explain),
     /// Print completions for a shell.
@@ -68,7 +70,7 @@ pub(super) enum Command {
 
 impl Command {
     /// The words that are commands.
-    pub(super) const NAMES: [&'static str; 12] = [
+    pub(super) const NAMES: [&'static str; 13] = [
         "init",
         "generate",
         "check",
@@ -78,6 +80,7 @@ impl Command {
         "link",
         "doctor",
         "import",
+        "verify",
         "explain",
         "completions",
         "man",
@@ -372,6 +375,45 @@ pub(super) struct Import {
     #[arg(long, value_name = "TARGET", value_parser = parse_target)]
     pub(super) target: Option<Target>,
     /// The form of findings: `human`, `json`, `github`.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub(super) message_format: MessageFormat,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    inspect-gen verify build/daemon --schema schema/\n  \
+    inspect-gen verify /sys/kernel/btf/vmlinux --schema schema/linux --list\n  \
+    inspect-gen verify daemon.x86 daemon.arm --schema schema/      each for its own target\n  \
+    inspect-gen verify daemon --schema schema/ --message-format github\n\n\
+    A struct is looked for under the name that generated C gives it, and under its own. What the schema\n\
+    leaves out is no difference.\n\n\
+    Exit status: 0 everything that is in both agrees; 1 something differs, or nothing was found; 2 usage.")]
+pub(super) struct Verify {
+    /// Binaries with type information: ELF files, or BTF as below /sys/kernel/btf.
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(super) images: Vec<PathBuf>,
+    /// Schema files, or directories that are searched for `*.inspect` files; may repeat.
+    #[arg(long = "schema", required = true, value_name = "SCHEMA")]
+    pub(super) schemas: Vec<PathBuf>,
+    /// Files or directories of schemas that are used and not compared; may repeat.
+    #[arg(long = "import", value_name = "DIR")]
+    pub(super) imports: Vec<PathBuf>,
+    /// The type information to read; without it DWARF, or BTF where there is no DWARF.
+    #[arg(long, value_name = "FORM")]
+    pub(super) from: Option<TypeFormat>,
+    /// The binary whose BTF that of the image continues: the kernel of a module.
+    #[arg(long, value_name = "FILE")]
+    pub(super) base: Option<PathBuf>,
+    /// The target of a BTF file that does not say it; this machine where nothing else is said.
+    #[arg(long, value_name = "TARGET", value_parser = parse_target)]
+    pub(super) target: Option<Target>,
+    /// A struct that is not in the binary is an error.
+    #[arg(long)]
+    pub(super) require_all: bool,
+    /// Print what became of each struct.
+    #[arg(long)]
+    pub(super) list: bool,
+    /// The form of diagnostics: `human` on standard error, `json` and `github` on standard output.
     #[arg(long, value_name = "FORM", default_value = "human")]
     pub(super) message_format: MessageFormat,
 }

@@ -146,7 +146,7 @@ fn open(path: &Path) -> Result<Parts, Vec<Finding>> {
 }
 
 /// Type information that is not there, or wrong.
-fn unreadable(error: &Error) -> Finding {
+pub(super) fn unreadable(error: &Error) -> Finding {
     let finding = Finding::new(Code::E1001, error.to_string());
     match error {
         Error::NoTypes(_) => finding.help("compile it with `-g`, and look at it before `strip`"),

@@ -15,6 +15,7 @@ mod link;
 mod output;
 mod pack;
 mod progress;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -83,6 +84,7 @@ fn run_with(arguments: Vec<OsString>) -> Status {
         Command::Link(arguments) => link::run(&arguments, terminal),
         Command::Doctor(arguments) => doctor::run(&arguments, terminal),
         Command::Import(arguments) => import::run(&arguments, terminal),
+        Command::Verify(arguments) => verify::run(&arguments, terminal),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),
         Command::Man(arguments) => man(&arguments),

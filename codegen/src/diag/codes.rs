@@ -140,6 +140,8 @@ codes! {
     E1002 "a type is not in the binary"
     E1003 "a name means several types"
     E1004 "a type cannot be imported"
+    E1005 "a layout is not that of the binary"
+    E1006 "a struct is not in the binary"
 
     W1001 "a type became bytes"
 }

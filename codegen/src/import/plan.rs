@@ -9,7 +9,7 @@ use super::names::{self, Scope};
 use super::place;
 use super::spell::Shape;
 use super::{Fault, Note};
-use crate::binary::{Binary, Composite, Enum, Key, Language, Type};
+use crate::binary::{Binary, Composite, Enum, Key, Language, Member, Type};
 use crate::model::Target;
 
 /// An item of the schema.
@@ -258,13 +258,14 @@ impl<'b, 'd> Planner<'b, 'd> {
         composite: &Composite,
         holder: &Holder,
     ) -> Result<Vec<place::Member>, Fault> {
-        let mut members: Vec<_> = composite.members.iter().collect();
+        let mut members = composite.members.clone();
         if !composite.union {
             members.sort_by_key(|member| member.bit_offset);
+            self.open_bases(&mut members)?;
         }
         let mut fields = Scope::default();
         let mut shapes = Vec::with_capacity(members.len());
-        for (index, member) in members.into_iter().enumerate() {
+        for (index, member) in members.iter().enumerate() {
             if member.name.is_empty() && member.bits.is_some() {
                 continue;
             }
@@ -297,6 +298,33 @@ impl<'b, 'd> Planner<'b, 'd> {
             shapes.push(place::Member { name, bit_offset: member.bit_offset, bits, align, shape });
         }
         Ok(shapes)
+    }
+
+    /// C++ lets members lie in what a base class leaves free: such a base is replaced by its own members.
+    fn open_bases(&self, members: &mut Vec<Member>) -> Result<(), Fault> {
+        for _ in 0..MAX_DEPTH {
+            let mut opened = Vec::with_capacity(members.len());
+            let mut was_opened = false;
+            for (index, member) in members.iter().enumerate() {
+                let next = members.get(index + 1).map(|next| next.bit_offset);
+                let (_, ty, _) = self.binary.behind_typedefs(member.ty)?;
+                let Some(base) = is_overlapped(member, next, &ty) else {
+                    opened.push(member.clone());
+                    continue;
+                };
+                was_opened = true;
+                for inner in &base.members {
+                    let bit_offset = inner.bit_offset.saturating_add(member.bit_offset);
+                    opened.push(Member { bit_offset, ..inner.clone() });
+                }
+            }
+            opened.sort_by_key(|member| member.bit_offset);
+            *members = opened;
+            if !was_opened {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The name of an enum that has none: it is called after its field.
@@ -343,6 +371,13 @@ impl<'b, 'd> Planner<'b, 'd> {
     pub(super) fn note(&mut self, path: &str, what: &str) {
         self.notes.push(Note { path: path.to_owned(), what: what.to_owned() });
     }
+}
+
+/// The class of a base that another member lies in.
+fn is_overlapped<'t>(member: &Member, next: Option<u64>, ty: &'t Type) -> Option<&'t Composite> {
+    let Type::Composite(base) = ty else { return None };
+    let end = member.bit_offset.saturating_add(base.size.saturating_mul(8));
+    (member.is_base && next.is_some_and(|next| next < end)).then_some(base)
 }
 
 fn described(word: &str, own: &str, name: &str) -> String {

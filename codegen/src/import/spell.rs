@@ -147,6 +147,10 @@ impl Planner<'_, '_> {
         };
         match word {
             Some(word) => Shape::text(word, size, align),
+            // A complex number is two numbers in a row.
+            None if scalar.name.contains("complex") => {
+                Shape::bytes(size, self.natural(size / 2), &scalar.name)
+            }
             None => Shape::bytes(size, align, &scalar.name),
         }
     }

@@ -67,7 +67,7 @@ fn parse(text: &str, found: &mut HashMap<String, Printed>) {
                         let inside = |(path, place)| (format!("{name}.{path}"), place);
                         last.extend(members.into_iter().map(inside));
                     }
-                    last.push((name, place));
+                    last.extend((place.1 > 0).then_some((name, place)));
                 }
                 _ => last.extend(members),
             }
