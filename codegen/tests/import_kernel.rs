@@ -18,6 +18,7 @@ use inspect_gen::compile::compile;
 use inspect_gen::import;
 use inspect_gen::model::{AggregateId, Model, Target, Type, TypeId};
 use inspect_gen::source::SourceMap;
+use inspect_gen::verify::{self, Verdict};
 use object::{Object as _, ObjectSection as _};
 
 /// How many of the largest, and how many of the deepest.
@@ -95,6 +96,30 @@ fn a_module_is_read_with_the_kernel_below() {
     let imported = import::import(&binary, &wanted, &options()).unwrap();
     assert!(imported.text.contains("struct xfs_inode {"), "{}", imported.text);
     assert!(imported.text.contains("struct list_head {"), "{}", imported.text);
+}
+
+/// The schemas of the kernel in this repository are kept in step with Debian's.
+#[test]
+fn the_schemas_of_the_kernel_agree_with_it() {
+    let kernel = root().join("target/kernel/vmlinux");
+    if !kernel.exists() {
+        missing();
+        return;
+    }
+    let kernel = std::fs::read(kernel).unwrap();
+    let image = Image::parse(kernel.as_slice(), Some(Format::Btf), None).unwrap();
+    let binary = Binary::open(&image, &Beside::default()).unwrap();
+    let model = support::model_of_repository();
+    let mut same = 0;
+    for compared in verify::verify(&model, &binary).unwrap().structs {
+        if !compared.name.starts_with("linux.") {
+            continue;
+        }
+        let name = &compared.name;
+        assert!(matches!(compared.verdict, Verdict::Same), "{name}: {:?}", compared.verdict);
+        same += 1;
+    }
+    assert!(same >= 20, "only {same} structs are in the kernel");
 }
 
 fn root() -> PathBuf {

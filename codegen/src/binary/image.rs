@@ -204,7 +204,13 @@ fn section<'d, R: ReadRef<'d>>(
     if file.kind() != object::ObjectKind::Relocatable {
         return Ok(Some(bytes));
     }
-    Ok(Some(Cow::Owned(relocated(file, &section, bytes.into_owned()))))
+    // Before they are linked, types that several files share stand in sections of their own, all of one name.
+    let mut all = Vec::new();
+    for section in file.sections().filter(|it| it.name() == Ok(name)) {
+        let bytes = section.uncompressed_data().map_err(failed)?;
+        all.extend(relocated(file, &section, bytes.into_owned()));
+    }
+    Ok(Some(Cow::Owned(all)))
 }
 
 /// In an object file, offsets into other sections wait for the linker. What they are relative to begins at 0.

@@ -342,7 +342,8 @@ pub(super) struct Doctor {
     inspect-gen import daemon 'struct conn' --depth 1     and the structs that it points at\n  \
     inspect-gen import daemon state@net.c                 of the structs `state`, the one of this file\n  \
     inspect-gen import mod.ko ext4_inode_info --base /sys/kernel/btf/vmlinux\n  \
-    inspect-gen import server app::Cache --schema app.cache\n\n\
+    inspect-gen import server app::Cache --schema app.cache\n  \
+    inspect-gen import vmlinux zone --update mm.inspect   bring a schema in step\n\n\
     The schema holds the types that are asked for and those that they hold by value. The layout that the\n\
     compiler gives each of them is compared with the binary's before anything is written. A pointer to any\n\
     other type is `*void`, with the type's name in a comment.\n\n\
@@ -371,6 +372,16 @@ pub(super) struct Import {
     /// The file to write; without it, standard output.
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+    /// Bring this schema in step: structs that differ get the binary's fields, and keep names, comments,
+    /// documentation, attributes and versions; types that it lacks are added. The file is written.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "schema"])]
+    pub(super) update: Option<PathBuf>,
+    /// With `--update`: files or directories of schemas that it uses; may repeat.
+    #[arg(long = "import", value_name = "DIR", requires = "update")]
+    pub(super) imports: Vec<PathBuf>,
+    /// With `--update`: write nothing, and exit with 1 if the file would change.
+    #[arg(long, requires = "update")]
+    pub(super) check: bool,
     /// The target of a BTF file that does not say it; this machine where nothing else is said.
     #[arg(long, value_name = "TARGET", value_parser = parse_target)]
     pub(super) target: Option<Target>,

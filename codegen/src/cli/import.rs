@@ -13,9 +13,10 @@ use super::{Status, findings};
 use crate::binary::{self, Beside, Binary, Error, Format, Image, Wanted};
 use crate::build;
 use crate::diag::Code;
-use crate::import::{self, Fault, Imported, Note, Options};
+use crate::import::{self, Existing, Fault, Imported, Note, Options};
 use crate::model::Target;
 use crate::pack::Finding;
+use crate::source::{SourceFile, SourceMap};
 
 /// A file of which only those parts are in memory that somebody has looked at.
 type Parts = ReadCache<File>;
@@ -33,7 +34,8 @@ pub(super) fn run(arguments: &Import, terminal: Terminal) -> Status {
     progress.hide();
     let image = arguments.image.display().to_string();
     // Where the schema goes to standard output, everything else does not.
-    let beside = arguments.output.is_none() || arguments.message_format == MessageFormat::Human;
+    let beside = (arguments.output.is_none() && arguments.update.is_none())
+        || arguments.message_format == MessageFormat::Human;
     let text = findings::text(&image, &notes, arguments.message_format, terminal.color);
     if beside {
         let _ = io::stderr().lock().write_all(text.as_bytes());
@@ -47,7 +49,17 @@ pub(super) fn run(arguments: &Import, terminal: Terminal) -> Status {
 }
 
 fn write(arguments: &Import, imported: &Imported) -> Status {
-    let Some(path) = &arguments.output else { return output::print(imported.text.as_bytes()) };
+    if let (Some(path), true) = (&arguments.update, arguments.check) {
+        let same = std::fs::read(path).is_ok_and(|text| text == imported.text.as_bytes());
+        if same {
+            return Status::Done;
+        }
+        let line = format!("would change {}\n", path.display());
+        return output::print(line.as_bytes()).worse(Status::Findings);
+    }
+    let Some(path) = arguments.update.as_ref().or(arguments.output.as_ref()) else {
+        return output::print(imported.text.as_bytes());
+    };
     match build::write_file(path, imported.text.as_bytes()) {
         Ok(_) => Status::Done,
         Err(error) => output::cannot_write(&error),
@@ -64,9 +76,44 @@ fn import(arguments: &Import) -> Result<Imported, Vec<Finding>> {
         depth: arguments.depth,
     };
     files.with_binary(arguments.from, arguments.target, |binary| {
-        import::import(binary, &wanted, &options)
-            .map_err(|faults| faults.iter().map(finding).collect())
+        let result = match &arguments.update {
+            None => import::import(binary, &wanted, &options),
+            Some(path) => {
+                let (sources, schema) = existing(path, &arguments.imports)?;
+                let options = Options { schema, ..options };
+                import::update(&Existing { sources: &sources }, binary, &wanted, &options)
+            }
+        };
+        result.map_err(|faults| faults.iter().map(finding).collect())
     })
+}
+
+/// The schema to be brought in step, first among those that it uses, and its name.
+fn existing(path: &Path, imports: &[PathBuf]) -> Result<(SourceMap, String), Vec<Finding>> {
+    let failed = |message: String| vec![Finding::new(Code::E1004, message)];
+    let loaded = build::load(std::slice::from_ref(&path.to_owned()), imports);
+    if let Some(found) = loaded.diagnostics.into_sorted().into_iter().next() {
+        return Err(failed(found.message));
+    }
+    let is_own = |file: &SourceFile| !file.imported;
+    let mut sources = SourceMap::new();
+    let (own, others): (Vec<_>, Vec<_>) =
+        loaded.sources.files().map(|(_, file)| file).partition(|file| is_own(file));
+    let [own] = own.as_slice() else {
+        return Err(failed(format!("`{}` is not one schema", path.display())));
+    };
+    sources.add(own.name.clone(), own.text.clone(), false);
+    for file in others {
+        sources.add(file.name.clone(), file.text.clone(), true);
+    }
+    let (files, _) = crate::syntax::parse(&sources);
+    let header = files.into_iter().next().and_then(|file| file.header);
+    let name = header.map(|header| {
+        let words: Vec<String> = header.name.into_iter().map(|it| it.text).collect();
+        words.join(".")
+    });
+    let name = name.ok_or_else(|| failed(format!("`{}` has no header", path.display())))?;
+    Ok((sources, name))
 }
 
 /// The files of a binary.

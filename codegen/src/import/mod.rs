@@ -5,6 +5,7 @@
 //! offset with the binary's. A schema that is returned has the layouts of the binary, on the binary's target.
 
 mod closure;
+mod merge;
 mod names;
 mod place;
 mod plan;
@@ -20,6 +21,7 @@ use crate::compile;
 use crate::diag::Severity;
 use crate::source::SourceMap;
 use crate::syntax;
+pub use merge::{Existing, update};
 use plan::Planner;
 
 /// What is wanted of a schema.
@@ -75,6 +77,8 @@ pub enum Fault {
         /// Its base.
         base: String,
     },
+    /// The schema to be brought in step has errors.
+    Schema(Vec<String>),
     /// What was written is not what the binary has: a defect of this program.
     Defect(Vec<String>),
 }
@@ -231,6 +235,7 @@ impl Fault {
             Self::VirtualBase { .. } => {
                 vec!["import its parts, or the class without that base".to_owned()]
             }
+            Self::Schema(_) => vec!["`inspect-gen check` shows where".to_owned()],
             Self::Defect(_) => vec!["please report it, with the type's name".to_owned()],
             Self::Binary(_) | Self::HoldsItself(_) | Self::TooLarge(_) => Vec::new(),
         }
@@ -258,6 +263,10 @@ impl fmt::Display for Fault {
                 f,
                 "`{class}` has the virtual base `{base}`, whose place differs from object to object"
             ),
+            Self::Schema(what) => {
+                let shown: Vec<&str> = what.iter().take(5).map(String::as_str).collect();
+                write!(f, "the schema has errors: {}", shown.join("; "))
+            }
             Self::Defect(what) => {
                 let shown: Vec<&str> = what.iter().take(5).map(String::as_str).collect();
                 write!(f, "the schema would not be right: {}", shown.join("; "))

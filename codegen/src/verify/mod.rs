@@ -54,6 +54,8 @@ pub struct Difference {
     pub origin: Span,
     /// What differs, in one sentence.
     pub what: String,
+    /// Its type has another width, or it is not there at all: not only its place differs.
+    pub is_other_type: bool,
     /// Why, most likely.
     pub cause: Option<String>,
 }
@@ -164,6 +166,7 @@ fn compare(
                     field: field.path.clone(),
                     origin: field.origin,
                     what: "the binary does not have this field".to_owned(),
+                    is_other_type: true,
                     cause: Some(cause::of_absence(composite, &field.path)),
                 });
             }
@@ -172,7 +175,8 @@ fn compare(
         if let Some(what) = differs(field, place) {
             let cause = cause::of_place(field, place, composite, &declared);
             let (path, origin) = (field.path.clone(), field.origin);
-            differences.push(Difference { field: path, origin, what, cause });
+            let is_other_type = field.bits.is_some_and(|bits| bits != place.bits);
+            differences.push(Difference { field: path, origin, what, is_other_type, cause });
         }
     }
     let size = aggregate.layouts.as_ref().map(|layouts| layouts.on(target).size);
@@ -181,6 +185,7 @@ fn compare(
             field: String::new(),
             origin: aggregate.naming.origin,
             what: format!("it has {} bytes in the binary, and {size} here", composite.size),
+            is_other_type: false,
             cause: differences.is_empty().then(|| cause::of_size(size, composite)),
         });
     }

@@ -95,7 +95,7 @@ fn member(line: &str) -> Option<(String, Place)> {
         .map(|word| word.parse().ok())
         .collect::<Option<_>>()?;
     let declaration = declaration.trim().trim_end_matches(';');
-    let declaration = declaration.split("__attribute__").next()?.trim();
+    let declaration = without_attributes(declaration);
     let declaration = declaration.trim_end_matches(';');
     let place = match (numbers.as_slice(), declaration.rsplit_once(':')) {
         ([byte, bit, _], Some((_, width))) => (byte * 8 + bit, width.trim().parse().ok()?),
@@ -110,4 +110,14 @@ fn member(line: &str) -> Option<(String, Place)> {
         }
     };
     Some((name.trim_start_matches('*').to_owned(), place))
+}
+
+/// `} __attribute__((__aligned__(64))) name` and `name __attribute__((..))`: attributes stand anywhere.
+fn without_attributes(declaration: &str) -> &str {
+    let Some((before, attributes)) = declaration.split_once("__attribute__") else {
+        return declaration.trim();
+    };
+    let behind = attributes.rsplit_once("))").map_or("", |(_, behind)| behind);
+    let behind = behind.trim_start_matches([')', ' ']);
+    if before.trim().is_empty() { behind.trim() } else { before.trim() }
 }

@@ -377,7 +377,8 @@ impl<'d> Context<'_, 'd> {
 
     fn signed(&self, name: DwAt) -> Option<i64> {
         let value = self.value(name)?;
-        value.sdata_value().or(value.udata_value().and_then(|it| i64::try_from(it).ok()))
+        // Clang writes -1 as the highest number without a sign.
+        value.sdata_value().or(value.udata_value().map(u64::cast_signed))
     }
 
     fn flag(&self, name: DwAt) -> bool {
