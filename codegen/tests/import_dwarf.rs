@@ -72,6 +72,10 @@ fn sample(name: &str) -> PathBuf {
 }
 
 fn imported(program: &Path, names: &[&str]) -> Result<Imported, Vec<Fault>> {
+    imported_deep(program, names, 0)
+}
+
+fn imported_deep(program: &Path, names: &[&str], depth: u32) -> Result<Imported, Vec<Fault>> {
     let bytes = std::fs::read(program).unwrap();
     let image = Image::parse(bytes.as_slice(), None, None).unwrap();
     let files: Vec<Vec<u8>> = binary::split_names(&image)
@@ -84,8 +88,12 @@ fn imported(program: &Path, names: &[&str]) -> Result<Imported, Vec<Fault>> {
     let beside = Beside { split: split.iter().collect(), ..Beside::default() };
     let binary = Binary::open(&image, &beside).unwrap();
     let wanted: Vec<Wanted> = names.iter().map(|name| Wanted::parse(name)).collect();
-    let options =
-        import::Options { schema: "sample".to_owned(), image: "program".to_owned(), depth: 0 };
+    let options = import::Options {
+        schema: "sample".to_owned(),
+        image: "program".to_owned(),
+        header: None,
+        depth,
+    };
     import::import(&binary, &wanted, &options)
 }
 
@@ -277,6 +285,31 @@ fn names_are_found_or_explained() {
     assert!(fault("hidden").0.contains("declared, and defined nowhere"));
     assert!(imported(&program, &["same"]).unwrap().text.contains("x: long"));
     assert!(imported(&program, &["state@two.c"]).unwrap().text.contains("b: long"));
+}
+
+/// What a pointer leads to may be declared here and defined in another unit.
+#[test]
+fn pointers_are_followed_as_far_as_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "one.c",
+        "struct far; struct near { struct far *far; struct near *self; }; struct near n;\n\
+                    int main(void) { return 0; }\n",
+    );
+    write(
+        "two.c",
+        "struct last { int l; }; struct far { struct last *last; }; struct far f; struct last l;\n",
+    );
+    let mut command = Command::new("gcc");
+    command.args(["-g", "-o", "program", "one.c", "two.c"]).current_dir(folder.path());
+    let Some(output) = support::run(&mut command) else { return };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let program = folder.path().join("program");
+    let text = |depth| imported_deep(&program, &["near"], depth).unwrap().text;
+    assert!(text(0).contains("far: *void, // struct far\n    self: *near,"), "{}", text(0));
+    assert!(text(1).contains("far: *far,") && text(1).contains("last: *void, // struct last"));
+    assert!(text(2).contains("last: *last,") && text(2).contains("l: int,"), "{}", text(2));
 }
 
 #[test]

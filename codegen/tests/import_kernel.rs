@@ -4,11 +4,13 @@
 //! The kernel is Debian's, as `.ci/kernel-types` unpacks it, or the one that runs here. By default the largest
 //! structs and those that nest deepest are compared; `INSPECT_LONG=1` takes all of them.
 
+#[path = "import_kernel/layout.rs"]
+mod layout;
 #[path = "import_kernel/pahole.rs"]
 mod pahole;
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use inspect_format::btf::{Btf, kind};
@@ -16,16 +18,14 @@ use inspect_gen::binary::{Beside, Binary, Format, Image, Wanted};
 use inspect_gen::check::Options;
 use inspect_gen::compile::compile;
 use inspect_gen::import;
-use inspect_gen::model::{AggregateId, Model, Target, Type, TypeId};
+use inspect_gen::model::{Model, Target};
 use inspect_gen::source::SourceMap;
 use inspect_gen::verify::{self, Verdict};
+use layout::Comparison;
 use object::{Object as _, ObjectSection as _};
 
 /// How many of the largest, and how many of the deepest.
 const PICKED: usize = 700;
-
-/// A place: the first bit, and the bits of a bit-field or the bytes of anything else.
-type Place = (u64, u64);
 
 #[test]
 fn structs_of_the_kernel_lie_where_pahole_says() {
@@ -37,37 +37,10 @@ fn structs_of_the_kernel_lie_where_pahole_says() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("kernel.btf");
     std::fs::write(&file, &blob).unwrap();
-    let Some(printed) = pahole::print(&file, &names) else { return };
+    let Some(printed) = pahole::print("btf", &file, &names) else { return };
     let model = imported(&blob, &names);
-    let mut compared = 0;
-    let mut members = 0;
-    let mut bit_fields = 0;
-    let mut different = String::new();
-    for name in &names {
-        let Some(expected) = printed.get(name) else { continue };
-        let Some(found) = layout(&model, name) else {
-            different.push_str(&format!("{name} is missing\n"));
-            continue;
-        };
-        let expected = expected.in_bits();
-        // Of a union by itself `pahole` prints no size.
-        if found.0 != expected.0 && expected.0 > 0 {
-            different.push_str(&format!("{name}: {} bytes, not {}\n", found.0, expected.0));
-        }
-        for (member, place) in &expected.1 {
-            if found.1.get(member) != Some(place) {
-                let found = found.1.get(member);
-                different.push_str(&format!("{name}.{member}: {found:?}, not {place:?}\n"));
-            }
-        }
-        let known: BTreeSet<&String> = expected.1.keys().collect();
-        for member in found.1.keys().filter(|member| !known.contains(member)) {
-            different.push_str(&format!("{name}.{member} is not in pahole's\n"));
-        }
-        compared += 1;
-        members += expected.1.len();
-        bit_fields += expected.2;
-    }
+    let Comparison { compared, members, bit_fields, different } =
+        layout::compare(&model, "kernel", &names, &printed);
     println!("{compared} structs, {members} members, {bit_fields} bit-fields");
     let count = different.lines().count();
     let shown: Vec<&str> = different.lines().take(40).collect();
@@ -151,7 +124,12 @@ fn blob_of(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn options() -> import::Options {
-    import::Options { schema: "kernel".to_owned(), image: "vmlinux".to_owned(), depth: 0 }
+    import::Options {
+        schema: "kernel".to_owned(),
+        image: "vmlinux".to_owned(),
+        header: None,
+        depth: 0,
+    }
 }
 
 fn imported(blob: &[u8], names: &[String]) -> Model {
@@ -212,55 +190,4 @@ fn depth(types: &[inspect_format::btf::Type<'_>], id: u32, known: &mut [Option<u
     };
     known[id as usize] = Some(found);
     found
-}
-
-/// The size of a struct, and the places of everything in it that has a name, by paths.
-fn layout(model: &Model, name: &str) -> Option<(u64, BTreeMap<String, Place>)> {
-    let schema = model.schema("kernel")?;
-    let id = model[schema].types.iter().find_map(|id| match id {
-        TypeId::Aggregate(id)
-            if model[*id].naming.name.trim_end_matches('_') == name.trim_end_matches('_') =>
-        {
-            Some(*id)
-        }
-        _ => None,
-    })?;
-    let mut places = BTreeMap::new();
-    collect(model, id, 0, "", &mut places);
-    Some((model[id].layouts.as_ref()?.on(x86_64()).size, places))
-}
-
-fn x86_64() -> Target {
-    Target::from_name("x86_64").unwrap()
-}
-
-fn collect(
-    model: &Model,
-    id: AggregateId,
-    base: u64,
-    prefix: &str,
-    places: &mut BTreeMap<String, Place>,
-) {
-    let aggregate = &model[id];
-    let layout = aggregate.layouts.as_ref().unwrap().on(x86_64());
-    for (field, placement) in aggregate.fields.iter().zip(&layout.fields) {
-        let bit = base + placement.bit_offset.unwrap_or(placement.offset * 8);
-        let is_inline = |id: &AggregateId| model[*id].parent.is_some();
-        match (&field.naming, &field.ty) {
-            (None, Type::Aggregate(inner)) => collect(model, *inner, bit, prefix, places),
-            (None, _) => {}
-            (Some(naming), ty) => {
-                let path = format!("{prefix}{}", naming.name);
-                if let Type::Aggregate(inner) = ty
-                    && is_inline(inner)
-                {
-                    collect(model, *inner, bit, &format!("{path}."), places);
-                }
-                if !matches!(ty, Type::Flexible(_)) {
-                    let size = field.bits.map_or(placement.size, u64::from);
-                    places.insert(path, (bit, size));
-                }
-            }
-        }
-    }
 }

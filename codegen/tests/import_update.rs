@@ -73,13 +73,13 @@ fn a_schema_is_brought_in_step() {
         said.contains("`mine::counter.size`") && said.contains("`mine::counter.secret`"),
         "{said}"
     );
-    assert_eq!(text(&before.stdout), "program: 1 the same, 1 different, 0 absent\\n");
+    assert_eq!(text(&before.stdout), "program: 1 the same, 1 different, 0 absent\n");
 
     let update = ["import", "program", "counter", "same", "--update", "mine.inspect"];
     let check = [update.as_slice(), &["--check"]].concat();
     let would = generator(folder, &check);
     assert_eq!(would.status.code(), Some(1));
-    assert_eq!(text(&would.stdout), "would change mine.inspect\\n");
+    assert_eq!(text(&would.stdout), "would change mine.inspect\n");
     let done = generator(folder, &update);
     assert!(done.status.success(), "{}", text(&done.stderr));
     assert!(text(&done.stderr).contains("`counter.gone`"), "{}", text(&done.stderr));
@@ -118,7 +118,7 @@ struct added {
     assert!(generator(folder, &check).status.success(), "a second run changes nothing");
     let after = generator(folder, &verify);
     assert!(after.status.success(), "{}", text(&after.stderr));
-    assert_eq!(text(&after.stdout), "program: 3 the same, 0 different, 0 absent\\n");
+    assert_eq!(text(&after.stdout), "program: 3 the same, 0 different, 0 absent\n");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn verify_says_what_it_found_in_every_form() {
     let folder = folder.path();
     std::fs::write(
         folder.join("other.inspect"),
-        "schema other version 1;\\nstruct same { x: u16 }\\nstruct nowhere { x: u8 }\\n",
+        "schema other version 1;\nstruct same { x: u16 }\nstruct nowhere { x: u8 }\n",
     )
     .unwrap();
     let verify = |more: &[&str]| {
@@ -137,7 +137,7 @@ fn verify_says_what_it_found_in_every_form() {
     let list = verify(&["--list"]);
     assert_eq!(
         text(&list.stdout),
-        "differs  other::same\\nabsent   other::nowhere\\nprogram: 0 the same, 1 different, 1 absent\\n"
+        "differs  other::same\nabsent   other::nowhere\nprogram: 0 the same, 1 different, 1 absent\n"
     );
     let json = text(&verify(&["--message-format", "json"]).stdout);
     let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
@@ -172,4 +172,39 @@ fn import_says_what_is_wrong() {
     let strip = Command::new("strip").args(["-g", "program"]).current_dir(folder).status();
     assert!(strip.unwrap().success());
     fails(&["program", "counter"], 1, "no type information, neither DWARF nor BTF");
+}
+
+/// With a header, the types are captured by whoever compiles the generated source.
+#[test]
+fn types_of_a_header_are_captured() {
+    let Some(folder) = folder() else { return };
+    let folder = folder.path();
+    let types = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import_dwarf/types.h");
+    std::fs::copy(types, folder.join("types.h")).unwrap();
+    std::fs::write(
+        folder.join("program.c"),
+        "#include \"types.h\"\nstruct all a; struct holds h; int main(void) { return 0; }\n",
+    )
+    .unwrap();
+    let gcc = |arguments: &[&str]| {
+        let output = Command::new("gcc").args(arguments).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    gcc(&["-g", "-o", "program", "program.c"]);
+    let arguments = ["import", "program", "all", "holds", "--header", "types.h"];
+    let output = generator(folder, &[&arguments[..], &["-o", "captured.inspect"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("`all.wide`: no C compiler tells the place of a bit-field")
+    );
+    let schema = std::fs::read_to_string(folder.join("captured.inspect")).unwrap();
+    assert!(schema.contains("extern struct all from \"types.h\" {"), "{schema}");
+    assert!(schema.contains("#[c_type(\"pair_t\")]\nextern struct pair_t"), "{schema}");
+    assert!(schema.contains("extended: opaque"), "{schema}");
+    let output = generator(folder, &["captured.inspect", "-o", "out", "--emit", "c"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    gcc(&["-Iout/c", "-I.", "-c", "out/c/imported.inspect.c", "-o", "captured.o"]);
+    let verify = ["verify", "program", "--schema", "captured.inspect"];
+    let output = generator(folder, &verify);
+    assert!(output.status.success(), "{}", text(&output.stderr));
 }

@@ -366,6 +366,10 @@ pub(super) struct Import {
     /// How many pointers to follow: the types behind them become part of the schema.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) depth: u32,
+    /// The header that declares the types, as `#include` names it: they become `extern`, and their layouts
+    /// are captured in every build.
+    #[arg(long, value_name = "HEADER", conflicts_with = "update")]
+    pub(super) header: Option<String>,
     /// The name of the schema.
     #[arg(long, value_name = "NAME", default_value = "imported", value_parser = parse_schema)]
     pub(super) schema: String,

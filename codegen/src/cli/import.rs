@@ -73,6 +73,7 @@ fn import(arguments: &Import) -> Result<Imported, Vec<Finding>> {
     let options = Options {
         schema: arguments.schema.clone(),
         image: name.to_string_lossy().into_owned(),
+        header: arguments.header.clone(),
         depth: arguments.depth,
     };
     files.with_binary(arguments.from, arguments.target, |binary| {

@@ -5,6 +5,7 @@
 //! offset with the binary's. A schema that is returned has the layouts of the binary, on the binary's target.
 
 mod closure;
+mod external;
 mod merge;
 mod names;
 mod place;
@@ -21,6 +22,7 @@ use crate::compile;
 use crate::diag::Severity;
 use crate::source::SourceMap;
 use crate::syntax;
+use crate::verify;
 pub use merge::{Existing, update};
 use plan::Planner;
 
@@ -31,6 +33,8 @@ pub struct Options {
     pub schema: String,
     /// What the binary is called in its documentation.
     pub image: String,
+    /// The header that declares the types: they become `extern` ones, which every build captures anew.
+    pub header: Option<String>,
     /// How many pointers are followed: types behind further ones are not part of the schema.
     pub depth: u32,
 }
@@ -102,12 +106,15 @@ pub fn import(
     let closure =
         closure::collect(binary, &roots, options.depth).map_err(|error| vec![error.into()])?;
     let mut planner = Planner::new(binary, closure);
-    let items = planner.items().map_err(|fault| vec![fault])?;
-    let docs = [
-        format!("Types of `{}`, from its {}.", options.image, binary.format().name()),
-        String::new(),
-        format!("Their layouts were compared with the binary's on {}.", binary.target().name()),
-    ];
+    let mut items = planner.items().map_err(|fault| vec![fault])?;
+    let mut compared =
+        format!("Their layouts were compared with the binary's on {}.", binary.target().name());
+    if let Some(header) = &options.header {
+        items = external::externs(items, header, &mut planner.notes);
+        compared = "Their layouts are captured when a producer is compiled.".to_owned();
+    }
+    let image = format!("Types of `{}`, from its {}.", options.image, binary.format().name());
+    let docs = [image, String::new(), compared];
     let text = print::schema(&options.schema, &docs, &items);
     let text = syntax::fmt::format(&text).map_err(|found| vec![defect(found.into_sorted())])?;
     prove(&text, &options.schema, &items, binary).map_err(|fault| vec![fault])?;
@@ -129,7 +136,14 @@ fn prove(text: &str, schema: &str, items: &[plan::Item], binary: &Binary<'_>) ->
         let errors = found.into_iter().filter(|it| it.code.severity() == Severity::Error);
         return Err(defect(errors.collect()));
     };
-    let differences = proof::differences(&model, schema, items, binary.target());
+    let mut differences = proof::differences(&model, schema, items, binary.target());
+    if items.iter().any(|item| matches!(item.body, plan::Body::Extern { .. })) {
+        for compared in verify::verify(&model, binary)?.structs {
+            if !matches!(compared.verdict, verify::Verdict::Same) {
+                differences.push(format!("`{}` is not as in the binary", compared.name));
+            }
+        }
+    }
     if differences.is_empty() { Ok(()) } else { Err(Fault::Defect(differences)) }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::closure::Closure;
+use super::external::CName;
 use super::names::{self, Scope};
 use super::place;
 use super::spell::Shape;
@@ -19,6 +20,8 @@ pub(super) struct Item {
     pub(super) name: String,
     /// Documentation, a line each.
     pub(super) docs: Vec<String>,
+    /// Its name in C.
+    pub(super) c_name: CName,
     /// What it is.
     pub(super) body: Body,
 }
@@ -28,6 +31,20 @@ pub(super) struct Item {
 pub(super) enum Body {
     /// A struct, or what stands for a union: a struct around one.
     Struct(Struct),
+    /// A struct as a header declares it.
+    Extern {
+        /// The header.
+        header: String,
+        /// In order.
+        fields: Vec<Field>,
+    },
+    /// An enum as a header declares it.
+    ExternEnum {
+        /// The header.
+        header: String,
+        /// As of an enum.
+        members: Vec<(String, i128, Vec<String>)>,
+    },
     /// An enum.
     Enum {
         /// `u32`; nothing for the target's C enum.
@@ -152,18 +169,32 @@ impl<'b, 'd> Planner<'b, 'd> {
                         continue;
                     }
                     let docs = self.docs_of(composite);
-                    items.push(Item { name, docs, body: Body::Struct((*planned).clone()) });
+                    let c_name = match composite.union && !composite.name.is_empty() {
+                        true => CName::None,
+                        false => self.c_name(key, &composite.name),
+                    };
+                    let body = Body::Struct((*planned).clone());
+                    items.push(Item { name, docs, c_name, body });
                 }
                 Type::Enum(it) => {
                     let docs = vec![format!("`{}`", described("enum", &it.name, &name))];
+                    let c_name = self.c_name(key, &it.name);
                     let body = self.enumeration(it, &name);
-                    items.push(Item { name, docs, body });
+                    items.push(Item { name, docs, c_name, body });
                 }
                 _ => {}
             }
         }
         items.append(&mut self.late);
         Ok(items)
+    }
+
+    fn c_name(&self, key: Key, tag: &str) -> CName {
+        match (tag, self.closure.typedefs.get(&key)) {
+            ("", Some(typedef)) => CName::Typedef(typedef.clone()),
+            ("", None) => CName::None,
+            (tag, _) => CName::Tag(tag.to_owned()),
+        }
     }
 
     fn docs_of(&self, composite: &Composite) -> Vec<String> {
@@ -333,7 +364,7 @@ impl<'b, 'd> Planner<'b, 'd> {
         let name = self.closure.types.unique(&name, names::rust_type);
         let docs = vec![format!("The enum of `{}`.", holder.path)];
         let body = self.enumeration(it, &name);
-        self.late.push(Item { name: name.clone(), docs, body });
+        self.late.push(Item { name: name.clone(), docs, c_name: CName::None, body });
         name
     }
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::plan::{Body, Field, FieldType, Item, Struct};
+use super::external::CName;
+use super::plan::{Body, Field, FieldType, Item};
 
 /// The text of a schema.
 pub(super) fn schema(name: &str, docs: &[String], items: &[Item]) -> String {
@@ -32,8 +33,22 @@ pub(super) fn item(out: &mut String, item: &Item) {
                 let _ = writeln!(out, "#[align({align})]");
             }
             let _ = writeln!(out, "struct {} {{", item.name);
-            fields(out, planned);
+            fields(out, &planned.fields);
             out.push_str("}\n");
+        }
+        Body::Extern { header, fields: them } => {
+            c_name(out, item);
+            let _ = writeln!(out, "extern struct {} from {} {{", item.name, quoted(header));
+            fields(out, them);
+            out.push_str("}\n");
+        }
+        Body::ExternEnum { header, members } => {
+            c_name(out, item);
+            let _ = writeln!(out, "extern enum {} {{", item.name);
+            for (name, ..) in members {
+                let _ = writeln!(out, "{name},");
+            }
+            let _ = writeln!(out, "..\n}} from {}", quoted(header));
         }
         Body::Enum { repr, members, open } => {
             let repr = repr.map(|repr| format!(": {repr}")).unwrap_or_default();
@@ -51,8 +66,25 @@ pub(super) fn item(out: &mut String, item: &Item) {
     }
 }
 
-fn fields(out: &mut String, planned: &Struct) {
-    for field in &planned.fields {
+/// What C calls it, where that is not its name here.
+fn c_name(out: &mut String, item: &Item) {
+    match &item.c_name {
+        CName::Tag(tag) if *tag != item.name => {
+            let _ = writeln!(out, "#[c_name({})]", quoted(tag));
+        }
+        CName::Typedef(typedef) => {
+            let _ = writeln!(out, "#[c_type({})]", quoted(typedef));
+        }
+        CName::Tag(_) | CName::None => {}
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", one_line(text).replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn fields(out: &mut String, fields: &[Field]) {
+    for field in fields {
         self::field(out, field);
     }
 }
@@ -72,7 +104,7 @@ fn field(out: &mut String, field: &Field) {
         FieldType::Inline { union, inner, lengths } => {
             out.push_str(&"[".repeat(lengths.len()));
             out.push_str(if *union { "union {\n" } else { "struct {\n" });
-            fields(out, inner);
+            fields(out, &inner.fields);
             out.push('}');
             for length in lengths.iter().rev() {
                 let _ = write!(out, "; {length}]");

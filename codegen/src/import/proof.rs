@@ -28,7 +28,9 @@ pub(super) fn differences(
             (Body::Struct(planned), Some(TypeId::Aggregate(id))) => {
                 compare(model, *id, planned, &item.name, target, &mut found);
             }
-            (Body::Enum { repr: Some(_), .. }, Some(TypeId::Enum(_))) => {}
+            (Body::Enum { repr: Some(_), .. }, Some(TypeId::Enum(_)))
+            | (Body::Extern { .. }, Some(TypeId::Aggregate(_)))
+            | (Body::ExternEnum { .. }, Some(TypeId::Enum(_))) => {}
             (Body::Enum { repr: None, .. }, Some(TypeId::Enum(id))) => {
                 let four = matches!(model[*id].repr,
                     EnumRepr::C(sizes) if sizes.get(target.index()).is_some_and(|it| it.0 == 4));

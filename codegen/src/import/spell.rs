@@ -227,11 +227,13 @@ impl Planner<'_, '_> {
             Type::Composite(composite) => {
                 let word = if composite.union { "union" } else { "struct" };
                 let described = described(word, &composite.name, &typedefs);
-                match self.closure.names.get(&key).cloned() {
-                    // An empty struct is no item: nothing can point at it by name.
-                    Some(name) if composite.size > 0 && !composite.members.is_empty() => {
-                        (name, None)
-                    }
+                let key = self.closure.definitions.get(&key).copied().unwrap_or(key);
+                let Some(name) = self.closure.names.get(&key).cloned() else {
+                    return Ok(void(described));
+                };
+                // An empty struct is no item: nothing can point at it by name.
+                match &*self.binary.get(key)? {
+                    Type::Composite(it) if it.size > 0 && !it.members.is_empty() => (name, None),
                     _ => void(described),
                 }
             }

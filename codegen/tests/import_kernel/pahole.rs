@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::process::Command;
 
-use super::Place;
+use crate::layout::Place;
 use crate::support;
 
 /// One struct as `pahole` prints it.
@@ -23,11 +23,15 @@ impl Printed {
 }
 
 /// Asks for structs and unions by name.
-pub(crate) fn print(file: &Path, names: &[String]) -> Option<HashMap<String, Printed>> {
+pub(crate) fn print(
+    format: &str,
+    file: &Path,
+    names: &[String],
+) -> Option<HashMap<String, Printed>> {
     let mut found = HashMap::new();
     for names in names.chunks(400) {
         let mut command = Command::new("pahole");
-        command.args(["-F", "btf", "-C", &names.join(",")]).arg(file);
+        command.args(["-F", format, "-C", &names.join(",")]).arg(file);
         let output = support::run(&mut command)?;
         let text = String::from_utf8_lossy(&output.stdout);
         parse(&text, &mut found);
