@@ -60,8 +60,12 @@ fn attempt(bytes: &[u8]) -> Result<String, String> {
     let image = Image::parse(bytes, None, Target::from_name("x86_64"));
     let image = image.map_err(|error| error.to_string())?;
     let binary = Binary::open(&image, &Beside::default()).map_err(|error| error.to_string())?;
-    let options =
-        import::Options { schema: "hostile".to_owned(), image: "program".to_owned(), depth: 2 };
+    let options = import::Options {
+        schema: "hostile".to_owned(),
+        image: "program".to_owned(),
+        header: None,
+        depth: 2,
+    };
     let wanted = [Wanted::parse("outer"), Wanted::parse("pair_t")];
     match import::import(&binary, &wanted, &options) {
         Ok(imported) => Ok(imported.text),

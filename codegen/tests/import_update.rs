@@ -22,7 +22,7 @@ struct counter {
     #[sensitive] secret: text<8>,
 }
 
-enum state { IDLE = 0, BUSY = 7 }
+enum state { IDLE, BUSY = 7 }
 
 /// The same in the binary: nobody touches it.
 struct same { x: i32 }
@@ -102,7 +102,7 @@ struct counter {
     a: added,
 }
 
-enum state { IDLE = 0, BUSY = 1, DONE = 2 }
+enum state { IDLE, BUSY = 1, DONE = 2 }
 
 /// The same in the binary: nobody touches it.
 struct same {

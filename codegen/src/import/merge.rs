@@ -288,27 +288,12 @@ impl Merge<'_> {
         members: &[ast::Member],
         open: Option<Span>,
     ) {
+        self.values(had, members);
         let mut added = String::new();
         for member in members {
-            let value = member.value.as_ref().and_then(|it| self.new.get(range(it.first.span)));
-            let Some(value) = value else { continue };
-            match had.iter().find(|it| it.name.text == member.name.text) {
-                None => {
-                    let _ = write!(added, "{} = {value},\n", member.name.text);
-                }
-                Some(before) => match &before.value {
-                    Some(written) => {
-                        let same = matches!(
-                            (&written.first.kind, member.value.as_ref().map(|it| &it.first.kind)),
-                            (ast::ExprKind::Int(left), Some(ast::ExprKind::Int(right))) if left == right
-                        );
-                        let is_number = matches!(written.first.kind, ast::ExprKind::Int(_));
-                        if !same && is_number {
-                            self.edits.push((range(written.first.span), value.to_owned()));
-                        }
-                    }
-                    None => {}
-                },
+            let is_known = had.iter().any(|it| it.name.text == member.name.text);
+            if let (false, Some(value)) = (is_known, value_of(member)) {
+                let _ = writeln!(added, "{} = {value},", member.name.text);
             }
         }
         if added.is_empty() {
@@ -331,6 +316,30 @@ impl Merge<'_> {
         }
     }
 
+    /// Members of both whose values differ get the binary's. One that is an expression was meant as such.
+    fn values(&mut self, had: &[ast::Member], members: &[ast::Member]) {
+        let mut next = Some(0i128);
+        for before in had {
+            let own = match &before.value {
+                None => next,
+                Some(written) => int_of(&written.first),
+            };
+            let new = members.iter().find(|it| it.name.text == before.name.text);
+            let new = new.and_then(value_of);
+            if let (Some(own), Some(new)) = (own, new)
+                && own != new
+            {
+                let edit = match &before.value {
+                    Some(written) => (range(written.first.span), new.to_string()),
+                    None => (end(before.span)..end(before.span), format!(" = {new}")),
+                };
+                self.edits.push(edit);
+            }
+            // What counts on from a changed value is compared with what it would become.
+            next = new.or(own).and_then(|value| value.checked_add(1));
+        }
+    }
+
     /// The old text with all edits, and what is new behind it.
     fn apply(&mut self, added: &str) -> String {
         self.edits.sort_by_key(|(range, _)| (range.start, range.end));
@@ -344,6 +353,21 @@ impl Merge<'_> {
         out.push_str(self.old.get(at..).unwrap_or(""));
         out.push_str(added);
         out
+    }
+}
+
+fn value_of(member: &ast::Member) -> Option<i128> {
+    member.value.as_ref().and_then(|value| int_of(&value.first))
+}
+
+fn int_of(value: &ast::Expr) -> Option<i128> {
+    match &value.kind {
+        ast::ExprKind::Int(value) => Some(*value),
+        ast::ExprKind::Unary(crate::operator::UnaryOperator::Negate, inner) => {
+            int_of(inner)?.checked_neg()
+        }
+        ast::ExprKind::Group(inner) => int_of(inner),
+        _ => None,
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn of_place(
         return Some("its type is another one in the binary".to_owned());
     }
     let here = field.bit_offset?;
-    if place.bit_offset % 8 == 0
+    if place.bit_offset.is_multiple_of(8)
         && field.align > 1
         && !(place.bit_offset / 8).is_multiple_of(field.align)
     {
