@@ -18,6 +18,8 @@ const MAX_ALIGN: u64 = 65536;
 pub(super) struct Member {
     /// Nothing for an anonymous aggregate.
     pub(super) name: Option<String>,
+    /// Where Rust would spell another member alike.
+    pub(super) rust_name: Option<String>,
     /// As the binary counts it.
     pub(super) bit_offset: u64,
     /// The width of a bit-field.
@@ -51,6 +53,7 @@ pub(super) fn bytes(composite: &Composite) -> Struct {
     let align = composite.align.unwrap_or(1).clamp(1, MAX_ALIGN);
     let field = Field {
         name: Some("bytes".to_owned()),
+        rust_name: None,
         packed: false,
         align: (align > 1).then_some(align),
         ty: FieldType::Text(format!("bytes<{size}>")),
@@ -91,6 +94,7 @@ impl Placer<'_> {
                 Shape::Field { ty, size, align, comment } => {
                     let field = Field {
                         name: member.name.clone(),
+                        rust_name: member.rust_name.clone(),
                         packed: false,
                         align: None,
                         ty: ty.clone(),
@@ -122,6 +126,7 @@ impl Placer<'_> {
     fn flexible(&mut self, member: &Member, element: &str, align: u64) -> Option<()> {
         let field = Field {
             name: member.name.clone(),
+            rust_name: member.rust_name.clone(),
             packed: false,
             align: None,
             ty: FieldType::Text(format!("[{element}]")),
@@ -251,6 +256,7 @@ impl Placer<'_> {
         let bit_offset = self.trial.place(part)?;
         self.fields.push(Field {
             name: Some("_".to_owned()),
+            rust_name: None,
             packed: false,
             align: None,
             ty: FieldType::Text(text),

@@ -76,6 +76,8 @@ pub(super) struct Struct {
 pub(super) struct Field {
     /// `_` for padding, nothing for an anonymous aggregate.
     pub(super) name: Option<String>,
+    /// `#[rust_name("x")]`: two names that Rust spells alike.
+    pub(super) rust_name: Option<String>,
     /// `#[packed]`
     pub(super) packed: bool,
     /// `#[align(n)]`
@@ -243,6 +245,7 @@ impl<'b, 'd> Planner<'b, 'd> {
         let ty = FieldType::Inline { union: true, inner: Box::new(inner), lengths: Vec::new() };
         let field = Field {
             name: None,
+            rust_name: None,
             packed: false,
             align: None,
             ty,
@@ -294,7 +297,7 @@ impl<'b, 'd> Planner<'b, 'd> {
             members.sort_by_key(|member| member.bit_offset);
             self.open_bases(&mut members)?;
         }
-        let mut fields = Scope::default();
+        let (mut fields, mut in_rust) = (Scope::default(), Scope::default());
         let mut shapes = Vec::with_capacity(members.len());
         for (index, member) in members.iter().enumerate() {
             if member.name.is_empty() && member.bits.is_some() {
@@ -304,8 +307,12 @@ impl<'b, 'd> Planner<'b, 'd> {
             if member.is_base {
                 name = format!("base_{}", names::type_name(&member.name));
             }
-            let name = (!name.is_empty())
-                .then(|| fields.unique(&names::identifier(&name), names::rust_field));
+            let name =
+                (!name.is_empty()).then(|| fields.unique(&names::identifier(&name), str::to_owned));
+            let rust_name = name.as_ref().and_then(|name| {
+                let unique = in_rust.unique(name, names::rust_field);
+                (unique != *name).then(|| names::rust_field(&unique))
+            });
             let path = match &name {
                 Some(name) => format!("{}.{name}", holder.path),
                 None => format!("{}.anonymous{index}", holder.path),
@@ -321,12 +328,11 @@ impl<'b, 'd> Planner<'b, 'd> {
             let is_inline = matches!(&shape, Shape::Field { ty: FieldType::Inline { .. }, .. });
             // Without a name a member shows what it holds as its own, which a type with a name does not.
             let name = match (name, is_inline) {
-                (None, false) => {
-                    Some(fields.unique(&format!("anonymous{index}"), names::rust_field))
-                }
+                (None, false) => Some(fields.unique(&format!("anonymous{index}"), str::to_owned)),
                 (name, _) => name,
             };
-            shapes.push(place::Member { name, bit_offset: member.bit_offset, bits, align, shape });
+            let bit_offset = member.bit_offset;
+            shapes.push(place::Member { name, rust_name, bit_offset, bits, align, shape });
         }
         Ok(shapes)
     }

@@ -90,6 +90,9 @@ fn fields(out: &mut String, fields: &[Field]) {
 }
 
 fn field(out: &mut String, field: &Field) {
+    if let Some(rust_name) = &field.rust_name {
+        let _ = write!(out, "#[rust_name({})] ", quoted(rust_name));
+    }
     if field.packed {
         out.push_str("#[packed] ");
     }

@@ -29,12 +29,19 @@ pub(crate) fn print(
     names: &[String],
 ) -> Option<HashMap<String, Printed>> {
     let mut found = HashMap::new();
-    for names in names.chunks(400) {
+    // Of DWARF it finds few of several names: there it prints everything.
+    let lists: Vec<String> = match format {
+        "btf" => names.chunks(400).map(|names| format!("-C{}", names.join(","))).collect(),
+        _ => vec![String::new()],
+    };
+    for list in lists {
         let mut command = Command::new("pahole");
-        command.args(["-F", format, "-C", &names.join(",")]).arg(file);
-        let output = support::run(&mut command)?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        parse(&text, &mut found);
+        command.args(["-F", format]);
+        if format == "btf" {
+            command.arg(list);
+        }
+        let output = support::run(command.arg(file))?;
+        parse(&String::from_utf8_lossy(&output.stdout), &mut found);
     }
     Some(found)
 }
