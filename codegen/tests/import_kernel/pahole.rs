@@ -13,6 +13,8 @@ pub(crate) struct Printed {
     size: u64,
     members: BTreeMap<String, Place>,
     bit_fields: usize,
+    /// There are members that it could not print: atomic ones.
+    pub(crate) is_incomplete: bool,
 }
 
 impl Printed {
@@ -60,6 +62,7 @@ fn parse(text: &str, found: &mut HashMap<String, Printed>) {
             continue;
         }
         let Some((name, printed)) = &mut open else { continue };
+        printed.is_incomplete |= trimmed.contains("<ERROR");
         if let Some(rest) = trimmed.strip_prefix("/* size: ") {
             printed.size = rest.split(',').next().unwrap().parse().unwrap();
         } else if line.starts_with('}') {
@@ -73,8 +76,10 @@ fn parse(text: &str, found: &mut HashMap<String, Printed>) {
             let last = inner.last_mut().unwrap();
             match member(rest) {
                 Some((name, place)) if !name.is_empty() => {
-                    // Of an array of inline structs the members of an element have no one place.
-                    if !rest.contains('[') {
+                    // Of an array of inline structs the members of an element have no one place, and those behind
+                    // a pointer are none of this struct.
+                    let declaration = rest.split("/*").next().unwrap_or(rest);
+                    if !declaration.contains(['[', '*']) {
                         let inside = |(path, place)| (format!("{name}.{path}"), place);
                         last.extend(members.into_iter().map(inside));
                     }
