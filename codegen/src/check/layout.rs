@@ -226,16 +226,16 @@ fn limit(target: Target) -> u64 {
 }
 
 #[derive(Clone, Copy)]
-struct Placer {
-    target: Target,
-    union: bool,
-    packed: bool,
+pub(super) struct Placer {
+    pub(super) target: Target,
+    pub(super) union: bool,
+    pub(super) packed: bool,
     /// The first free bit.
-    next_bit: u64,
+    pub(super) next_bit: u64,
     /// One past the last used bit.
-    end_bit: u64,
+    pub(super) end_bit: u64,
     /// Bytes.
-    align: u64,
+    pub(super) align: u64,
 }
 
 impl Placer {
@@ -244,7 +244,7 @@ impl Placer {
         Self { target, union, packed, next_bit: 0, end_bit: 0, align: 1 }
     }
 
-    fn place(&mut self, field: &Field, extent: Extent) -> Option<Placement> {
+    pub(super) fn place(&mut self, field: &Field, extent: Extent) -> Option<Placement> {
         let packed = self.packed || field.packed;
         let own = field.align.map(u64::from);
         match field.bits {

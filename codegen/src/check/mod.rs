@@ -19,6 +19,8 @@ mod items;
 mod layout;
 mod references;
 mod scope;
+#[cfg(feature = "image")]
+pub(crate) mod trial;
 mod types;
 
 use std::collections::{BTreeSet, HashSet};

@@ -56,6 +56,10 @@ pub(super) enum Command {
     Link(Link),
     /// Tell what images hold, whether anybody finds it, and what would be lost.
     Doctor(Doctor),
+    /// Write a schema from the types of a binary: DWARF or BTF.
+    Import(Import),
+    /// Compare the structs of schemas with those of binaries: DWARF or BTF.
+    Verify(Verify),
     /// Explain a diagnostic; without a code, list all of them.
     Explain(Explain),
     /// Print completions for a shell.
@@ -66,7 +70,7 @@ pub(super) enum Command {
 
 impl Command {
     /// The words that are commands.
-    pub(super) const NAMES: [&'static str; 11] = [
+    pub(super) const NAMES: [&'static str; 13] = [
         "init",
         "generate",
         "check",
@@ -75,6 +79,8 @@ impl Command {
         "pack",
         "link",
         "doctor",
+        "import",
+        "verify",
         "explain",
         "completions",
         "man",
@@ -330,6 +336,111 @@ pub(super) struct Doctor {
     pub(super) json: bool,
 }
 
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    inspect-gen import /sys/kernel/btf/vmlinux pglist_data zone -o mm.inspect\n  \
+    inspect-gen import daemon 'struct conn' --depth 1     and the structs that it points at\n  \
+    inspect-gen import daemon state@net.c                 of the structs `state`, the one of this file\n  \
+    inspect-gen import mod.ko ext4_inode_info --base /sys/kernel/btf/vmlinux\n  \
+    inspect-gen import server app::Cache --schema app.cache\n  \
+    inspect-gen import vmlinux zone --update mm.inspect   bring a schema in step\n\n\
+    The schema holds the types that are asked for and those that they hold by value. The layout that the\n\
+    compiler gives each of them is compared with the binary's before anything is written. A pointer to any\n\
+    other type is `*void`, with the type's name in a comment.\n\n\
+    Exit status: 0 done; 1 a type is not there, or the binary is at fault; 2 usage, or a file that\n\
+    cannot be written.")]
+pub(super) struct Import {
+    /// A binary with type information: an ELF file, or BTF as below /sys/kernel/btf.
+    #[arg(value_name = "IMAGE")]
+    pub(super) image: PathBuf,
+    /// The types: `page`, `struct page`, `app::Cache`; of several with one name, `state@FILE` or
+    /// `state@NUMBER`.
+    #[arg(required = true, value_name = "TYPE")]
+    pub(super) types: Vec<String>,
+    /// The type information to read; without it DWARF, or BTF where there is no DWARF.
+    #[arg(long, value_name = "FORM")]
+    pub(super) from: Option<TypeFormat>,
+    /// The binary whose BTF that of the image continues: the kernel of a module.
+    #[arg(long, value_name = "FILE")]
+    pub(super) base: Option<PathBuf>,
+    /// How many pointers to follow: the types behind them become part of the schema.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) depth: u32,
+    /// The header that declares the types, as `#include` names it: they become `extern`, and their layouts
+    /// are captured in every build.
+    #[arg(long, value_name = "HEADER", conflicts_with = "update")]
+    pub(super) header: Option<String>,
+    /// The name of the schema.
+    #[arg(long, value_name = "NAME", default_value = "imported", value_parser = parse_schema)]
+    pub(super) schema: String,
+    /// The file to write; without it, standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Bring this schema in step: structs that differ get the binary's fields, and keep names, comments,
+    /// documentation, attributes and versions; types that it lacks are added. The file is written.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "schema"])]
+    pub(super) update: Option<PathBuf>,
+    /// With `--update`: files or directories of schemas that it uses; may repeat.
+    #[arg(long = "import", value_name = "DIR", requires = "update")]
+    pub(super) imports: Vec<PathBuf>,
+    /// With `--update`: write nothing, and exit with 1 if the file would change.
+    #[arg(long, requires = "update")]
+    pub(super) check: bool,
+    /// The target of a BTF file that does not say it; this machine where nothing else is said.
+    #[arg(long, value_name = "TARGET", value_parser = parse_target)]
+    pub(super) target: Option<Target>,
+    /// The form of findings: `human`, `json`, `github`.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub(super) message_format: MessageFormat,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    inspect-gen verify build/daemon --schema schema/\n  \
+    inspect-gen verify /sys/kernel/btf/vmlinux --schema schema/linux --list\n  \
+    inspect-gen verify daemon.x86 daemon.arm --schema schema/      each for its own target\n  \
+    inspect-gen verify daemon --schema schema/ --message-format github\n\n\
+    A struct is looked for under the name that generated C gives it, and under its own. What the schema\n\
+    leaves out is no difference.\n\n\
+    Exit status: 0 everything that is in both agrees; 1 something differs, or nothing was found; 2 usage.")]
+pub(super) struct Verify {
+    /// Binaries with type information: ELF files, or BTF as below /sys/kernel/btf.
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(super) images: Vec<PathBuf>,
+    /// Schema files, or directories that are searched for `*.inspect` files; may repeat.
+    #[arg(long = "schema", required = true, value_name = "SCHEMA")]
+    pub(super) schemas: Vec<PathBuf>,
+    /// Files or directories of schemas that are used and not compared; may repeat.
+    #[arg(long = "import", value_name = "DIR")]
+    pub(super) imports: Vec<PathBuf>,
+    /// The type information to read; without it DWARF, or BTF where there is no DWARF.
+    #[arg(long, value_name = "FORM")]
+    pub(super) from: Option<TypeFormat>,
+    /// The binary whose BTF that of the image continues: the kernel of a module.
+    #[arg(long, value_name = "FILE")]
+    pub(super) base: Option<PathBuf>,
+    /// The target of a BTF file that does not say it; this machine where nothing else is said.
+    #[arg(long, value_name = "TARGET", value_parser = parse_target)]
+    pub(super) target: Option<Target>,
+    /// A struct that is not in the binary is an error.
+    #[arg(long)]
+    pub(super) require_all: bool,
+    /// Print what became of each struct.
+    #[arg(long)]
+    pub(super) list: bool,
+    /// The form of diagnostics: `human` on standard error, `json` and `github` on standard output.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub(super) message_format: MessageFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TypeFormat {
+    /// What debuggers read.
+    Dwarf,
+    /// What the kernel reads.
+    Btf,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Types {
     /// In the tables.
@@ -410,6 +521,17 @@ fn parse_warning(text: &str) -> Result<Code, String> {
         Some(_) => Err("an error cannot be allowed".to_owned()),
         None => Err("there is no such warning; `inspect-gen explain` lists all codes".to_owned()),
     }
+}
+
+fn parse_schema(text: &str) -> Result<String, String> {
+    let is_word = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_alphabetic())
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    if text.split('.').all(is_word) {
+        return Ok(text.to_owned());
+    }
+    Err("the name of a schema is made of words with points between them: `linux.mm`".to_owned())
 }
 
 fn parse_target(text: &str) -> Result<Target, String> {

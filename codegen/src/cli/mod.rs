@@ -8,12 +8,14 @@ mod explain;
 mod findings;
 mod fmt;
 mod generate;
+mod import;
 mod init;
 mod layout;
 mod link;
 mod output;
 mod pack;
 mod progress;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -81,6 +83,8 @@ fn run_with(arguments: Vec<OsString>) -> Status {
         Command::Pack(arguments) => pack::run(&arguments, terminal),
         Command::Link(arguments) => link::run(&arguments, terminal),
         Command::Doctor(arguments) => doctor::run(&arguments, terminal),
+        Command::Import(arguments) => import::run(&arguments, terminal),
+        Command::Verify(arguments) => verify::run(&arguments, terminal),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),
         Command::Man(arguments) => man(&arguments),

@@ -3,7 +3,7 @@
 //!
 //! A code is never reused. Hundreds tell the stage: 00 files, 01 text and grammar, 02 names, 03 types and
 //! fields, 04 constants and numbers, 05 layouts, 06 versions, 07 attributes, 08 classes, entries,
-//! properties, spaces and consumers, 09 images and annotations. `W` codes are warnings.
+//! properties, spaces and consumers, 09 images and annotations, 10 types of binaries. `W` codes are warnings.
 
 use super::Severity;
 
@@ -135,6 +135,15 @@ codes! {
     W0906 "an object holds its annotations in two forms"
     W0907 "a core leaves out what it needs to be read"
     W0908 "an image has no entries"
+
+    E1001 "a binary or its type information cannot be read"
+    E1002 "a type is not in the binary"
+    E1003 "a name means several types"
+    E1004 "a type cannot be imported"
+    E1005 "a layout is not that of the binary"
+    E1006 "a struct is not in the binary"
+
+    W1001 "a type became bytes"
 }
 
 impl Code {

@@ -612,6 +612,8 @@ impl<'a> Printer<'a> {
         };
         match (before.text, before.kind) {
             (_, Kind::Literal) => {}
+            // An open end, not a range.
+            ("..", _) if token.is("}") => return true,
             ("(" | "[" | "." | "::" | ".." | "#" | "<" | "~", _) => return false,
             ("-" | "*", _) if last <= first || !is_value(&self.tokens[last - 1]) => {
                 return false;
@@ -622,6 +624,7 @@ impl<'a> Printer<'a> {
         match (token.text, token.kind) {
             (_, Kind::Literal) => true,
             (":", _) => colons > 1,
+            ("..", _) if before.is(",") => true,
             ("," | ";" | ")" | "]" | "." | "::" | ".." | "<" | ">", _) => false,
             ("}", _) => !self.opens_use_list(index),
             ("(" | "[", _) => !matches!(before.kind, Kind::Word | Kind::Close) && !before.is(">"),

@@ -20,7 +20,11 @@ const MARKS: usize = 64;
 pub struct Btf<'a> {
     types: &'a [u8],
     strings: &'a str,
+    /// The texts of the blob that this one continues; offsets count through both.
+    base_strings: &'a str,
     order: Order,
+    /// The id of the first type: 1, or the one behind the last of the blob that this one continues.
+    first_id: u32,
     count: u32,
     /// Where in `types` every so many-th type begins: see [`Btf::type_by_id`].
     marks: [u32; MARKS],
@@ -130,6 +134,17 @@ pub struct DeclTag<'a> {
 impl<'a> Btf<'a> {
     /// Checks a blob. More bytes may follow it.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        Self::parse_behind(bytes, "", 0)
+    }
+
+    /// Checks a blob that continues another one, as that of a kernel's module continues the kernel's:
+    /// its ids go on where those of `base` end, and so do the offsets of its texts. What is found by
+    /// an id is found in one of the two: [`Btf::first_id`] tells in which.
+    pub fn parse_split(bytes: &'a [u8], base: &Self) -> Result<Self, Error> {
+        Self::parse_behind(bytes, base.strings, base.count)
+    }
+
+    fn parse_behind(bytes: &'a [u8], base_strings: &'a str, ids: u32) -> Result<Self, Error> {
         let order = parse_magic(bytes)?;
         let word = |at: usize| {
             let bytes = bytes.get(at..).and_then(<[u8]>::first_chunk);
@@ -150,13 +165,17 @@ impl<'a> Btf<'a> {
         };
         let (types_start, types) = section(8)?;
         let (strings_start, strings) = section(16)?;
-        if strings.first() != Some(&0) || strings.last() != Some(&0) {
+        let begins = !base_strings.is_empty() || strings.first() == Some(&0);
+        let ends = strings.last().is_none_or(|last| *last == 0);
+        if !begins || !ends || (base_strings.is_empty() && strings.is_empty()) {
             return Err(error(strings_start, ErrorKind::Strings));
         }
         let strings = core::str::from_utf8(strings).map_err(|fault| {
             error(strings_start + fault.valid_up_to() as u64, ErrorKind::NameEncoding)
         })?;
-        let mut btf = Self { types, strings, order, count: u32::MAX, marks: [0; MARKS] };
+        let first_id = ids.checked_add(1).ok_or(error(types_start, ErrorKind::Type(ids)))?;
+        let (count, marks) = (u32::MAX, [0; MARKS]);
+        let mut btf = Self { types, strings, base_strings, order, first_id, count, marks };
         btf.count = btf.check(types_start)?;
         btf.check_references(types_start)?;
         btf.set_marks();
@@ -178,7 +197,7 @@ impl<'a> Btf<'a> {
 
     /// How many types there are from one mark to the next, at least 1.
     fn mark_step(&self) -> usize {
-        (self.count as usize).div_ceil(MARKS).max(1)
+        ((self.count + 1 - self.first_id) as usize).div_ceil(MARKS).max(1)
     }
 
     /// The byte order of the blob.
@@ -187,28 +206,44 @@ impl<'a> Btf<'a> {
         self.order
     }
 
-    /// How many types there are; ids go from 1 to this one, 0 is `void`.
+    /// How many types there are, with those of the blob that this one continues; ids go from
+    /// [`Btf::first_id`] to this one, 0 is `void`.
     #[must_use]
     pub fn type_count(&self) -> u32 {
         self.count
     }
 
-    /// Every type in order, that of id 1 first.
+    /// The id of the first type that is here: 1, unless the blob continues another one.
+    #[must_use]
+    pub fn first_id(&self) -> u32 {
+        self.first_id
+    }
+
+    /// Every type in order, that of [`Btf::first_id`] first.
     #[must_use]
     pub fn types(&self) -> Types<'a> {
-        Types { btf: *self, at: 0, next_id: 1 }
+        Types { btf: *self, at: 0, next_id: self.first_id }
+    }
+
+    /// The type whose record begins at a position that [`Types::position`] has told; for whoever
+    /// looks at many types and keeps an index of them.
+    #[must_use]
+    pub fn type_at(&self, position: u32, id: u32) -> Option<Type<'a>> {
+        self.record(position as usize, id).ok().map(|(ty, _)| ty)
     }
 
     /// Every type from an id on; none where the id does not exist.
     #[must_use]
     pub fn types_from(&self, id: u32) -> Types<'a> {
         let beyond = Types { btf: *self, at: self.types.len(), next_id: self.count };
-        let Some(index) = id.checked_sub(1).filter(|_| id <= self.count) else { return beyond };
+        let index = id.checked_sub(self.first_id).filter(|_| id <= self.count);
+        let Some(index) = index else { return beyond };
         let (index, step) = (index as usize, self.mark_step());
         let mark = index / step;
         // There are at most `MARKS` steps, and so many ids that they fit into 32 bits.
         let at = self.marks.get(mark).map_or(self.types.len(), |at| *at as usize);
-        let mut types = Types { btf: *self, at, next_id: (mark * step) as u32 + 1 };
+        let next_id = (mark * step) as u32 + self.first_id;
+        let mut types = Types { btf: *self, at, next_id };
         for _ in 0..index % step {
             types.next();
         }
@@ -225,7 +260,7 @@ impl<'a> Btf<'a> {
     /// The struct or union with a name.
     #[must_use]
     pub fn composite(&self, name: &str) -> Option<Type<'a>> {
-        self.composite_near(name, 1)
+        self.composite_near(name, self.first_id)
     }
 
     /// The struct or union with a name, looked for from an id on, then before it: whoever asks for
@@ -233,8 +268,8 @@ impl<'a> Btf<'a> {
     #[must_use]
     pub fn composite_near(&self, name: &str, id: u32) -> Option<Type<'a>> {
         let wanted = |ty: &Type<'a>| ty.is_composite() && ty.name() == name;
-        let id = id.max(1);
-        let before = id as usize - 1;
+        let id = id.max(self.first_id);
+        let before = (id - self.first_id) as usize;
         self.types_from(id).find(wanted).or_else(|| self.types().take(before).find(wanted))
     }
 
@@ -313,10 +348,10 @@ impl<'a> Btf<'a> {
     }
 
     /// Walks the records: each ends inside the section and bears a text that exists. Returns their
-    /// number.
+    /// number, with those before the first.
     fn check(&self, start: u64) -> Result<u32, Error> {
         let mut at = 0;
-        let mut count: u32 = 0;
+        let mut count = self.first_id - 1;
         while at < self.types.len() {
             let offset = start + at as u64;
             let (ty, next) = self.record(at, 0).map_err(|kind| error(offset, kind))?;
@@ -420,15 +455,25 @@ impl<'a> Btf<'a> {
     /// Texts end with a NUL, which the section does too; that they are UTF-8 was seen for all at
     /// once, so that many names in one long text cost no more than few.
     fn check_text(&self, offset: u32) -> Result<(), ErrorKind> {
-        let exists = usize::try_from(offset)
-            .is_ok_and(|at| at < self.strings.len() && self.strings.is_char_boundary(at));
+        let (strings, at) = self.strings_at(offset);
+        // Nothing is called by an empty text, also where there is no text at all.
+        let exists = offset == 0 || (at < strings.len() && strings.is_char_boundary(at));
         if exists { Ok(()) } else { Err(ErrorKind::Name(offset)) }
+    }
+
+    /// Which of the two texts an offset lies in, and where in it.
+    fn strings_at(&self, offset: u32) -> (&'a str, usize) {
+        let at = offset as usize;
+        match at.checked_sub(self.base_strings.len()) {
+            Some(at) => (self.strings, at),
+            None => (self.base_strings, at),
+        }
     }
 
     /// The text at an offset that [`Btf::check_text`] has let pass.
     fn text(&self, offset: u32) -> &'a str {
-        let rest = usize::try_from(offset).ok().and_then(|at| self.strings.get(at..)).unwrap_or("");
-        rest.split('\0').next().unwrap_or("")
+        let (strings, at) = self.strings_at(offset);
+        strings.get(at..).unwrap_or("").split('\0').next().unwrap_or("")
     }
 }
 
@@ -438,6 +483,15 @@ pub struct Types<'a> {
     btf: Btf<'a>,
     at: usize,
     next_id: u32,
+}
+
+impl Types<'_> {
+    /// Where the record of the next type begins: see [`Btf::type_at`].
+    #[must_use]
+    pub fn position(&self) -> u32 {
+        // `Btf::parse` has seen that the section is shorter than 4 GiB.
+        self.at as u32
+    }
 }
 
 impl<'a> Iterator for Types<'a> {

@@ -1,0 +1,262 @@
+//! Types from BTF, which `format::btf` has checked. Ids of a split blob and of its base are one range: both
+//! stand behind one index, made once, because a name or an id may be asked for at any time.
+
+use inspect_format::btf::{self, Btf, encoding, kind};
+
+use super::error::{Error, Result};
+use super::types::{Array, Composite, Encoding, Enum, Key, Kind, Member, Pointer};
+use super::types::{Scalar, Type, Typedef};
+use super::wanted::{Candidate, Wanted};
+use super::{MAX_CHAIN, Reader};
+
+const SECTION: &str = ".BTF";
+
+/// Reads types from BTF.
+pub(super) struct BtfReader<'d> {
+    base: Option<Btf<'d>>,
+    own: Btf<'d>,
+    /// Where the record of each type begins, in the blob that has it.
+    positions: Vec<u32>,
+    word_size: u8,
+}
+
+impl<'d> BtfReader<'d> {
+    /// Checks a blob, and that which it continues.
+    pub(super) fn new(bytes: &'d [u8], base: Option<&'d [u8]>, word_size: u8) -> Result<Self> {
+        let base = base.map(Btf::parse).transpose().map_err(damaged)?;
+        let own = match &base {
+            Some(base) => Btf::parse_split(bytes, base),
+            None => Btf::parse(bytes),
+        };
+        let own = own.map_err(|error| of_module(error, base.is_some()))?;
+        let mut positions = Vec::new();
+        for blob in base.iter().chain([&own]) {
+            let mut types = blob.types();
+            loop {
+                let position = types.position();
+                if types.next().is_none() {
+                    break;
+                }
+                positions.push(position);
+            }
+        }
+        Ok(Self { base, own, positions, word_size })
+    }
+
+    fn type_by_id(&self, id: u32) -> Option<btf::Type<'d>> {
+        let position = *self.positions.get(id.checked_sub(1)? as usize)?;
+        match &self.base {
+            Some(base) if id < self.own.first_id() => base.type_at(position, id),
+            _ => self.own.type_at(position, id),
+        }
+    }
+
+    /// The key of the type behind qualifiers.
+    fn key(&self, id: u32) -> Result<Key> {
+        let mut current = id;
+        for _ in 0..MAX_CHAIN {
+            match self.type_by_id(current) {
+                Some(ty) if is_qualifier(ty.kind()) => current = ty.target(),
+                _ => return Ok(Key(u64::from(current))),
+            }
+        }
+        Err(circle(id))
+    }
+
+    fn composite(&self, ty: &btf::Type<'_>) -> Result<Composite> {
+        let mut members = Vec::new();
+        for member in ty.members() {
+            members.push(self.member(&member)?);
+        }
+        Ok(Composite {
+            name: ty.name().to_owned(),
+            union: ty.kind() == kind::UNION,
+            size: u64::from(ty.size()),
+            align: None,
+            members,
+            is_declaration: false,
+            mixed: None,
+            virtual_base: None,
+        })
+    }
+
+    fn member(&self, member: &btf::RawMember<'_>) -> Result<Member> {
+        let ty = self.key(member.type_id)?;
+        let mut bit_offset = u64::from(member.bit_offset);
+        let mut bits = member.bit_size.map(u64::from);
+        // Before the widths of bit-fields stood in members, each had an integer type of its own.
+        let int = self.behind_typedefs(ty)?.and_then(|ty| Some((ty.int()?, ty.size())));
+        if let (None, Some((int, size))) = (bits, int)
+            && (int.offset != 0 || int.bits != size.saturating_mul(8))
+        {
+            bit_offset += u64::from(int.offset);
+            bits = Some(u64::from(int.bits));
+        }
+        let (name, align, is_base) = (member.name.to_owned(), None, false);
+        Ok(Member { name, ty, bit_offset, bits, align, is_base })
+    }
+
+    fn behind_typedefs(&self, key: Key) -> Result<Option<btf::Type<'d>>> {
+        let mut current = key.0 as u32;
+        for _ in 0..MAX_CHAIN {
+            match self.type_by_id(current) {
+                Some(ty) if is_qualifier(ty.kind()) || ty.kind() == kind::TYPEDEF => {
+                    current = ty.target();
+                }
+                found => return Ok(found),
+            }
+        }
+        Err(circle(key.0 as u32))
+    }
+}
+
+impl Reader for BtfReader<'_> {
+    fn read(&self, key: Key) -> Result<Type> {
+        let id = u32::try_from(key.0).unwrap_or(u32::MAX);
+        if id == 0 {
+            return Ok(Type::Void);
+        }
+        let ty = self.type_by_id(id).ok_or_else(|| no_type(id))?;
+        let name = || ty.name().to_owned();
+        let size = u64::from(ty.size());
+        Ok(match ty.kind() {
+            kind::INT => {
+                let bits = ty.int().map_or(0, |int| int.encoding);
+                Type::Scalar(Scalar { name: name(), size, encoding: encoding_of(bits, ty.name()) })
+            }
+            kind::FLOAT => Type::Scalar(Scalar { name: name(), size, encoding: Encoding::Float }),
+            kind::PTR => {
+                let (target, size) = (self.key(ty.target())?, u64::from(self.word_size));
+                Type::Pointer(Pointer { target, size })
+            }
+            kind::ARRAY => {
+                let array = ty.array().ok_or_else(|| no_type(id))?;
+                let element = self.key(array.element)?;
+                Type::Array(Array { element, lengths: vec![u64::from(array.length)] })
+            }
+            kind::STRUCT | kind::UNION => Type::Composite(self.composite(&ty)?),
+            kind::ENUM | kind::ENUM64 => {
+                let members: Vec<_> =
+                    ty.enumerators().map(|member| (member.name.to_owned(), member.value)).collect();
+                // A declaration without members is how compilers say that they have seen no more.
+                let is_declaration = members.is_empty();
+                let signed = ty.kind_flag();
+                Type::Enum(Enum { name: name(), size, signed, members, is_declaration })
+            }
+            kind::FWD => Type::Composite(Composite {
+                name: name(),
+                union: ty.kind_flag(),
+                size: 0,
+                align: None,
+                members: Vec::new(),
+                is_declaration: true,
+                mixed: None,
+                virtual_base: None,
+            }),
+            kind::TYPEDEF => {
+                Type::Typedef(Typedef { name: name(), target: self.key(ty.target())? })
+            }
+            kind::FUNC | kind::FUNC_PROTO => Type::Function,
+            other if is_qualifier(other) => return self.read(self.key(id)?),
+            other => {
+                let what = format!("type {id} is of kind {other}, which no member can have");
+                return Err(Error::Damaged { section: SECTION, offset: None, what });
+            }
+        })
+    }
+
+    fn find(&self, wanted: &[Wanted]) -> Result<Vec<Vec<Candidate>>> {
+        let mut found = vec![Vec::new(); wanted.len()];
+        // Names are compared where they lie: one pass over all types, whatever their number.
+        let mut by_name: std::collections::HashMap<&str, Vec<usize>> = Default::default();
+        for (index, wanted) in wanted.iter().enumerate() {
+            by_name.entry(&wanted.name).or_default().push(index);
+        }
+        self.each_named(|ty, kind| {
+            let Some(indices) = by_name.get(ty.name()) else { return };
+            for index in indices {
+                let wanted = &wanted[*index];
+                let place = format!("type {}", ty.id());
+                if wanted.kind.is_none_or(|it| it == kind) && wanted.accepts_place(&place) {
+                    found[*index].push(Candidate {
+                        key: Key(u64::from(ty.id())),
+                        kind,
+                        name: ty.name().to_owned(),
+                        place,
+                        is_declaration: ty.kind() == kind::FWD,
+                    });
+                }
+            }
+        });
+        Ok(found)
+    }
+
+    fn each_name(&self, look: &mut dyn FnMut(&str)) -> Result<()> {
+        self.each_named(|ty, _| look(ty.name()));
+        Ok(())
+    }
+}
+
+impl<'d> BtfReader<'d> {
+    fn each_named(&self, mut look: impl FnMut(&btf::Type<'d>, Kind)) {
+        for ty in self.base.iter().chain([&self.own]).flat_map(Btf::types) {
+            let kind = match ty.kind() {
+                kind::STRUCT => Kind::Struct,
+                kind::UNION => Kind::Union,
+                kind::ENUM | kind::ENUM64 => Kind::Enum,
+                kind::TYPEDEF => Kind::Typedef,
+                kind::FWD if ty.kind_flag() => Kind::Union,
+                kind::FWD => Kind::Struct,
+                _ => continue,
+            };
+            look(&ty, kind);
+        }
+    }
+}
+
+fn is_qualifier(kind: u32) -> bool {
+    matches!(kind, kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG)
+}
+
+/// Compilers mark `char` as a number: it is told by its name.
+fn encoding_of(bits: u32, name: &str) -> Encoding {
+    if bits & encoding::BOOL != 0 {
+        Encoding::Boolean
+    } else if bits & encoding::CHAR != 0 || name == "char" {
+        Encoding::Character
+    } else if bits & encoding::SIGNED != 0 {
+        Encoding::Signed
+    } else {
+        Encoding::Unsigned
+    }
+}
+
+fn damaged(error: btf::Error) -> Error {
+    Error::at(SECTION, error.offset, error.kind.to_string())
+}
+
+/// The blob of a module alone names types and texts that it does not have.
+fn of_module(error: btf::Error, has_base: bool) -> Error {
+    use btf::ErrorKind::{Name, Strings, Type};
+    match (error.kind, has_base) {
+        (Name(_) | Type(_) | Strings, false) => Error::at(
+            SECTION,
+            error.offset,
+            format!(
+                "{}; if this continues another BTF, as a kernel module's does, name that one with --base",
+                error.kind
+            ),
+        ),
+        _ => damaged(error),
+    }
+}
+
+fn no_type(id: u32) -> Error {
+    let what = format!("type {id} does not exist");
+    Error::Damaged { section: SECTION, offset: None, what }
+}
+
+fn circle(id: u32) -> Error {
+    let what = format!("type {id} leads in circles");
+    Error::Damaged { section: SECTION, offset: None, what }
+}

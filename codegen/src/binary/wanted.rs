@@ -1,0 +1,104 @@
+//! Names of types as somebody asks for them, and what a binary has under each.
+
+use std::fmt;
+
+use super::types::{Key, Kind};
+
+/// A type that is asked for: `task_struct`, `struct page`, `app::Cache@src/main.rs`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// `struct`, `union`, `enum`, `typedef` in front.
+    pub kind: Option<Kind>,
+    /// The name; a part of it behind `::` will do.
+    pub name: String,
+    /// Behind `@`: the end of the name of the compilation unit, or the number of the type.
+    pub place: Option<String>,
+}
+
+/// A type that bears a name that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Where it is.
+    pub key: Key,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its whole name.
+    pub name: String,
+    /// The compilation unit, or the number of the type.
+    pub place: String,
+    /// Only the name is known there.
+    pub is_declaration: bool,
+}
+
+impl Wanted {
+    /// Takes it apart. Whatever does not look like a keyword or a place is part of the name.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let text = text.trim();
+        let (kind, rest) = match text.split_once(char::is_whitespace) {
+            Some(("struct" | "class", rest)) => (Some(Kind::Struct), rest.trim_start()),
+            Some(("union", rest)) => (Some(Kind::Union), rest.trim_start()),
+            Some(("enum", rest)) => (Some(Kind::Enum), rest.trim_start()),
+            Some(("typedef", rest)) => (Some(Kind::Typedef), rest.trim_start()),
+            _ => (None, text),
+        };
+        let (name, place) = match rest.split_once('@') {
+            Some((name, place)) if !name.is_empty() => (name, Some(place.to_owned())),
+            _ => (rest, None),
+        };
+        Self { kind, name: name.to_owned(), place }
+    }
+
+    /// Whether a type of this kind and whole name is meant.
+    #[must_use]
+    pub fn accepts(&self, kind: Kind, name: &str) -> bool {
+        self.kind.is_none_or(|wanted| wanted == kind) && self.accepts_name(name)
+    }
+
+    /// Whether the name is meant: it is the same, or ends with it behind `::`.
+    fn accepts_name(&self, name: &str) -> bool {
+        name.strip_suffix(self.name.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with("::"))
+    }
+
+    /// Whether a candidate lies where it is looked for.
+    #[must_use]
+    pub fn accepts_place(&self, place: &str) -> bool {
+        self.place.as_ref().is_none_or(|wanted| {
+            place
+                .strip_suffix(wanted.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('/') || rest.ends_with(' '))
+        })
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(kind) = self.kind {
+            write!(f, "{} ", kind.word())?;
+        }
+        f.write_str(&self.name)?;
+        match &self.place {
+            Some(place) => write!(f, "@{place}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_taken_apart() {
+        let wanted = Wanted::parse("struct  page");
+        assert_eq!((wanted.kind, wanted.name.as_str()), (Some(Kind::Struct), "page"));
+        let wanted = Wanted::parse("app::Cache@src/main.rs");
+        assert!(wanted.accepts(Kind::Struct, "my::app::Cache"));
+        assert!(!wanted.accepts(Kind::Struct, "my_app::Cache"));
+        assert!(wanted.accepts_place("crate/src/main.rs"));
+        assert!(!wanted.accepts_place("crate/othersrc/main.rs"));
+        assert!(Wanted::parse("x@12").accepts_place("type 12"));
+        assert!(!Wanted::parse("x@2").accepts_place("type 12"));
+    }
+}

@@ -1,0 +1,290 @@
+//! A schema from the types of a binary.
+//!
+//! `closure` collects what the asked types need, `plan` decides items and fields (`spell` how each type is written,
+//! `place` what brings a field to its place), `print` writes the text, and `proof` compiles that and compares every
+//! offset with the binary's. A schema that is returned has the layouts of the binary, on the binary's target.
+
+mod closure;
+mod external;
+mod merge;
+mod names;
+mod place;
+mod plan;
+mod print;
+mod proof;
+mod spell;
+
+use std::fmt;
+
+use crate::binary::{self, Binary, Candidate, Key, Type, Wanted};
+use crate::check;
+use crate::compile;
+use crate::diag::Severity;
+use crate::source::SourceMap;
+use crate::syntax;
+use crate::verify;
+pub use merge::{Existing, update};
+use plan::Planner;
+
+/// What is wanted of a schema.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Its name.
+    pub schema: String,
+    /// What the binary is called in its documentation.
+    pub image: String,
+    /// The header that declares the types: they become `extern` ones, which every build captures anew.
+    pub header: Option<String>,
+    /// How many pointers are followed: types behind further ones are not part of the schema.
+    pub depth: u32,
+}
+
+/// A schema with the layouts of a binary.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// Its text, formatted.
+    pub text: String,
+    /// What could not be said.
+    pub notes: Vec<Note>,
+    /// How many types it defines.
+    pub type_count: usize,
+}
+
+/// Something that the language cannot say, or that is not part of the schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The type or field: `page.lru`.
+    pub path: String,
+    /// One sentence.
+    pub what: String,
+}
+
+/// Why there is no schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The binary.
+    Binary(binary::Error),
+    /// No type has this name; near ones.
+    Absent(Wanted, Vec<String>),
+    /// Only the name of the type is known.
+    OnlyDeclared(Wanted),
+    /// Several types have this name, and differ: the places of each.
+    Ambiguous(Wanted, Vec<String>),
+    /// A type holds itself by value, or others so deeply that nobody meant it.
+    HoldsItself(String),
+    /// An array is larger than any memory.
+    TooLarge(String),
+    /// The place of a base class is known only to the running program.
+    VirtualBase {
+        /// The class.
+        class: String,
+        /// Its base.
+        base: String,
+    },
+    /// The schema to be brought in step has errors.
+    Schema(Vec<String>),
+    /// What was written is not what the binary has: a defect of this program.
+    Defect(Vec<String>),
+}
+
+impl From<binary::Error> for Fault {
+    fn from(error: binary::Error) -> Self {
+        Self::Binary(error)
+    }
+}
+
+/// Writes a schema of types and everything that they need.
+///
+/// # Errors
+/// Everything that is wrong: each name that is not found, or the first damage.
+pub fn import(
+    binary: &Binary<'_>,
+    wanted: &[Wanted],
+    options: &Options,
+) -> Result<Imported, Vec<Fault>> {
+    let roots = find(binary, wanted)?;
+    let closure =
+        closure::collect(binary, &roots, options.depth).map_err(|error| vec![error.into()])?;
+    let mut planner = Planner::new(binary, closure);
+    let mut items = planner.items().map_err(|fault| vec![fault])?;
+    let mut compared =
+        format!("Their layouts were compared with the binary's on {}.", binary.target().name());
+    if let Some(header) = &options.header {
+        items = external::externs(items, header, &mut planner.notes);
+        compared = "Their layouts are captured when a producer is compiled.".to_owned();
+    }
+    let image = format!("Types of `{}`, from its {}.", options.image, binary.format().name());
+    let docs = [image, String::new(), compared];
+    let text = print::schema(&options.schema, &docs, &items);
+    let text = syntax::fmt::format(&text).map_err(|found| vec![defect(found.into_sorted())])?;
+    prove(&text, &options.schema, &items, binary).map_err(|fault| vec![fault])?;
+    Ok(Imported { text, notes: planner.notes, type_count: items.len() })
+}
+
+fn defect(found: Vec<crate::diag::Diagnostic>) -> Fault {
+    Fault::Defect(found.into_iter().map(|it| it.message).collect())
+}
+
+/// Compiles the text and compares every place.
+fn prove(text: &str, schema: &str, items: &[plan::Item], binary: &Binary<'_>) -> Result<(), Fault> {
+    let mut sources = SourceMap::new();
+    sources.add("<imported>", text, false);
+    let targets = vec![binary.target()];
+    let options = check::Options { targets, as_of: Vec::new() };
+    let (model, found) = compile::compile(&mut sources, &options);
+    let Some(model) = model else {
+        let errors = found.into_iter().filter(|it| it.code.severity() == Severity::Error);
+        return Err(defect(errors.collect()));
+    };
+    let mut differences = proof::differences(&model, schema, items, binary.target());
+    if items.iter().any(|item| matches!(item.body, plan::Body::Extern { .. })) {
+        for compared in verify::verify(&model, binary)?.structs {
+            if !matches!(compared.verdict, verify::Verdict::Same) {
+                differences.push(format!("`{}` is not as in the binary", compared.name));
+            }
+        }
+    }
+    if differences.is_empty() { Ok(()) } else { Err(Fault::Defect(differences)) }
+}
+
+/// The definition that each name means.
+fn find(binary: &Binary<'_>, wanted: &[Wanted]) -> Result<Vec<Key>, Vec<Fault>> {
+    let found = binary.find(wanted).map_err(|error| vec![error.into()])?;
+    let mut keys = Vec::new();
+    let mut faults = Vec::new();
+    for (wanted, candidates) in wanted.iter().zip(found) {
+        match choose(binary, wanted, candidates) {
+            Ok(key) => keys.push(key),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() { Ok(keys) } else { Err(faults) }
+}
+
+fn choose(
+    binary: &Binary<'_>,
+    wanted: &Wanted,
+    mut candidates: Vec<Candidate>,
+) -> Result<Key, Fault> {
+    let was_found = !candidates.is_empty();
+    candidates.retain(|it| !it.is_declaration);
+    // `typedef struct page page`: one of the two will do. A struct is what people mean by a name alone.
+    let has_own = candidates.iter().any(|it| it.kind != binary::Kind::Typedef);
+    if wanted.kind.is_none() && has_own {
+        candidates.retain(|it| it.kind != binary::Kind::Typedef);
+    }
+    let is_composite =
+        |it: &Candidate| matches!(it.kind, binary::Kind::Struct | binary::Kind::Union);
+    if wanted.kind.is_none() && candidates.iter().any(is_composite) {
+        candidates.retain(is_composite);
+    }
+    if candidates.iter().any(|it| it.name == wanted.name) {
+        candidates.retain(|it| it.name == wanted.name);
+    }
+    let Some(first) = candidates.first().cloned() else {
+        if was_found {
+            return Err(Fault::OnlyDeclared(wanted.clone()));
+        }
+        return Err(Fault::Absent(wanted.clone(), binary.near(&wanted.name)?));
+    };
+    let mut shapes: Vec<(std::rc::Rc<Type>, Vec<String>)> = Vec::new();
+    for candidate in &candidates {
+        let (_, ty, _) = binary.behind_typedefs(candidate.key)?;
+        let place = format!("{} {}, {}", candidate.kind.word(), candidate.name, candidate.place);
+        match shapes.iter_mut().find(|(known, _)| is_same(known, &ty)) {
+            Some((_, places)) => places.push(place),
+            None => shapes.push((ty, vec![place])),
+        }
+    }
+    if shapes.len() > 1 {
+        let places = shapes.into_iter().filter_map(|(_, places)| places.into_iter().next());
+        return Err(Fault::Ambiguous(wanted.clone(), places.collect()));
+    }
+    Ok(first.key)
+}
+
+/// Whether two types of one name look the same from outside: sizes, members and their places.
+fn is_same(left: &Type, right: &Type) -> bool {
+    match (left, right) {
+        (Type::Composite(left), Type::Composite(right)) => {
+            let same = |(left, right): (&binary::Member, &binary::Member)| {
+                (&left.name, left.bit_offset, left.bits)
+                    == (&right.name, right.bit_offset, right.bits)
+            };
+            (&left.name, left.size, left.union, left.members.len())
+                == (&right.name, right.size, right.union, right.members.len())
+                && left.members.iter().zip(&right.members).all(same)
+        }
+        (Type::Enum(left), Type::Enum(right)) => left == right,
+        _ => std::mem::discriminant(left) == std::mem::discriminant(right),
+    }
+}
+
+impl Fault {
+    /// Ways out.
+    #[must_use]
+    pub fn help(&self) -> Vec<String> {
+        match self {
+            Self::Absent(_, near) if !near.is_empty() => {
+                let near: Vec<String> = near.iter().map(|it| format!("`{it}`")).collect();
+                vec![format!("there is {}", near.join(", "))]
+            }
+            Self::Absent(..) => vec![
+                "a compiler leaves out types that nothing uses; `pahole --sizes` or `llvm-dwarfdump` list \
+                 what there is"
+                    .to_owned(),
+            ],
+            Self::OnlyDeclared(_) => {
+                vec!["name the object file or module that defines it".to_owned()]
+            }
+            Self::Ambiguous(wanted, places) => places
+                .iter()
+                .take(8)
+                .filter_map(|place| {
+                    let place = place.rsplit(", ").next()?;
+                    let place = place.strip_prefix("type ").unwrap_or(place);
+                    Some(format!("write `{}@{place}`", wanted.name))
+                })
+                .collect(),
+            Self::VirtualBase { .. } => {
+                vec!["import its parts, or the class without that base".to_owned()]
+            }
+            Self::Schema(_) => vec!["`inspect-gen check` shows where".to_owned()],
+            Self::Defect(_) => vec!["please report it, with the type's name".to_owned()],
+            Self::Binary(_) | Self::HoldsItself(_) | Self::TooLarge(_) => Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Binary(error) => error.fmt(f),
+            Self::Absent(wanted, _) => write!(f, "no type is called `{wanted}`"),
+            Self::OnlyDeclared(wanted) => {
+                write!(f, "`{wanted}` is declared, and defined nowhere in this binary")
+            }
+            Self::Ambiguous(wanted, places) => {
+                write!(f, "{} different types are called `{wanted}`: ", places.len())?;
+                let shown: Vec<&str> = places.iter().take(8).map(String::as_str).collect();
+                f.write_str(&shown.join("; "))
+            }
+            Self::HoldsItself(path) => {
+                write!(f, "`{path}` holds itself by value, or nests without an end")
+            }
+            Self::TooLarge(path) => write!(f, "`{path}` is larger than any memory"),
+            Self::VirtualBase { class, base } => write!(
+                f,
+                "`{class}` has the virtual base `{base}`, whose place differs from object to object"
+            ),
+            Self::Schema(what) => {
+                let shown: Vec<&str> = what.iter().take(5).map(String::as_str).collect();
+                write!(f, "the schema has errors: {}", shown.join("; "))
+            }
+            Self::Defect(what) => {
+                let shown: Vec<&str> = what.iter().take(5).map(String::as_str).collect();
+                write!(f, "the schema would not be right: {}", shown.join("; "))
+            }
+        }
+    }
+}

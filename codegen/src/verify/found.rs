@@ -1,0 +1,124 @@
+//! A field of the binary, looked up by its path as C does: what is anonymous is transparent.
+
+use crate::binary::{Array, Binary, Composite, Key, Member, Result, Type};
+
+/// Where a field lies in the binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// From the start of the struct.
+    pub(super) bit_offset: u64,
+    /// Its width; 0 where it has no bytes by itself.
+    pub(super) bits: u64,
+}
+
+/// How deep anonymous members may lie.
+const MAX_DEPTH: usize = 64;
+
+/// How many anonymous members are entered for one field.
+const MOST_ENTERED: usize = 4096;
+
+/// The place of `a.b.c`; nothing where there is none.
+pub(super) fn look_up(
+    binary: &Binary<'_>,
+    composite: &Composite,
+    path: &str,
+) -> Result<Option<Place>> {
+    let mut base = 0u64;
+    let mut current = None;
+    let mut parts = path.split('.').peekable();
+    while let Some(part) = parts.next() {
+        let within = current.as_ref().unwrap_or(composite);
+        let mut left = MOST_ENTERED;
+        let Some((member, offset)) = member(binary, within, part, 0, &mut left)? else {
+            return Ok(None);
+        };
+        base = base.saturating_add(offset);
+        if parts.peek().is_none() {
+            let bits = match member.bits {
+                Some(bits) => bits,
+                None => size_of(binary, member.ty, 0)?.saturating_mul(8),
+            };
+            return Ok(Some(Place { bit_offset: base, bits }));
+        }
+        match &*binary.behind_typedefs(element(binary, member.ty)?)?.1 {
+            Type::Composite(inner) => current = Some(inner.clone()),
+            _ => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// A member and where it lies, found through what is anonymous.
+fn member(
+    binary: &Binary<'_>,
+    composite: &Composite,
+    name: &str,
+    depth: usize,
+    left: &mut usize,
+) -> Result<Option<(Member, u64)>> {
+    for member in &composite.members {
+        if member.name == name {
+            return Ok(Some((member.clone(), member.bit_offset)));
+        }
+    }
+    for outer in composite.members.iter().filter(|it| it.name.is_empty() || it.is_base) {
+        let (_, ty, _) = binary.behind_typedefs(outer.ty)?;
+        let Type::Composite(inner) = &*ty else { continue };
+        if depth >= MAX_DEPTH || *left == 0 {
+            return Ok(None);
+        }
+        *left -= 1;
+        if let Some((found, offset)) = self::member(binary, inner, name, depth + 1, left)? {
+            return Ok(Some((found, offset.saturating_add(outer.bit_offset))));
+        }
+    }
+    Ok(None)
+}
+
+/// The type of the elements of an array; any other type itself.
+fn element(binary: &Binary<'_>, key: Key) -> Result<Key> {
+    let mut key = key;
+    for _ in 0..MAX_DEPTH {
+        match &*binary.behind_typedefs(key)?.1 {
+            Type::Array(Array { element, .. }) => key = *element,
+            _ => break,
+        }
+    }
+    Ok(key)
+}
+
+/// Bytes of a type; what has none counts as none.
+fn size_of(binary: &Binary<'_>, key: Key, depth: usize) -> Result<u64> {
+    if depth >= MAX_DEPTH {
+        return Ok(0);
+    }
+    Ok(match &*binary.behind_typedefs(key)?.1 {
+        Type::Void | Type::Function | Type::Typedef(_) => 0,
+        Type::Scalar(scalar) => scalar.size,
+        Type::Pointer(pointer) => pointer.size,
+        Type::Array(array) => {
+            let element = size_of(binary, array.element, depth + 1)?;
+            array.lengths.iter().fold(element, |size, length| size.saturating_mul(*length))
+        }
+        Type::Enum(it) => it.size,
+        Type::Composite(composite) => composite.size,
+        Type::Other(other) => other.size,
+    })
+}
+
+/// `24`, or `24, bit 3`.
+pub(super) fn shown(bit_offset: u64) -> String {
+    match bit_offset % 8 {
+        0 => format!("{}", bit_offset / 8),
+        bit => format!("{}, bit {bit}", bit_offset / 8),
+    }
+}
+
+/// `4 bytes`, or `3 bits`.
+pub(super) fn width(bits: u64) -> String {
+    match (bits % 8, bits / 8) {
+        (0, 1) => "1 byte".to_owned(),
+        (0, bytes) => format!("{bytes} bytes"),
+        _ => format!("{bits} bits"),
+    }
+}
