@@ -166,6 +166,11 @@ fn linked_tables(
 /// Reads the annotations and stops if anything is wrong with them.
 fn collect<'a>(image: &dyn Image<'a>, options: &Options<'a>) -> Results<Collected<'a>> {
     let mut collected = collect_all(image, options.schemas)?;
+    if options.without_types {
+        let secretive = collected.schemas.iter();
+        let secretive = secretive.filter_map(|it| it.needs_types(image.elf().word_size));
+        collected.findings.extend(secretive);
+    }
     if collected.findings.is_empty() {
         return Ok(collected);
     }
