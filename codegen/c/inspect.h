@@ -595,13 +595,29 @@ INSPECT_ASSERT(offsetof(struct inspect_pair, text) == 56, "a pair's layout is fi
 	INSPECT_TYPE_CHECK_(is(type, pointer)) +                                                           \
 		INSPECT_CHECK(INSPECT_IS_POINTER_(pointer), inspect_variable_is_no_pointer)
 
-/** INSPECT_ANNOTATE_INDIRECT() - so many bytes at the pointer that a variable holds when a dump is taken */
-#define INSPECT_ANNOTATE_INDIRECT(schema, class_name, is, type, pointer, length, ...)                      \
+/**
+ * INSPECT_ANNOTATE_INDIRECT() - so many bytes at the pointer that a variable holds when a dump is taken
+ * @fits: how many bytes the class has: INSPECT_EXACTLY @count elements, INSPECT_TIMES any number of times so
+ * many, INSPECT_AT_LEAST where the type ends with an array of any length, INSPECT_ANY_LENGTH where C has no type
+ * @length: a constant; what is known only by then is counted
+ */
+#define INSPECT_ANNOTATE_INDIRECT(schema, class_name, is, type, fits, count, pointer, length, ...)         \
 	INSPECT_RECORD(schema,                                                                             \
 		       INSPECT_CLASS_(class_name, INSPECT_POINTER_(is, type, pointer), __VA_ARGS__),       \
-		       INSPECT_UNSIGNED("length", length, 64),                                             \
+		       INSPECT_LENGTH_(length, fits((uint64_t)(length), (count) * is##_SIZE(type, pointer))), \
 		       INSPECT_INTEGER("extent", INSPECT_INDIRECT),                                        \
 		       INSPECT_REST_(__VA_ARGS__, INSPECT_ADDRESS("address", &(pointer))))
+
+/* A remainder has only what is an integer: the name in the place of the length is none. */
+#define INSPECT_LENGTH_(length, condition)                                                                 \
+	INSPECT_PAIR_("length", INSPECT_PAIR_INTEGER,                                                      \
+		      INSPECT_CHECK(sizeof((length) % 2) != 0 && (uint64_t)(length) >> 63 == 0 && (condition), \
+				    inspect_length_is_not_that_of_its_class),                              \
+		      (uint64_t)(length), 0, "")
+#define INSPECT_EXACTLY(length, size) ((length) == (size))
+#define INSPECT_TIMES(length, size) ((length) % (size) == 0)
+#define INSPECT_AT_LEAST(length, size) ((length) >= (size))
+#define INSPECT_ANY_LENGTH(length, size) 1
 
 /** INSPECT_ANNOTATE_COUNTED() - as many elements at a variable's pointer as another variable says by then */
 #define INSPECT_ANNOTATE_COUNTED(schema, class_name, is, type, pointer, counter, ...)                      \
@@ -667,6 +683,7 @@ template <bool> struct inspect_variable_has_another_type_than_its_class;
 template <bool> struct inspect_pointer_stands_where_an_array_is_expected;
 template <bool> struct inspect_variable_is_no_pointer;
 template <bool> struct inspect_counter_is_wider_than_8_bytes;
+template <bool> struct inspect_length_is_not_that_of_its_class;
 template <bool> struct inspect_number_does_not_fit;
 template <bool> struct inspect_text_is_longer_than_its_field;
 template <bool> struct inspect_text_is_longer_than_71_bytes;
@@ -677,6 +694,7 @@ template <> struct inspect_variable_has_another_type_than_its_class<true> {};
 template <> struct inspect_pointer_stands_where_an_array_is_expected<true> {};
 template <> struct inspect_variable_is_no_pointer<true> {};
 template <> struct inspect_counter_is_wider_than_8_bytes<true> {};
+template <> struct inspect_length_is_not_that_of_its_class<true> {};
 template <> struct inspect_number_does_not_fit<true> {};
 template <> struct inspect_text_is_longer_than_its_field<true> {};
 template <> struct inspect_text_is_longer_than_71_bytes<true> {};

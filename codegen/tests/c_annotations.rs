@@ -357,6 +357,33 @@ const WRONG: &[(&str, &str)] = &[
     ("static uint32_t v; A(COUNTER_ADDRESS)(v, \"v\");", "another_type_than_its_class"),
     ("static unsigned char *v; A(ROOM)(v, \"v\");", "pointer_stands_where_an_array"),
     ("static unsigned char v[4]; A(ROOM_INDIRECT)(v, 4, \"v\");", "variable_is_no_pointer"),
+    ("static unsigned char *v; A(ROOM_INDIRECT)(v, \"v\");", "invalid operands"),
+    ("static struct outside *v; A(OUTSIDE_INDIRECT)(v, \"v\");", "invalid operands"),
+    ("static unsigned char *v; A(ROOM_INDIRECT)(v, 8.0, \"v\");", "invalid operands"),
+    ("static unsigned char *v; A(ROOM_INDIRECT)(v, count, \"v\");", "constant"),
+    ("static unsigned char *v; A(ROOM_INDIRECT)(v, -8, \"v\");", "length_is_not_that"),
+    (
+        "static struct tests_annotations_node *v; A(NODE_INDIRECT)(v, 8, \"v\");",
+        "length_is_not_that",
+    ),
+    (
+        "static struct tests_annotations_node *v; A(NODE_INDIRECT)(v, 3, \"v\");",
+        "length_is_not_that",
+    ),
+    (
+        "static struct tests_annotations_node *v; A(NODE_INDIRECT)(v, 4000, \"v\");",
+        "length_is_not_that",
+    ),
+    ("static uint64_t *v; A(COUNTER_INDIRECT)(v, 16, \"v\");", "length_is_not_that"),
+    (
+        "static struct tests_annotations_record *v; A(LOG_INDIRECT)(v, 40, \"v\");",
+        "length_is_not_that",
+    ),
+    (
+        "static struct tests_annotations_tail *v; A(TAIL_INDIRECT)(v, 3, \"v\");",
+        "length_is_not_that",
+    ),
+    ("static char *v; A(TITLE_INDIRECT)(v, 17, \"v\");", "length_is_not_that"),
     ("static unsigned char v[8]; A(ROOM_COUNTED)(v, count, \"v\");", "variable_is_no_pointer"),
     ("static unsigned char *v; static double n; A(ROOM_COUNTED)(v, n, \"v\");", "invalid operands"),
     ("static unsigned char *v; static int n[4]; A(ROOM_COUNTED)(v, n, \"v\");", "invalid operands"),
@@ -394,7 +421,12 @@ const WRONG: &[(&str, &str)] = &[
 /// What is right in the same surroundings: of the longest texts and the largest numbers.
 const RIGHT: &str = "A(COUNTER)(number, TEXT71, WITH(LABEL)(TEXT71), WITH(NOTE)(TEXT71), WITH(OWNER)(0xffffffffu),
     WITH(DELTA)(32767), INSPECT_SPACE(65535), INSPECT_TYPE(0xffffffffu), INSPECT_ID(0x7fffffff), WITH(TAG)(\"8.......\"));
-static unsigned char *v; A(ROOM_COUNTED)(v, count, \"v\");";
+static unsigned char *v; A(ROOM_COUNTED)(v, count, \"v\"); A(ROOM_INDIRECT)(v, 4000, \"a\");
+static struct tests_annotations_record *l; A(LOG_INDIRECT)(l, 3 * sizeof(*l), \"b\"); A(LOG_INDIRECT)(l, 32, \"c\");
+static struct tests_annotations_tail *t; A(TAIL_INDIRECT)(t, sizeof(*t) + 24, \"d\");
+static char *c; A(TITLE_INDIRECT)(c, 16, \"e\"); static uint16_t (*m)[3]; A(MATRIX_INDIRECT)(m, 12, \"f\");
+static uint64_t *n; A(COUNTER_INDIRECT)(n, 8, \"g\"); static void **h; A(HOOK_INDIRECT)(h, sizeof(void *), \"h\");
+static tests_annotations_mood *o; enum { ONE = 1 }; A(MOOD_INDIRECT)(o, ONE, \"i\");";
 
 #[test]
 fn what_is_wrong_does_not_compile_and_says_why() {

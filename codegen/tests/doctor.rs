@@ -50,12 +50,18 @@ fn what_will_be_lost_is_said_before() {
 
     workshop.object("rootless", "int main(void) { return 0; }", &[]);
     workshop.gcc(&["rootless.o", "demo_app.inspect.o", "-o", "rootless"]);
+    let before = workshop.read("rootless");
     for arguments in [&["pack", "rootless", "--check"][..], &["pack", "-q", "rootless"]] {
         let output = workshop.generator(arguments);
         let said = String::from_utf8(output.stderr).expect("text");
-        golden("W0903-no-root", &said);
-        assert_eq!(output.status.success(), arguments[1] == "-q", "{said}");
+        golden("W0903-not-packed", &said);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(workshop.read("rootless") == before, "it was packed");
     }
+    let refused = ["pack", "rootless", "--allow", "E0901"];
+    assert_eq!(workshop.generator(&refused).status.code(), Some(2));
+    let output = workshop.generator(&["pack", "-q", "rootless", "--allow", "w0903"]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     warned(&workshop, "W0903-no-root", &["rootless"]);
 
     let program = workshop.program("noteless", "", &[]);
@@ -97,7 +103,8 @@ fn what_a_core_will_lack_is_said() {
     workshop.write("constant.c", source);
     workshop.gcc(&["-fno-pie", "-c", "constant.c", "-o", "constant.o"]);
     workshop.gcc(&["-no-pie", "constant.o", "demo_app.inspect.o", "-o", "constant"]);
-    pack(&workshop, "constant");
+    let packed = workshop.generator(&["pack", "constant", "--allow", "W0903"]);
+    assert!(packed.status.success(), "{packed:?}");
     warned(&workshop, "W0907-read-only", &["constant", "--allow", "W0903"]);
 }
 

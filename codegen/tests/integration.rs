@@ -622,6 +622,31 @@ fn init_writes_what_is_missing_and_changes_nothing() {
     assert!(!said.contains("config.toml needs"), "{said}");
 }
 
+/// What is printed for an existing Makefile is rules that make follows, as they stand there.
+#[test]
+fn init_prints_rules_that_make_follows() {
+    let copy = Copy::empty();
+    fs::write(copy.file("Makefile"), "PROGRAM: main.o\n").expect("a file");
+    fs::write(copy.file("main.c"), "int main(void) { return 0; }\n").expect("a file");
+    let said = copy.succeed(&["inspect-gen", "init"]);
+    let lines = said.split_once("Add to Makefile:\n").expect("lines for the Makefile").1;
+    let (lines, rest) = lines.split_once("\nBeside a variable:\n").expect("an annotation");
+    let unindented = |text: &str| -> String {
+        text.lines().map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(""))).collect()
+    };
+    let annotation = unindented(rest.split_once("\nThen:\n").expect("what comes then").0);
+    assert!(rest.contains("inspect-gen pack --check PROGRAM"), "{rest}");
+    copy.edit("Makefile", |text| format!("{text}{}", unindented(lines)));
+    copy.edit("main.c", |text| format!("{annotation}{text}"));
+    copy.succeed(&["make", "PROGRAM"]);
+    copy.succeed(&["inspect-gen", "doctor", "--expect", "1", "PROGRAM"]);
+    assert!(copy.succeed(&["make", "PROGRAM"]).contains("up to date"));
+    // What includes the header is compiled again when the schema changes.
+    copy.edit("brewery.inspect", |text| text.replace("level: u32", "height: u32"));
+    assert!(copy.succeed(&["make", "PROGRAM"]).contains("main.o"));
+    copy.succeed(&["inspect-gen", "pack", "--check", "PROGRAM"]);
+}
+
 /// Every file below a folder, by its path from there.
 fn contents(folder: &Path, from: &Path, found: &mut BTreeMap<PathBuf, String>) {
     for entry in fs::read_dir(folder).expect("a folder") {

@@ -318,6 +318,38 @@ fn pointers_that_nobody_can_follow_are_refused() {
     assert!(!workshop.path("library.table").exists(), "a table was written");
 }
 
+/// Every way to leave the types out: of a program, a table of its own, an object, and a program that has
+/// them already. Where nothing is sensitive, they may go.
+#[test]
+fn types_that_say_what_is_sensitive_stay() {
+    let Some(workshop) = Workshop::new() else { return };
+    let source = "#include \"demo_secret.inspect.h\"\nstatic struct demo_secret_user root;\n\
+        DEMO_SECRET_ANNOTATE_USER(root, \"root\");\nint main(void) { return 0; }";
+    let object = workshop.object("secret", source, &[]);
+    let parts = ["c/demo_secret.inspect.c", "demo_app.inspect.o", "inspect_runtime.o"];
+    workshop.gcc(&[&[object.as_str()], &parts[..], &["-o", "secret"]].concat());
+    let without = ["--types", "detached"];
+    let said = refused(&workshop, "secret", &without);
+    case("E0914-sensitive", &said);
+    let apart = ["--detached", "secret.table"];
+    assert_eq!(refused(&workshop, "secret", &[&without[..], &apart].concat()), said);
+    assert!(!workshop.path("secret.table").exists(), "a table was written");
+    workshop.gcc(&["-c", "c/demo_secret.inspect.c", "-o", "demo_secret.inspect.o"]);
+    let schemas = ["--schema", "demo_secret.inspect.o", "--schema", "demo_app.inspect.o"];
+    let said = refused(&workshop, &object, &[&without[..], &schemas].concat());
+    assert!(said.contains("E0914"), "{said}");
+    let packed = workshop.generator(&["pack", "secret"]);
+    assert!(packed.status.success());
+    assert!(refused(&workshop, "secret", &without).contains("E0914"));
+
+    let plain = workshop.program("harmless", "", &[]);
+    let apart = ["pack", &plain, "--types", "detached", "--detached", "harmless.table"];
+    assert!(workshop.generator(&apart).status.success());
+    let table = workshop.read("harmless.table");
+    let table = inspect_format::table::Table::parse(&table).expect("a table");
+    assert!(table.sections().types.is_empty() && !table.sections().schema.is_empty());
+}
+
 #[test]
 fn a_group_that_the_linker_may_drop_is_refused() {
     let Some(workshop) = Workshop::new() else { return };

@@ -12,7 +12,7 @@ use core::fmt;
 
 use crate::abi::{CoreEntry, PROPERTY_CORE_FIRST, core_properties};
 
-pub use fields::Fields;
+pub use fields::{Fields, Sensitive};
 
 /// What may be seen, and by whom. Everything not allowed is refused, and `deny` beats `allow`.
 #[derive(Clone, Copy, Debug)]

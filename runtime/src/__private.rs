@@ -5,7 +5,10 @@ pub use inspect_format::abi::Order;
 pub use inspect_format::hash;
 pub use inspect_format::table::{Compatibility, Error, Row, Rows, Table};
 
-pub use crate::annotate::{Described as ByDescription, Extent, Given, Item, Pairs, Record};
+pub use crate::annotate::{
+    Described as ByDescription, Element as BehindPointer, Elements, Extent, Given, Item, Pairs,
+    Record,
+};
 pub use crate::bits;
 pub use crate::blob::{Blob, Types};
 pub use crate::decode::{

@@ -23,6 +23,6 @@ mod record;
 
 pub use content::{Content, Counter, Own, Pointer};
 #[doc(hidden)]
-pub use content::{Described, Edge, Element};
+pub use content::{Described, Edge, Element, Elements};
 #[doc(hidden)]
 pub use record::{Extent, Given, Item, Pairs, Record};

@@ -236,6 +236,21 @@ macro_rules! describe {
             }
 
             impl $crate::annotate::Content<$marker, $crate::__private::ByDescription> for Marked {}
+
+            impl $crate::__private::BehindPointer<$marker, $crate::__private::ByDescription>
+                for Marked
+            {
+                const IS_WHOLE: bool = true;
+            }
+
+            impl
+                $crate::__private::BehindPointer<
+                    [$marker],
+                    $crate::__private::Elements<$crate::__private::ByDescription>,
+                > for Marked
+            {
+                const IS_WHOLE: bool = false;
+            }
         };
     };
 }

@@ -88,27 +88,32 @@ impl<'a> Checker<'a> {
             );
             return;
         }
-        let formula = self.formula(id, &argument.value);
+        let formula = self.formula(id, position, &argument.value);
         self.built[id.index()].fields[position].count = formula.map(Box::new);
     }
 
-    fn formula(&mut self, id: AggregateId, expr: &'a ast::Expr) -> Option<Formula> {
+    fn formula(
+        &mut self,
+        id: AggregateId,
+        position: usize,
+        expr: &'a ast::Expr,
+    ) -> Option<Formula> {
         match &expr.kind {
             ast::ExprKind::Int(value) => Some(Formula::Int(*value)),
-            ast::ExprKind::Group(inner) => self.formula(id, inner),
+            ast::ExprKind::Group(inner) => self.formula(id, position, inner),
             ast::ExprKind::Unary(operator, operand) => {
-                let operand = Box::new(self.formula(id, operand)?);
+                let operand = Box::new(self.formula(id, position, operand)?);
                 Some(match operator {
                     crate::operator::UnaryOperator::Negate => Formula::Negate(operand),
                     crate::operator::UnaryOperator::Not => Formula::Not(operand),
                 })
             }
             ast::ExprKind::Binary(operator, left, right) => {
-                let left = self.formula(id, left);
-                let right = self.formula(id, right);
+                let left = self.formula(id, position, left);
+                let right = self.formula(id, position, right);
                 Some(Formula::Binary(*operator, Box::new(left?), Box::new(right?)))
             }
-            ast::ExprKind::Path(path) => self.formula_path(id, path),
+            ast::ExprKind::Path(path) => self.formula_path(id, position, path),
             ast::ExprKind::Bytes(_) | ast::ExprKind::Text(_) => {
                 self.error(Code::E0405, expr.span, "a count is made of numbers and fields");
                 None
@@ -116,7 +121,12 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn formula_path(&mut self, id: AggregateId, path: &'a ast::Path) -> Option<Formula> {
+    fn formula_path(
+        &mut self,
+        id: AggregateId,
+        position: usize,
+        path: &'a ast::Path,
+    ) -> Option<Formula> {
         let schema = self.schema_of(id);
         if path.members.is_empty()
             && let Some(found) = self.field_path(id, &path.dotted)
@@ -138,7 +148,7 @@ impl<'a> Checker<'a> {
                 self.error(Code::E0705, path.span, "a captured member cannot stand in a count");
             }
             Err(EvalError::Fault(_)) if path.members.is_empty() => {
-                let diagnostic = self.unknown_field(id, path);
+                let diagnostic = self.unknown_field(id, position, path);
                 self.push(diagnostic);
             }
             Err(error) => self.report_eval(error, "a count"),
@@ -146,13 +156,18 @@ impl<'a> Checker<'a> {
         None
     }
 
-    fn unknown_field(&self, id: AggregateId, path: &ast::Path) -> Diagnostic {
+    /// A path of the field at `position`, which is not what it refers to.
+    fn unknown_field(&self, id: AggregateId, position: usize, path: &ast::Path) -> Diagnostic {
         let first = &path.dotted[0];
         let mut known = Vec::new();
         let mut holder = Some(id);
         while let Some(current) = holder {
             self.visible_fields(current, &mut known);
             holder = self.built[current.index()].parent.map(|(parent, _)| parent);
+        }
+        let own = self.built[id.index()].fields.get(position);
+        if let Some(own) = own.and_then(|field| field.naming.as_ref()) {
+            known.retain(|name| *name != own.name);
         }
         let message =
             format!("no field or constant is called `{}`", self.sources.snippet(path.span));
@@ -256,6 +271,7 @@ impl<'a> Checker<'a> {
     fn attribute_path(
         &mut self,
         id: AggregateId,
+        position: usize,
         argument: &'a ast::AttributeArgument,
     ) -> Option<(FieldPath, Span)> {
         let ast::ExprKind::Path(path) = &ungroup(&argument.value).kind else {
@@ -265,7 +281,7 @@ impl<'a> Checker<'a> {
         match self.field_path(id, &path.dotted).filter(|_| path.members.is_empty()) {
             Some(found) => Some((found, path.span)),
             None => {
-                let diagnostic = self.unknown_field(id, path);
+                let diagnostic = self.unknown_field(id, position, path);
                 self.push(diagnostic);
                 None
             }
@@ -293,7 +309,7 @@ impl<'a> Checker<'a> {
             return;
         };
         let Some(argument) = tag.arguments.first() else { return };
-        let Some((path, span)) = self.attribute_path(id, argument) else { return };
+        let Some((path, span)) = self.attribute_path(id, position, argument) else { return };
         if !self.is_integer_field(id, &path) {
             let message = format!("`{}` is no integer, enum or flags", path.text);
             self.error(Code::E0706, span, message);
@@ -499,7 +515,7 @@ impl<'a> Checker<'a> {
             self.error(Code::E0707, attribute.span, message);
             return;
         }
-        let Some((path, span)) = self.attribute_path(id, argument) else { return };
+        let Some((path, span)) = self.attribute_path(id, position, argument) else { return };
         if !self.is_integer_field(id, &path) {
             let message = format!("`{}` is no integer", path.text);
             self.error(Code::E0707, span, message);

@@ -254,6 +254,9 @@ pub(super) struct Pack {
     /// Take the signature of a kernel module away, which would not hold any longer.
     #[arg(long)]
     pub(super) drop_signature: bool,
+    /// Do not report warnings of this code, and pack what it keeps from being packed; may repeat.
+    #[arg(long, value_name = "CODE", value_parser = parse_warning)]
+    pub(super) allow: Vec<Code>,
     /// Write nothing; exit with 1 if the image would change.
     #[arg(long)]
     pub(super) check: bool,
@@ -280,6 +283,9 @@ pub(super) struct Link {
     /// Where type information goes: into the tables, or nowhere.
     #[arg(long, value_name = "WHERE", default_value = "embedded")]
     pub(super) types: Types,
+    /// Do not report warnings of this code, and pack what it keeps from being packed; may repeat.
+    #[arg(long, value_name = "CODE", value_parser = parse_warning)]
+    pub(super) allow: Vec<Code>,
     /// The linker, or the compiler that calls it, with its arguments.
     #[arg(required = true, last = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,
@@ -296,6 +302,7 @@ impl Link {
             detached: None,
             remove_annotations: false,
             drop_signature: false,
+            allow: self.allow.clone(),
             check: false,
             quiet: true,
             message_format: MessageFormat::Human,

@@ -133,16 +133,22 @@ ccflags-y += -I$(src)/c
         own: &[SCHEMA],
         program: &[MAIN, PUMP, ("Makefile", example!("make/Makefile"))],
         lines: "\
+INSPECT_GEN ?= inspect-gen
 GENERATED := c/brewery.inspect.c c/inspect_runtime.c
-CPPFLAGS += -Ic
 
-# Behind the line that links, in a rule that names $(GENERATED:.c=.o) too:
-\tinspect-gen pack $@
+# Instead of the rule that links; or add these objects and the last line to yours.
+PROGRAM: main.o $(GENERATED:.c=.o)
+\t$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+\t$(INSPECT_GEN) pack $@
 
-# What includes the header: | $(GENERATED)
+# Headers come first, and are followed: main.o stands for each object that includes one.
+CPPFLAGS += -Ic -MMD -MP
+main.o: | $(GENERATED)
+-include main.d $(GENERATED:.c=.d)
+
 $(GENERATED): c/generated ;
 c/generated: brewery.inspect
-\tinspect-gen brewery.inspect --emit c -o . && touch $@
+\t$(INSPECT_GEN) brewery.inspect --emit c -o . && touch $@
 
 .DELETE_ON_ERROR:",
         annotation: IN_C,
@@ -202,7 +208,10 @@ pub(super) fn run(arguments: &Init) -> Status {
         text.push_str(&format!("\nAdd to {file}:\n\n{}\n", indented(kit.lines)));
         text.push_str(&format!("\nBeside a variable:\n\n{}\n", indented(kit.annotation)));
     }
-    text.push_str(&format!("\nThen:\n\n{}\n", indented(kit.next)));
+    // The program of a build that is there has its own name.
+    let next =
+        if has_program { kit.next.replace("build/brewery", "PROGRAM") } else { kit.next.into() };
+    text.push_str(&format!("\nThen:\n\n{}\n", indented(&next)));
     output::print(text.as_bytes())
 }
 

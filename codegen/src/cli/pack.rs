@@ -43,6 +43,7 @@ pub(super) fn run(arguments: &Pack, terminal: Terminal) -> Status {
         detached: arguments.detached.is_some(),
         remove_annotations: arguments.remove_annotations,
         drop_signature: arguments.drop_signature,
+        allow: &arguments.allow,
     };
     let progress = Progress::new(terminal);
     let mut status = Status::Done;

@@ -126,6 +126,7 @@ codes! {
     E0911 "a relocation of an annotation is not understood"
     E0912 "an annotation lies outside its section"
     E0913 "the number of entries is not the expected one"
+    E0914 "types say what is sensitive and may not be left out"
 
     W0901 "annotations are not packed"
     W0902 "a linker may drop annotations"

@@ -189,17 +189,21 @@ impl Diagnostics {
     }
 }
 
-/// The known word nearest to `written`, if one is near enough to be what was meant.
+/// The known word that was meant, if one is near: a slip or two away, or one that begins so. A word with nothing
+/// of the written one in it is not near, however short both are.
 #[must_use]
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (written.chars().count() / 3).max(1);
-    known
-        .into_iter()
-        .filter(|candidate| *candidate != written)
-        .map(|candidate| (edit_distance(written, candidate), candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, candidate)| candidate)
+    let length = written.chars().count();
+    let limit = (length / 3).max(1);
+    let near = |candidate: &'a str| {
+        let distance = edit_distance(written, candidate);
+        let shorter = length.min(candidate.chars().count());
+        let is_slip = distance <= limit && distance < shorter;
+        let is_beginning = length > 1 && candidate.starts_with(written);
+        (is_slip || is_beginning).then_some((!is_slip, distance, candidate))
+    };
+    let known = known.into_iter().filter(|candidate| *candidate != written);
+    known.filter_map(near).min().map(|(.., candidate)| candidate)
 }
 
 /// Levenshtein distance with transposition of neighbours (optimal string alignment), in characters.
@@ -231,5 +235,14 @@ mod tests {
         assert_eq!(nearest("lenght", known), Some("length"));
         assert_eq!(nearest("cuont", known), Some("count"));
         assert_eq!(nearest("frobnicate", known), None);
+    }
+
+    #[test]
+    fn nothing_in_common_is_not_near_and_a_beginning_is() {
+        assert_eq!(nearest("b", ["a", "c"]), None);
+        assert_eq!(nearest("k", ["kind"]), None, "one letter begins too many words");
+        assert_eq!(nearest("temp", ["pressure", "temperature", "temples"]), Some("temples"));
+        assert_eq!(nearest("temps", ["temperature", "temp"]), Some("temp"));
+        assert_eq!(nearest("counter", ["count"]), Some("count"));
     }
 }

@@ -232,21 +232,25 @@ impl Checkup<'_, '_> {
 
 /// What keeps readers from finding the tables of an image.
 pub(super) fn hard_to_find(image: &Linked<'_>) -> Option<Finding> {
-    let what = match image.root().map(|root| root.found_by) {
+    let note = "keep the note section `.note.inspect`, in the linker script and in what `objcopy` \
+                makes of it";
+    let (what, help) = match image.root().map(|root| root.found_by) {
         Some(FoundBy::Note) => return None,
-        Some(FoundBy::Symbol) => {
-            "only a symbol leads to the root: `strip` takes it away, and a core does not hold it"
+        Some(FoundBy::Symbol) => (
+            "only a symbol leads to the root: `strip` takes it away, and a core does not hold it",
+            note,
+        ),
+        Some(FoundBy::DynamicSymbol) => {
+            ("only a symbol leads to the root: a core does not hold it", note)
         }
-        Some(FoundBy::DynamicSymbol) => "only a symbol leads to the root: a core does not hold it",
-        None => {
-            "it has no root: a reader of the file finds the tables by their section, and nobody \
-             finds them in a process or a core"
-        }
+        None => (
+            "it has no root: its tables are found in this file, by their section, and neither in a \
+             process nor in a core",
+            "link it with the runtime: `out/c/inspect_runtime.c`, which `--emit c` writes, or the \
+             crate `inspect-runtime`; out of an archive with `-Wl,-u,inspect_root_here`",
+        ),
     };
-    Some(Finding::new(Code::W0903, what).help(
-        "link it with the runtime, `inspect_runtime.c` or the crate, and keep the note section \
-         `.note.inspect` in the linker script",
-    ))
+    Some(Finding::new(Code::W0903, what).help(help))
 }
 
 /// The first findings of a kind; those behind them are counted.

@@ -11,7 +11,7 @@ use crate::diag::{Code, Severity, nearest};
 /// One finding about an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Stable identity; decides the severity too.
+    /// Stable identity; decides the severity too, unless it is denied.
     pub code: Code,
     /// One sentence without a full stop, lower case at the start.
     pub message: String,
@@ -21,6 +21,8 @@ pub struct Finding {
     pub other: Option<Box<(SourcePlace, String)>>,
     /// Ways out.
     pub help: Vec<String>,
+    /// A warning that keeps an image from being packed, unless its code is allowed.
+    pub is_denied: bool,
 }
 
 /// Where an annotation stands, as its compiler called it.
@@ -47,7 +49,14 @@ impl From<Finding> for Vec<Finding> {
 impl Finding {
     /// About the image as a whole.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), place: None, other: None, help: Vec::new() }
+        Self {
+            code,
+            message: message.into(),
+            place: None,
+            other: None,
+            help: Vec::new(),
+            is_denied: false,
+        }
     }
 
     /// About an annotation.
@@ -74,10 +83,16 @@ impl Finding {
         self
     }
 
-    /// Error or warning, as its code says.
+    /// As an error, whose way out is to allow it.
+    pub(super) fn denied(self) -> Self {
+        let help = format!("`--allow {}` packs it all the same", self.code.name());
+        Self { is_denied: true, ..self }.help(help)
+    }
+
+    /// Error or warning, as its code says; a warning that is denied is an error.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        self.code.severity()
+        if self.is_denied { Severity::Error } else { self.code.severity() }
     }
 }
 

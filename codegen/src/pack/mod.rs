@@ -52,6 +52,8 @@ pub struct Options<'a> {
     pub remove_annotations: bool,
     /// Take the signature of a kernel module away, which would no longer hold.
     pub drop_signature: bool,
+    /// Warnings that are known and wanted.
+    pub allow: &'a [Code],
 }
 
 /// An image after packing.
@@ -124,10 +126,15 @@ fn pack_linked<'a>(image: &Linked<'a>, options: &Options<'a>) -> Results<Packed>
     if !options.detached {
         let tables = linked_tables(image, &tables::contents(&collected), &identity, with_types)?;
         let summaries = tables.summaries.clone();
+        let warning = if summaries.is_empty() { None } else { checkup::hard_to_find(image) };
+        let warning = warning.filter(|it| !options.allow.contains(&it.code));
+        // What was packed for its cores could not be read in any, and nobody would know before one is there.
+        if let (Some(warning), None) = (&warning, image.root()) {
+            return Err(warning.clone().denied().into());
+        }
         let bytes = image.write(tables)?.apply(image.elf().bytes)?;
-        let warnings = if summaries.is_empty() { None } else { checkup::hard_to_find(image) };
         let packed = Packed::new(bytes, None, summaries, &collected);
-        return Ok(Packed { warnings: warnings.into_iter().collect(), ..packed });
+        return Ok(Packed { warnings: warning.into_iter().collect(), ..packed });
     }
     with_addresses(image, &mut collected)?;
     let form = Form::Detached { identity: &identity };
@@ -166,6 +173,11 @@ fn linked_tables(
 /// Reads the annotations and stops if anything is wrong with them.
 fn collect<'a>(image: &dyn Image<'a>, options: &Options<'a>) -> Results<Collected<'a>> {
     let mut collected = collect_all(image, options.schemas)?;
+    if options.without_types {
+        let secretive = collected.schemas.iter();
+        let secretive = secretive.filter_map(|it| it.needs_types(image.elf().word_size));
+        collected.findings.extend(secretive);
+    }
     if collected.findings.is_empty() {
         return Ok(collected);
     }

@@ -6,6 +6,7 @@
 
 use inspect_format::abi::{Header, Order};
 use inspect_format::annotation::Rules;
+use inspect_format::consumer::{Fields, Sensitive};
 use inspect_format::descriptor::{self, Descriptor, Part};
 use inspect_format::hash;
 use inspect_format::table::Table;
@@ -164,6 +165,37 @@ impl<'a> Schema<'a> {
         size_of_parts(&self.parts)
     }
 
+    /// Why its types may not be left out: nobody else knows which members are sensitive.
+    pub(super) fn needs_types(&self, word_size: u8) -> Option<Finding> {
+        let types = self.parts[Part::Types as usize].bytes.unwrap_or_default();
+        let fields = Fields::new(types, &[], word_size)?;
+        let named = |it: Sensitive<'_>| match it.member {
+            Some(member) => format!("`{}` of `{}`", shown(member), shown(it.type_name)),
+            None => format!("`{}`", shown(it.type_name)),
+        };
+        let mut members = fields.members();
+        let mut what: Vec<String> = members.by_ref().take(NAMED).map(named).collect();
+        match members.count() {
+            0 => {}
+            more => what.push(format!("{more} more")),
+        }
+        let schema = shown(self.rules.name);
+        let what = match what.as_slice() {
+            [] => format!(
+                "the types of schema `{schema}` cannot be read, and may hold sensitive members"
+            ),
+            what => format!(
+                "without the types of schema `{schema}` nobody knows what is sensitive: {}",
+                what.join(", ")
+            ),
+        };
+        let finding = Finding::new(Code::E0914, what);
+        Some(finding.help("pack with the types: leave `--types detached` out").help(
+            "or make it an entry of its own, of a class with the property `sensitive`, which the \
+             rows hold",
+        ))
+    }
+
     /// What its description says.
     fn new(
         order: Order,
@@ -231,6 +263,9 @@ fn brought_for<'a>(
     }
     Err(missing(symbol, &names))
 }
+
+/// How many sensitive members a finding names.
+const NAMED: usize = 8;
 
 /// The tag of a struct that a file made without a compiler can only name.
 const CAPTURED: &[u8] = b"inspect:captured";

@@ -219,7 +219,9 @@ impl Writer<'_> {
         }
         if is_detached {
             writer.schema(part(Part::Schema).bytes.unwrap_or_default());
-            writer.types(part(Part::Types).bytes.unwrap_or_default());
+            if self.with_types {
+                writer.types(part(Part::Types).bytes.unwrap_or_default());
+            }
             return Ok(writer);
         }
         writer.flags(table_flags::RELATIVE);

@@ -51,6 +51,14 @@ const HUGE: &str = "
     entry row { #[since(1)] notes: text<60000> = b\"\" }
 ";
 
+/// A struct with a password in it.
+const SECRET: &str = "
+    schema demo.secret version 1;
+    struct user { id: u32, #[sensitive] pin: u32, #[sensitive] key: bytes<8> }
+    class user: user { key: bed }
+    entry row {}
+";
+
 /// A good annotation, and the beginning of every source file.
 pub(crate) const GOOD: &str = "#include \"demo_app.inspect.h\"
 #define R(...) INSPECT_RECORD(&demo_app_inspect_v2, __VA_ARGS__)
@@ -76,6 +84,7 @@ impl Workshop {
             ("wide.inspect", WIDE),
             ("tight.inspect", TIGHT),
             ("huge.inspect", HUGE),
+            ("secret.inspect", SECRET),
         ];
         let workshop = Self { folder: support::written_with_core(&schemas) };
         for (name, text) in [("app.inspect", SCHEMA), ("older.inspect", OLDER)] {

@@ -27,7 +27,8 @@ fn main() {
             ("STATES[1].lines", &deep::STATES[1].lines as *const _ as _),
             ("STATES[0].last", &deep::STATES[0].last as *const _ as _),
             ("LINES[1]", &deep::LINES[1] as *const _ as _),
-            ("ANYTHING", &deep::ANYTHING as *const _ as _), ("CACHE", &CACHE as *const _ as _)]
+            ("ANYTHING", &deep::ANYTHING as *const _ as _), ("CACHE", &CACHE as *const _ as _),
+            ("CACHES", deep::CACHES.as_ptr() as _), ("TO_CACHE", &deep::TO_CACHE as *const _ as _)]
             .into_iter().find(|it| at(it.1)).map_or("elsewhere", |it| it.0)
     };
     let mut lines: Vec<String> = table.rows().filter(|row| row.is_live()).map(|row| {

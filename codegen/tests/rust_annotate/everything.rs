@@ -19,6 +19,8 @@ pub mod deep {
     pub struct Guarded<T>(pub T);
     impl<T> inspect_runtime::annotate::Content<T, inspect_runtime::annotate::Own> for Guarded<T> {}
     pub struct Cache { pub misses: u64, pub hits: u64 }
+    pub static TO_CACHE: AtomicPtr<Cache> = AtomicPtr::new(core::ptr::null_mut());
+    pub static CACHES: [Cache; 2] = [const { Cache { misses: 3, hits: 4 } }; 2];
 }
 inspect_runtime::describe!(schemas::stand::external::Cache as deep::Cache { hits, misses });
 pub static CACHE: deep::Cache = deep::Cache { misses: 1, hits: 2 };
@@ -38,6 +40,10 @@ annotate!(s::class::Log: deep::STATES[0].last, name = "member");
 annotate!(s::class::Lines: deep::LINES[1]..deep::LINES[3], name = "range");
 annotate!(s::class::Blob: address deep::ANYTHING, name = "anything");
 annotate!(s::class::Cache: CACHE, name = "described");
+annotate!(s::class::Caches: deep::CACHES, name = "described, an array");
+annotate!(s::class::Caches: counted deep::TO_CACHE by deep::FILLED, name = "described, counted");
+annotate!(s::class::Cache: indirect deep::TO_CACHE, name = "described, behind a pointer");
+annotate!(s::class::Caches: indirect deep::TO_CACHE, name = "described, two", length = 32);
 const NODE: u8 = 9;
 /// A function with a variable, and a generic one.
 pub fn inner<T>(it: T) -> T {

@@ -26,6 +26,15 @@ pub struct Fields<'t> {
     word_size: u8,
 }
 
+/// A member that is sensitive, by the names that the types have for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sensitive<'t> {
+    /// Empty where it has no name.
+    pub type_name: &'t str,
+    /// Empty where it has no name; `None` where all of the type is sensitive.
+    pub member: Option<&'t str>,
+}
+
 /// Types that cannot be followed.
 struct Lost;
 
@@ -58,6 +67,20 @@ impl<'t> Fields<'t> {
         let btf = Btf::parse(types).ok();
         let has_some = btf.is_none_or(|btf| btf.decl_tags().any(|tag| tag.text == TAG));
         has_some.then_some(Self { btf, schema, word_size })
+    }
+
+    /// The sensitive members, as the types call them; none of types that cannot be read.
+    pub fn members(&self) -> impl Iterator<Item = Sensitive<'t>> + use<'t> {
+        let btf = self.btf;
+        let tags = btf.into_iter().flat_map(|btf| btf.decl_tags());
+        tags.filter(|tag| tag.text == TAG).map(move |tag| {
+            let ty = btf.and_then(|btf| btf.type_by_id(tag.type_id));
+            let member = |index: u32| ty.and_then(|ty| ty.members().nth(index as usize));
+            Sensitive {
+                type_name: ty.map_or("", |ty| ty.name()),
+                member: tag.member.map(|index| member(index).map_or("", |member| member.name)),
+            }
+        })
     }
 
     /// Calls `cut` with each run of sensitive bytes in an entry whose memory is `memory`.
@@ -293,6 +316,17 @@ mod tests {
         assert!([user, room, note, rooms].iter().all(|type_id| concern(&bytes, *type_id)));
         assert!([0, 1, 1000].iter().all(|type_id| !concern(&bytes, *type_id)));
         assert!(concern(&[1, 2, 3], 1), "the section is broken");
+    }
+
+    #[test]
+    fn sensitive_members_have_names() {
+        let mut builder = Builder::new();
+        types(&mut builder);
+        let bytes = builder.finish().bytes(Order::NATIVE, |_| Some(8), |_| false).expect("numbers");
+        let fields = Fields::new(&bytes, &[], 8).expect("some are sensitive");
+        let names: Vec<_> = fields.members().map(|it| (it.type_name, it.member)).collect();
+        assert_eq!(names, [("user", Some("pin")), ("note", Some("text"))]);
+        assert_eq!(Fields::new(&[1, 2, 3], &[], 8).expect("broken").members().count(), 0);
     }
 
     #[test]

@@ -73,10 +73,12 @@ pub trait Pointer {
 )]
 pub trait Counter {}
 
-/// What a pointer may lead to: the class's type, or one of its elements where it is about `[T]`.
+/// What a pointer may lead to: the class's type, or one of its elements where it is about `[T]`. A type of the
+/// program's own has this from `describe!`.
 #[diagnostic::on_unimplemented(
     message = "the pointer leads to `{Self}`, which is not what the class is about",
-    label = "the class is about `{Target}`"
+    label = "the class is about `{Target}`",
+    note = "a type of your own stands for an `extern struct` once `inspect_runtime::describe!` says so beside it"
 )]
 pub trait Element<Target: ?Sized, How> {
     /// Whether there is exactly one of them.

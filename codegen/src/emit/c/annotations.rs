@@ -11,8 +11,8 @@ use super::header::{Annotation, ClassView, FieldView};
 use super::types::{Declarer, is_foreign_typedef, mask, string_literal};
 use crate::model::names::{schema_word, upper_case};
 use crate::model::{
-    AggregateKind, Class, EntryField, EnumRepr, Length, Model, Naming, Pointee, Scalar, Schema,
-    SchemaId, Type, TypeId, Width,
+    Aggregate, AggregateKind, Class, EntryField, EnumRepr, Length, Model, Naming, Pointee, Scalar,
+    Schema, SchemaId, Type, TypeId, Width,
 };
 
 /// The longest key of a pair, which leaves room for a NUL.
@@ -100,6 +100,7 @@ pub(super) fn classes(model: &Model, home: SchemaId, names: &mut Names) -> Vec<C
 /// The five forms of a class.
 fn annotations(model: &Model, class: &Class, plain: String, names: &mut Names) -> Vec<Annotation> {
     let target = target(model, &class.target);
+    let fits = fits(model, &class.target, &target);
     let written = string_literal(class.naming.name.as_bytes());
     let class = format!("{written}, {}, {}", target.is, target.ty);
     let (form, counted) = match target.shape {
@@ -128,7 +129,7 @@ fn annotations(model: &Model, class: &Class, plain: String, names: &mut Names) -
             name: suffixed("INDIRECT"),
             parameters: "pointer, length",
             form: "INDIRECT",
-            class: class.clone(),
+            class: format!("{class}, {fits}"),
             arguments: "pointer, length",
         },
         Annotation {
@@ -146,6 +147,30 @@ fn annotations(model: &Model, class: &Class, plain: String, names: &mut Names) -
             arguments: place,
         },
     ]
+}
+
+/// How many bytes there may be behind a pointer: what holds for the length, and the elements that it counts in.
+fn fits(model: &Model, ty: &Type, target: &Target) -> String {
+    let is_open = match ty {
+        Type::Aggregate(id) => ends_open(model, &model[*id]),
+        _ => false,
+    };
+    match target.shape {
+        _ if target.is == "INSPECT_IS_ANYTHING" => "INSPECT_ANY_LENGTH, 1".to_owned(),
+        Shape::Single if is_open => "INSPECT_AT_LEAST, 1".to_owned(),
+        Shape::Single => "INSPECT_EXACTLY, 1".to_owned(),
+        Shape::Array => "INSPECT_TIMES, 1".to_owned(),
+        Shape::Fixed(count) => format!("INSPECT_EXACTLY, {count}"),
+    }
+}
+
+/// Whether a struct goes on behind its size.
+fn ends_open(model: &Model, aggregate: &Aggregate) -> bool {
+    aggregate.fields.iter().any(|field| match &field.ty {
+        Type::Flexible(_) => true,
+        Type::Aggregate(inner) => ends_open(model, &model[*inner]),
+        _ => false,
+    })
 }
 
 fn target(model: &Model, ty: &Type) -> Target {
