@@ -15,6 +15,7 @@ pub mod model;
 pub mod operator;
 #[cfg(feature = "image")]
 pub mod pack;
+pub mod release;
 pub mod source;
 pub mod syntax;
 

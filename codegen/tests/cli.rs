@@ -189,7 +189,7 @@ fn usage_and_outputs_that_cannot_be_written_end_with_2() {
         assert!(expect(0, &arguments, root.path()).stderr.is_empty());
     }
     for command in
-        ["init", "generate", "check", "fmt", "layout", "link", "explain", "completions", "man"]
+        ["init", "generate", "check", "fmt", "layout", "lock", "compat", "link", "explain", "man"]
     {
         let output = expect(0, &[command, "--help"], root.path());
         assert!(text(&output.stdout).contains("Example"), "{command} shows an example");
@@ -235,7 +235,7 @@ fn explain_completions_and_man_print() {
     }
     assert!(text(&expect(0, &["man"], root.path()).stdout).contains(".TH"));
     expect(0, &["man", "-o", "pages"], root.path());
-    assert_eq!(tree(&root.path().join("pages")).len(), 12);
+    assert_eq!(tree(&root.path().join("pages")).len(), 14);
 }
 
 #[test]
