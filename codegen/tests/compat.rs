@@ -339,8 +339,13 @@ fn the_locks_here_are_up_to_date() {
     let lock = Lock { release: Release::of(&model), exceptions: Vec::new() };
     let path = directory.join("inspect.lock");
     let text = std::fs::read_to_string(&path).expect("schema/inspect.lock");
-    assert!(
-        text == release::print(&lock),
-        "run `inspect-gen lock schema/` and look at what it changes"
-    );
+    let same = text == release::print(&lock);
+    assert!(same, "run `inspect-gen lock schema/` and look at what it changes");
+    // The document shows some of its lines.
+    let document = directory.join("../docs/compatibility.md");
+    let document = std::fs::read_to_string(document).expect("the document");
+    let shown = document.split_once("<!-- lock -->\n```\n").expect("the example").1;
+    for line in shown.lines().take_while(|line| *line != "```") {
+        assert!(text.lines().any(|it| it == line), "the lock has no line `{line}`");
+    }
 }

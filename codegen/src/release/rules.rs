@@ -333,9 +333,9 @@ macro_rules! rules {
 
 /// The rules about ages and names, which are the same for everything that has a name.
 macro_rules! named {
-    ($out:ident, $subject:ident, $prefix:literal, c_name: $c:expr) => {
+    ($out:ident, $subject:ident, $prefix:literal, since: $since:expr, c_name: $c:expr) => {
         rules! { $out, $subject:
-            concat!($prefix, "-since-changed"), Change::Changed(Fact::Since) => broken(T | D | R, New), broken(T | D | R, New), VERSION;
+            concat!($prefix, "-since-changed"), Change::Changed(Fact::Since) => $since, $since, VERSION;
             concat!($prefix, "-deprecated-changed"), Change::Changed(Fact::Deprecated) => note(C | R, No), note(C | R, No), VERSION;
             concat!($prefix, "-c-name-changed"), Change::Changed(Fact::CName) => $c, $c, NAMES;
             concat!($prefix, "-rust-name-changed"), Change::Changed(Fact::RustName) => broken(R, No), broken(R, No), NAMES;
@@ -367,7 +367,7 @@ fn table() -> Vec<Rule> {
         "constant-source-changed", Changed(Fact::From) => broken(C, No), broken(C, No), BACK;
         "constant-value-changed", Changed(Fact::Value) => broken(C | R, No), broken(C | R, No), ANEW;
     }
-    named!(out, Constant, "constant", c_name: broken(C, No));
+    named!(out, Constant, "constant", since: broken(C | R, No), c_name: broken(C, No));
     rules! { out, Enum:
         "enum-added", Added => note(C | R, No), NOTHING, SINCE;
         "enum-removed", Removed => broken(C | R, No), broken(C | R, No), "keep it; `#[deprecated({next}, ..)]` tells people";
@@ -378,40 +378,40 @@ fn table() -> Vec<Rule> {
         "enum-opened", Set(Fact::Open) => note(NONE, No), note(NONE, No), "nothing needs to be done: every reader keeps unknown values";
         "enum-closed", Cleared(Fact::Open) => broken(D, New), broken(D, New), "leave it open: tables may hold other values";
     }
-    named!(out, Enum, "enum", c_name: broken(C, No));
+    named!(out, Enum, "enum", since: broken(C | R, No), c_name: broken(C, No));
     rules! { out, EnumMember:
         "enum-member-added", Added => broken(T | D, Old), NOTHING, SINCE;
         "enum-member-added-to-closed", AddedToClosed => broken(T | D, Old), note(D | R, Old), "let the enum be open (`..`), and say `#[since({next})]` of the member";
         "enum-member-removed", Removed => broken(D | C | R, New), broken(D | C | R, New), KEEP;
         "enum-member-value-changed", Changed(Fact::Value) => broken(T | D | C | R, Both), broken(T | D | C | R, Both), "write the values out, `name = n`, as they were released";
     }
-    named!(out, EnumMember, "enum-member", c_name: broken(C, No));
+    named!(out, EnumMember, "enum-member", since: broken(T, Old), c_name: broken(C, No));
     removable!(out, EnumMember, "enum-member");
     rules! { out, Flags:
         "flags-added", Added => note(C | R, No), NOTHING, SINCE;
         "flags-removed", Removed => broken(C | R, No), broken(C | R, No), "keep it; `#[deprecated({next}, ..)]` tells people";
         "flags-type-changed", Changed(Fact::Type) => broken(D | A | C | R, Both), broken(D | A | C | R, Both), ANEW;
     }
-    named!(out, Flags, "flags", c_name: broken(C, No));
+    named!(out, Flags, "flags", since: broken(C | R, No), c_name: broken(C, No));
     rules! { out, Flag:
         "flag-added", Added => broken(T | D, Old), NOTHING, SINCE;
         "flag-removed", Removed => broken(D | C | R, New), broken(D | C | R, New), KEEP;
         "flag-bits-changed", Changed(Fact::Mask) => broken(T | D | C | R, Both), broken(T | D | C | R, Both), "write the bits out, `name = n`, as they were released";
     }
-    named!(out, Flag, "flag", c_name: broken(C, No));
+    named!(out, Flag, "flag", since: broken(T, Old), c_name: broken(C, No));
     removable!(out, Flag, "flag");
     rules! { out, Properties:
         "properties-added", Added => note(C | R, No), NOTHING, SINCE;
         "properties-removed", Removed => broken(T | C | R, New), broken(T | C | R, New), "keep the item: tables hold its bits";
         "properties-name-changed", Changed(Fact::Name) => broken(C | R, No), broken(C | R, No), BACK;
     }
-    named!(out, Properties, "properties", c_name: broken(C, No));
+    named!(out, Properties, "properties", since: broken(C | R, No), c_name: broken(C, No));
     rules! { out, Property:
         "property-added", Added => broken(T, Old), NOTHING, SINCE;
         "property-removed", Removed => broken(T | C | R, New), broken(T | C | R, New), KEEP;
         "property-bits-changed", Changed(Fact::Mask) => broken(T | C | R, Both), broken(T | C | R, Both), "write the bits out, `name = n`, as they were released";
     }
-    named!(out, Property, "property", c_name: broken(C, No));
+    named!(out, Property, "property", since: broken(T, Old), c_name: broken(C, No));
     removable!(out, Property, "property");
     structs(&mut out);
     entries(&mut out);
@@ -431,7 +431,7 @@ fn structs(out: &mut Vec<Rule>) {
         "struct-typedef-set", Set(Fact::Typedef) => broken(C, No), broken(C, No), BACK;
         "struct-typedef-cleared", Cleared(Fact::Typedef) => broken(C, No), broken(C, No), BACK;
     }
-    named!(out, Struct, "struct", c_name: broken(D | C, Both));
+    named!(out, Struct, "struct", since: broken(D | R, New), c_name: broken(D | C, Both));
     rules! { out, Field:
         "field-added", Added => broken(D | R, New), note(R, No), SINCE;
         "field-removed", Removed => broken(D | C | R, Old), broken(D | C | R, Old), KEEP;
@@ -452,7 +452,7 @@ fn structs(out: &mut Vec<Rule>) {
         "field-sensitive-set", Set(Fact::Sensitive) => note(T, No), note(T, No), "nothing needs to be done: consumers without permission see less";
         "field-sensitive-cleared", Cleared(Fact::Sensitive) => note(T, No), note(T, No), "be sure of it: consumers without permission see it from now on";
     }
-    named!(out, Field, "field", c_name: broken(D | C, Both));
+    named!(out, Field, "field", since: broken(D | R, New), c_name: broken(D | C, Both));
     removable!(out, Field, "field");
 }
 
@@ -464,7 +464,7 @@ fn entries(out: &mut Vec<Rule>) {
         "entry-name-changed", Changed(Fact::Name) => broken(C | R, No), broken(C | R, No), BACK;
         "entry-size-changed", Changed(Fact::Size) => broken(T | A, Both), note(A, No), "new fields stand at the end, with `#[since({next})]`";
     }
-    named!(out, Entry, "entry", c_name: broken(C, No));
+    named!(out, Entry, "entry", since: broken(C | R, No), c_name: broken(C, No));
     rules! { out, EntryField:
         "entry-field-added", Added => broken(T | D, Both), NOTHING, SINCE;
         "entry-field-removed", Removed => broken(T | D | C | R, Both), broken(T | D | C | R, Both), KEEP;
@@ -477,7 +477,7 @@ fn entries(out: &mut Vec<Rule>) {
         "entry-field-sensitive-set", Set(Fact::Sensitive) => note(T, No), note(T, No), "nothing needs to be done: consumers without permission see less";
         "entry-field-sensitive-cleared", Cleared(Fact::Sensitive) => note(T, No), note(T, No), "be sure of it: consumers without permission see it from now on";
     }
-    named!(out, EntryField, "entry-field", c_name: broken(C, No));
+    named!(out, EntryField, "entry-field", since: broken(T | D | R, Both), c_name: broken(C, No));
     removable!(out, EntryField, "entry-field");
     rules! { out, Class:
         "class-added", Added => broken(T, Old), NOTHING, SINCE;
@@ -487,7 +487,7 @@ fn entries(out: &mut Vec<Rule>) {
         "class-key-changed", Changed(Fact::Key) => note(D, No), note(D, No), "nothing needs to be done: the word is for people";
         "class-properties-changed", Changed(Fact::Properties) => note(T, No), note(T, No), "be sure of it: consumers decide by these bits";
     }
-    named!(out, Class, "class", c_name: broken(C, No));
+    named!(out, Class, "class", since: broken(T, Old), c_name: broken(C, No));
     removable!(out, Class, "class");
 }
 
@@ -504,7 +504,7 @@ fn policies(out: &mut Vec<Rule>) {
         "space-partial-changed", Changed(Fact::Partial) => note(T, No), note(T, No), "be sure of it: parts of sections are taken otherwise";
         "space-max-regions-changed", Changed(Fact::MaxRegions) => note(T, No), note(T, No), "be sure of it: the limit is the hardware's";
     }
-    named!(out, Space, "space", c_name: broken(C, No));
+    named!(out, Space, "space", since: broken(T, Old), c_name: broken(C, No));
     rules! { out, Consumer:
         "consumer-added", Added => note(C | R, No), NOTHING, SINCE;
         "consumer-removed", Removed => broken(C | R, No), broken(C | R, No), "keep it";
@@ -517,5 +517,5 @@ fn policies(out: &mut Vec<Rule>) {
         "consumer-name-limit-changed", Changed(Fact::LimitName) => note(T, No), note(T, No), SEES;
         "consumer-bytes-changed", Changed(Fact::LimitBytes) => note(T, No), note(T, No), SEES;
     }
-    named!(out, Consumer, "consumer", c_name: broken(C, No));
+    named!(out, Consumer, "consumer", since: broken(C | R, No), c_name: broken(C, No));
 }
