@@ -102,53 +102,107 @@ pub fn releases(
     options: &Options,
     old: &Release,
 ) -> Result<Releases, Diagnostics> {
+    let schemas = model.schemas.iter();
+    let schemas = schemas.map(|schema| (schema.name.as_str(), schema.version, schema.latest));
+    let as_of = release::as_of(old, schemas);
     let now = Release::of(model);
-    let as_of = release::as_of(old, model);
     if as_of.is_empty() {
         return Ok(Releases { older: None, now });
     }
+    let older = older(sources, files, options, as_of)?;
+    Ok(Releases { older: Some(older), now })
+}
+
+/// What the schemas promised as of older versions.
+fn older(
+    sources: &SourceMap,
+    files: &[ast::File],
+    options: &Options,
+    as_of: Vec<(Option<String>, u32)>,
+) -> Result<Release, Diagnostics> {
     let versions: Vec<String> = as_of
         .iter()
         .map(|(name, version)| format!("{}={version}", name.as_deref().unwrap_or_default()))
         .collect();
     let (then, found) = check::check(sources, files, &Options { as_of, ..options.clone() });
-    match then {
-        Some(then) => Ok(Releases { older: Some(Release::of(&then)), now }),
-        None => {
-            let message =
-                "the schemas cannot be compiled any longer as of the versions that were released";
-            let mut failed = Diagnostics::new();
-            failed.push(
-                Diagnostic::without_place(Code::E0608, message).help(format!(
-                    "`--as-of {}` shows the same errors",
-                    versions.join(" --as-of ")
-                )),
-            );
-            failed.append(found);
-            Err(failed)
-        }
+    if let Some(then) = then {
+        let release = Release::of(&then);
+        // Whoever asks is done with it soon, and large trees take long to take apart.
+        std::mem::forget(then);
+        return Ok(release);
+    }
+    let message = "the schemas cannot be compiled any longer as of the versions that were released";
+    let mut failed = Diagnostics::new();
+    failed.push(
+        Diagnostic::without_place(Code::E0608, message)
+            .help(format!("`--as-of {}` shows the same errors", versions.join(" --as-of "))),
+    );
+    failed.append(found);
+    Err(failed)
+}
+
+/// Checks parsed schemas as [`check::check`] does, and makes the releases that `old` is compared with. The
+/// versions stand in the headers, so that both checks can run at the same time.
+pub fn check_against(
+    sources: &SourceMap,
+    files: &[ast::File],
+    options: &Options,
+    old: &Release,
+) -> (Diagnostics, Option<Result<Releases, Diagnostics>>) {
+    let headers: Vec<(String, u32)> =
+        files.iter().filter_map(|file| header(file.header.as_ref()?)).collect();
+    let schemas = headers.iter().map(|(name, version)| (name.as_str(), *version, *version));
+    let as_of = release::as_of(old, schemas);
+    std::thread::scope(|scope| {
+        let is_older = !as_of.is_empty();
+        let other = is_older.then(|| scope.spawn(|| older(sources, files, options, as_of)));
+        let (model, found) = check::check(sources, files, options);
+        let now = model.as_ref().map(Release::of);
+        std::mem::forget(model);
+        let other = other.map(|thread| match thread.join() {
+            Ok(older) => older,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        let releases = now.map(|now| Ok(Releases { older: other.transpose()?, now }));
+        (found, releases)
+    })
+}
+
+/// The name and the version that a header says, if it says one.
+fn header(header: &ast::Header) -> Option<(String, u32)> {
+    let name: Vec<&str> = header.name.iter().map(|segment| segment.text.as_str()).collect();
+    match header.version.kind {
+        ast::ExprKind::Int(version) => Some((name.join("."), u32::try_from(version).ok()?)),
+        _ => None,
     }
 }
 
 /// The model, all findings, and the trees of all files.
 pub fn compile_kept(
     sources: &mut SourceMap,
-    mut found: Diagnostics,
+    found: Diagnostics,
     options: &Options,
 ) -> (Option<Model>, Diagnostics, Vec<ast::File>) {
     let readable = !found.has_errors();
-    let (mut files, parsing) = syntax::parse(sources);
-    found.append(parsing);
+    let (files, mut found) = parse_all(sources, found);
     if !readable {
         return (None, found, files);
-    }
-    if !files.iter().any(defines_core) {
-        files.extend(parse_core(sources));
     }
     let (model, checking) = check::check(sources, &files, options);
     found.append(checking);
     let model = if found.has_errors() { None } else { model };
     (model, found, files)
+}
+
+/// The trees of all files, the core schema among them, and all findings so far.
+pub fn parse_all(sources: &mut SourceMap, mut found: Diagnostics) -> (Vec<ast::File>, Diagnostics) {
+    let readable = !found.has_errors();
+    let (mut files, parsing) = syntax::parse(sources);
+    found.append(parsing);
+    if readable && !files.iter().any(defines_core) {
+        files.extend(parse_core(sources));
+    }
+    (files, found)
 }
 
 fn defines_core(file: &ast::File) -> bool {

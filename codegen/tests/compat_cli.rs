@@ -126,6 +126,13 @@ fn who_generates_is_held_to_the_lock() {
     assert!(fs::read_to_string(root.join("out.d")).unwrap().contains("schema/inspect.lock"));
     put(root, GROWN);
     expect(0, &generate, root);
+    // A version that is older than the lock's is as good.
+    expect(0, &["lock", "schema"], root);
+    expect(0, &[&generate[..], &["--as-of", "1"]].concat(), root);
+    put(root, ONE);
+    let output = expect(1, &generate, root);
+    assert!(text(&output.stderr).contains("schema-version-lowered"), "{}", text(&output.stderr));
+    expect(0, &["lock", "schema", "--replace"], root);
     put(root, BROKEN);
     for arguments in [&generate[..], &["check", "schema"], &["check", "schema/demo.inspect"]] {
         let output = expect(1, arguments, root);

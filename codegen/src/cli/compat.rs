@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Status;
 use super::args::{Compat, MessageFormat};
 use super::git;
 use super::output::{self, Reporter, Terminal};
 use super::progress::Progress;
-use super::{Status, has_errors};
 use crate::build;
 use crate::check::Options;
 use crate::compile;
@@ -29,25 +29,27 @@ fn compat(arguments: &Compat, terminal: Terminal) -> Result<Status, Status> {
     progress.stage("checking schemas");
     let build::Loaded { mut sources, diagnostics, .. } =
         build::load(&arguments.schemas, &arguments.imports);
-    let options = Options::default();
-    let (model, found, files) = compile::compile_kept(&mut sources, diagnostics, &options);
-    let found = found.into_sorted();
-    let model = model.filter(|_| !has_errors(&found));
-    let Some(model) = model else {
+    let (files, parsing) = compile::parse_all(&mut sources, diagnostics);
+    let refuse = |sources: &SourceMap, found: Diagnostics| -> Result<Status, Status> {
         progress.hide();
-        reporter.report(&sources, &found)?;
-        return Err(Status::Findings);
+        reporter.report(sources, &found.into_sorted())?;
+        Err(Status::Findings)
     };
+    if parsing.has_errors() {
+        return refuse(&sources, parsing);
+    }
     progress.stage("reading what was released");
     let old = released(arguments, &mut sources, reporter, &progress)?;
     progress.stage("comparing");
-    let releases = compile::releases(&sources, &files, &model, &options, &old.release);
+    let options = Options::default();
+    let (mut found, releases) = compile::check_against(&sources, &files, &options, &old.release);
     progress.hide();
     let releases = match releases {
-        Ok(releases) => releases,
-        Err(failed) => {
-            reporter.report(&sources, &failed.into_sorted())?;
-            return Err(Status::Findings);
+        Some(Ok(releases)) if !found.has_errors() => releases,
+        Some(Err(failed)) if !found.has_errors() => return refuse(&sources, failed),
+        _ => {
+            found.append(parsing);
+            return refuse(&sources, found);
         }
     };
     let whole = arguments.schemas.iter().any(|path| path.is_dir());
@@ -61,7 +63,7 @@ fn compat(arguments: &Compat, terminal: Terminal) -> Result<Status, Status> {
     }
     let status = report(&verdict, &sources, arguments, terminal);
     // The process ends now: taking large trees apart piece by piece would only take time.
-    std::mem::forget((model, files, sources, old, releases, verdict));
+    std::mem::forget((files, sources, old, releases, verdict));
     Ok(status)
 }
 

@@ -63,10 +63,8 @@ impl fmt::Display for ByteChange {
             false => write!(f, "bits {start_bit}..{end_bit}")?,
         }
         let typed = names(old) == names(new);
-        if typed && types(old) == types(new) {
-            if let Content::Fields(fields) = old {
-                return write!(f, " are another part of {} now", list(fields, false));
-            }
+        if let (true, Content::Fields(fields)) = (typed && types(old) == types(new), old) {
+            return write!(f, " are another part of {} now", list(fields, false));
         }
         match old {
             Content::Fields(fields) => write!(f, " were {}", list(fields, typed))?,
@@ -139,10 +137,17 @@ pub(super) fn byte_changes(old: &Item, new: &Item, target: Target) -> Vec<ByteCh
     changes
 }
 
+/// The fields that end at a place, and those that begin there.
+#[derive(Default)]
+struct Cut<'r> {
+    ended: Vec<&'r Member>,
+    begun: Vec<&'r Member>,
+}
+
 /// Where fields begin and end.
 struct Map<'r> {
-    /// By place: the fields that end there, then those that begin.
-    cuts: BTreeMap<u64, (Vec<&'r Member>, Vec<&'r Member>)>,
+    /// By place.
+    cuts: BTreeMap<u64, Cut<'r>>,
     target: Target,
     /// Bits of the whole.
     end: u64,
@@ -150,12 +155,12 @@ struct Map<'r> {
 
 impl<'r> Map<'r> {
     fn new(item: &'r Item, target: Target) -> Self {
-        let mut cuts: BTreeMap<u64, (Vec<&Member>, Vec<&Member>)> = BTreeMap::new();
+        let mut cuts: BTreeMap<u64, Cut<'_>> = BTreeMap::new();
         for member in &item.members {
             let range = start_and_width(member, target).filter(|(_, bits)| *bits > 0);
             let Some((start, bits)) = range else { continue };
-            cuts.entry(start).or_default().1.push(member);
-            cuts.entry(start.saturating_add(bits)).or_default().0.push(member);
+            cuts.entry(start).or_default().begun.push(member);
+            cuts.entry(start.saturating_add(bits)).or_default().ended.push(member);
         }
         let size = item.facts.get(Fact::Size).and_then(|value| value.on(target));
         Self { cuts, target, end: size.unwrap_or(0).saturating_mul(8) }
@@ -168,7 +173,7 @@ impl<'r> Map<'r> {
 }
 
 struct Walk<'r> {
-    cuts: Peekable<btree_map::IntoIter<u64, (Vec<&'r Member>, Vec<&'r Member>)>>,
+    cuts: Peekable<btree_map::IntoIter<u64, Cut<'r>>>,
     target: Target,
     end: u64,
     /// The fields at the place that was asked for last.
@@ -178,7 +183,7 @@ struct Walk<'r> {
 impl Walk<'_> {
     /// What lies at a place that is not before the last one.
     fn at(&mut self, bit: u64) -> Content {
-        while let Some((_, (ended, begun))) = self.cuts.next_if(|(at, _)| *at <= bit) {
+        while let Some((_, Cut { ended, begun })) = self.cuts.next_if(|(at, _)| *at <= bit) {
             self.open.retain(|open| !ended.iter().any(|ended| ended.name == open.name));
             self.open.extend(begun);
         }

@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 
 use super::bytes::{ByteChange, byte_changes};
 use super::rules::{Outcome, Rule, Severity, Subject, rule};
-use super::{Fact, Facts, Item, ItemKind, Member, Release, ReleasedSchema, Targets, Value};
+use super::{
+    Fact, Facts, Item, ItemKind, Member, Release, ReleasedSchema, Targets, Value, ValueForm,
+};
 use crate::source::Span;
 
 /// How something changed.
@@ -147,6 +149,10 @@ impl Comparison<'_> {
 
     fn schema(&mut self, old: &ReleasedSchema, new: &ReleasedSchema) {
         if new.version < old.version {
+            if self.grown {
+                // An older version is emitted on purpose: it brings nothing.
+                return;
+            }
             self.whole(Change::Lowered, Some(old), Some(new));
             self.values(Some(old.version.to_string()), Some(new.version.to_string()));
         }
@@ -276,6 +282,7 @@ impl Comparison<'_> {
                         None => value.to_string(),
                     };
                     self.values(old.map(shown), new.map(shown));
+                    let targets = targets.filter(|_| fact.form() == ValueForm::PerTarget);
                     if let (Some(last), Some(targets)) = (self.found.last_mut(), targets) {
                         last.targets = targets;
                     }

@@ -7,7 +7,6 @@ use super::compare::{Difference, compare};
 use super::rules::{Severity, Subject};
 use super::{Exception, Lock, LockError, Release};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::model::Model;
 
 /// What a comparison came to.
 #[derive(Debug, Default)]
@@ -18,22 +17,26 @@ pub struct Verdict {
     pub idle: Vec<Exception>,
 }
 
-/// The versions as of which the schemas of `model` are compared with a release: empty where they are emitted as
-/// of those anyhow. A schema that the release does not have, or has at a version that is not there any longer, stays
-/// as it is; schemas that the released ones use go along, as far as they are known.
+/// The versions as of which schemas are compared with a release, out of the name of each, the version that is emitted
+/// and the latest one: empty where they are emitted as of those anyhow. A schema that the release does not have, or has
+/// at a version that is not there any longer, stays as it is; schemas that the released ones use go along, as far as
+/// they are known.
 #[must_use]
-pub fn as_of(old: &Release, model: &Model) -> Vec<(Option<String>, u32)> {
+pub fn as_of<'n>(
+    old: &Release,
+    schemas: impl Iterator<Item = (&'n str, u32, u32)>,
+) -> Vec<(Option<String>, u32)> {
     let mut versions: Vec<(Option<String>, u32)> = Vec::new();
     let mut moved = false;
-    for schema in &model.schemas {
-        let released = match old.schemas.get(&schema.name) {
+    for (name, emitted, latest) in schemas {
+        let released = match old.schemas.get(name) {
             Some(released) => Some(released.version),
             // Where several use it, the youngest version has all that they need.
-            None => old.schemas.values().filter_map(|it| it.uses.get(&schema.name)).max().copied(),
+            None => old.schemas.values().filter_map(|it| it.uses.get(name)).max().copied(),
         };
-        let Some(version) = released.filter(|version| *version <= schema.latest) else { continue };
-        moved |= version != schema.version;
-        versions.push((Some(schema.name.clone()), version));
+        let Some(version) = released.filter(|version| *version <= latest) else { continue };
+        moved |= version != emitted;
+        versions.push((Some(name.to_owned()), version));
     }
     if moved { versions } else { Vec::new() }
 }

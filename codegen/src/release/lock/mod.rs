@@ -4,6 +4,7 @@
 
 mod parse;
 mod print;
+mod words;
 
 use super::{Release, Rule};
 use crate::source::Span;

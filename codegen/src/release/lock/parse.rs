@@ -2,8 +2,9 @@
 //!
 //! The first fault ends it: a program wrote the file, and one fault is nearly always the only one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use super::words::{AGAIN, Line, Result, Word, fault, unquoted};
 use super::{Exception, FORM, Lock};
 use crate::diag::nearest;
 use crate::model::Target;
@@ -29,10 +30,6 @@ pub struct LockError {
     pub other: Option<(Span, &'static str)>,
 }
 
-type Result<T> = std::result::Result<T, Box<LockError>>;
-
-const AGAIN: &str = "take it from version control again, or let `inspect-gen lock --replace` \
-    write it anew from the schemas";
 const NEWER: &str = "if a newer inspect-gen wrote it, use that one; \
     otherwise `inspect-gen lock --replace` writes it anew";
 
@@ -123,10 +120,6 @@ fn ordered(a: Span, b: Span) -> (Span, Span) {
     if a <= b { (a, b) } else { (b, a) }
 }
 
-fn fault(span: Span, message: impl Into<String>, help: impl Into<String>) -> Box<LockError> {
-    Box::new(LockError { span, message: message.into(), help: help.into(), other: None })
-}
-
 fn twice(span: Span, first: Span, message: String) -> Box<LockError> {
     let help = "a merge may have kept both: remove the one that was not released";
     let other = Some((first, "the first one"));
@@ -164,102 +157,6 @@ fn refuse_conflicts(text: &str, file: FileId) -> Result<()> {
         offset += line.len();
     }
     Ok(())
-}
-
-/// A line and its words.
-struct Line<'t> {
-    file: FileId,
-    /// Where `rest` begins in the file.
-    at: usize,
-    rest: &'t str,
-    indent: usize,
-    span: Span,
-}
-
-/// A word, and where it stands.
-#[derive(Clone, Copy)]
-struct Word<'t> {
-    text: &'t str,
-    span: Span,
-}
-
-impl<'t> Line<'t> {
-    fn new(file: FileId, offset: usize, raw: &'t str) -> Self {
-        let line = raw.trim_end_matches(['\n', '\r', ' ', '\t']);
-        let rest = line.trim_start_matches(' ');
-        let indent = line.len() - rest.len();
-        let at = offset + indent;
-        Self { file, at, rest, indent, span: Span::new(file, at, at + rest.len()) }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.rest.is_empty() || self.rest.starts_with('#')
-    }
-
-    fn fault(&self, message: impl Into<String>, help: impl Into<String>) -> Box<LockError> {
-        fault(self.span, message, help)
-    }
-
-    /// The next word; quoted texts are one with what stands before them.
-    fn word(&mut self) -> Option<Word<'t>> {
-        self.skip();
-        let mut quoted = false;
-        let mut escaped = false;
-        let end = self.rest.char_indices().find(|(_, char)| match char {
-            _ if escaped => {
-                escaped = false;
-                false
-            }
-            '\\' if quoted => {
-                escaped = true;
-                false
-            }
-            '"' => {
-                quoted = !quoted;
-                false
-            }
-            ' ' => !quoted,
-            _ => false,
-        });
-        let end = end.map_or(self.rest.len(), |(at, _)| at);
-        let (text, rest) = self.rest.split_at(end);
-        let span = Span::new(self.file, self.at, self.at + end);
-        self.at += end;
-        self.rest = rest;
-        (!text.is_empty()).then_some(Word { text, span })
-    }
-
-    fn skip(&mut self) {
-        let rest = self.rest.trim_start_matches(' ');
-        self.at += self.rest.len() - rest.len();
-        self.rest = rest;
-    }
-
-    fn expect(&mut self, what: &str) -> Result<Word<'t>> {
-        let whole = self.span;
-        let missing = || fault(whole, format!("{what} is missing"), AGAIN);
-        self.word().ok_or_else(missing)
-    }
-
-    /// The word `version` and a number.
-    fn version(&mut self) -> Result<u32> {
-        let word = self.expect("`version`")?;
-        if word.text != "version" {
-            return Err(fault(word.span, "`version` is expected here", AGAIN));
-        }
-        let word = self.expect("the version")?;
-        match word.text.parse() {
-            Ok(version) if version >= 1 => Ok(version),
-            _ => Err(fault(word.span, "a version is a number from 1 on", AGAIN)),
-        }
-    }
-
-    fn end(&mut self) -> Result<()> {
-        match self.word() {
-            None => Ok(()),
-            Some(word) => Err(fault(word.span, "nothing is expected here", AGAIN)),
-        }
-    }
 }
 
 struct Parser {
@@ -445,7 +342,7 @@ impl Parser {
             common: Option<u64>,
             others: Vec<(Targets, u64)>,
         }
-        let mut numbers: HashMap<Fact, Numbers> = HashMap::new();
+        let mut numbers: Vec<(Fact, Numbers)> = Vec::new();
         while let Some(word) = line.word() {
             let (key, text) = match word.text.split_once('=') {
                 Some((key, text)) => (key, Some(text)),
@@ -470,7 +367,12 @@ impl Parser {
                 }
                 (ValueForm::PerTarget, Some(_)) => {
                     let number = number()?;
-                    let entry = numbers.entry(fact).or_default();
+                    let at = numbers.iter().position(|(known, _)| *known == fact);
+                    let at = at.unwrap_or_else(|| {
+                        numbers.push((fact, Numbers::default()));
+                        numbers.len() - 1
+                    });
+                    let Some((_, entry)) = numbers.get_mut(at) else { continue };
                     match group {
                         Some(group) => entry.others.push((self.group(word, group)?, number)),
                         None if entry.common.is_some() => return Err(repeated()),
@@ -571,34 +473,4 @@ fn exception(line: &mut Line<'_>, schema: &str) -> Result<Exception> {
     let subject: Vec<&str> = subject.iter().map(|word| word.text).collect();
     let (schema, subject) = (schema.to_owned(), subject.join(" "));
     Ok(Exception { schema, rule, subject, reason: reason_text, place })
-}
-
-/// The text of a word that may stand in quotes.
-fn unquoted(word: Word<'_>) -> Result<String> {
-    let Some(inner) = word.text.strip_prefix('"') else { return Ok(word.text.to_owned()) };
-    let open = || fault(word.span, "a text in quotes does not end, or goes on behind them", AGAIN);
-    let mut text = String::with_capacity(inner.len());
-    let mut chars = inner.chars();
-    loop {
-        match chars.next().ok_or_else(open)? {
-            '"' => break,
-            '\\' => match chars.next() {
-                Some('n') => text.push('\n'),
-                Some('u') => text.push(unicode(&mut chars).ok_or_else(open)?),
-                Some(char @ ('"' | '\\')) => text.push(char),
-                _ => return Err(fault(word.span, "an escape is not known", AGAIN)),
-            },
-            char => text.push(char),
-        }
-    }
-    if chars.next().is_some() { Err(open()) } else { Ok(text) }
-}
-
-/// `{1f}` of `\u{1f}`.
-fn unicode(chars: &mut std::str::Chars<'_>) -> Option<char> {
-    if chars.next()? != '{' {
-        return None;
-    }
-    let digits: String = chars.by_ref().take_while(|char| *char != '}').collect();
-    char::from_u32(u32::from_str_radix(&digits, 16).ok()?)
 }
