@@ -9,7 +9,7 @@ use super::{Status, has_errors};
 use crate::build;
 use crate::check::Options;
 use crate::compile;
-use crate::diag::Diagnostics;
+use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::model::Model;
 use crate::release::{self, Lock, Release};
 use crate::source::SourceMap;
@@ -94,7 +94,7 @@ fn old_text(path: &Path, replace: bool) -> Option<Result<compile::LockText, Diag
     }
 }
 
-fn only(diagnostic: crate::diag::Diagnostic) -> Diagnostics {
+fn only(diagnostic: Diagnostic) -> Diagnostics {
     let mut found = Diagnostics::new();
     found.push(diagnostic);
     found
@@ -120,9 +120,11 @@ fn next(
         Release::of(model)
     } else {
         let releases = compile::releases(sources, files, model, &Options::default(), &old.release)?;
-        let mut refused = release::hold(&old, releases.then(), &releases.now, whole);
+        let mut refused = Diagnostics::new();
+        let held = release::hold(&old, releases.then(), &releases.now, whole).into_sorted();
         // An exception that does not apply goes away with the others.
-        refused.retain(|diagnostic| diagnostic.code != crate::diag::Code::E0607);
+        let breaks = held.into_iter().filter(|diagnostic| diagnostic.code != Code::E0607);
+        breaks.for_each(|diagnostic| refused.push(diagnostic));
         if refused.has_errors() {
             return Err(refused);
         }

@@ -148,11 +148,6 @@ impl Diagnostics {
         self.list.append(&mut other.list);
     }
 
-    /// Keeps those that pass.
-    pub(crate) fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
-        self.list.retain(keep);
-    }
-
     /// Moves every place to a file: for findings made while the file stood alone.
     pub(crate) fn move_to(&mut self, file: FileId) {
         for diagnostic in &mut self.list {
