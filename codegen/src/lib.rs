@@ -19,6 +19,7 @@ pub mod model;
 pub mod operator;
 #[cfg(feature = "image")]
 pub mod pack;
+pub mod release;
 pub mod source;
 pub mod syntax;
 #[cfg(feature = "image")]

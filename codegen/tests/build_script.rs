@@ -76,3 +76,23 @@ fn what_is_wrong_is_returned_and_nothing_is_written() {
     let error = build.run().unwrap_err();
     assert!(error.to_string().starts_with("cannot write `"), "{error}");
 }
+
+#[test]
+fn what_breaks_a_release_is_an_error() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "schema/a.inspect", "schema a version 1;\nstruct s { x: u32, y: u32 }\n");
+    let lock = "lock 1\ntargets x86_64\nschema a version 1\n  \
+        fingerprint 1 0x0000000000000000\nend\n";
+    write(root.path(), "schema/inspect.lock", lock);
+    let out = root.path().join("out");
+    let build = Build::new(root.path().join("schema")).out_dir(&out);
+    let error = build.run().unwrap_err();
+    assert!(error.to_string().contains("E0605"), "{error}");
+    assert!(!out.exists());
+    fs::rename(root.path().join("schema/inspect.lock"), root.path().join("a.lock")).unwrap();
+    build.run().unwrap();
+    let error = build.clone().lock(root.path().join("a.lock")).run().unwrap_err();
+    assert!(error.to_string().contains("E0605"), "{error}");
+    let error = build.clone().lock(root.path().join("b.lock")).run().unwrap_err();
+    assert!(error.to_string().contains("E0001"), "{error}");
+}

@@ -189,7 +189,7 @@ fn usage_and_outputs_that_cannot_be_written_end_with_2() {
         assert!(expect(0, &arguments, root.path()).stderr.is_empty());
     }
     for command in
-        ["init", "generate", "check", "fmt", "layout", "link", "explain", "completions", "man"]
+        ["init", "generate", "check", "fmt", "layout", "lock", "compat", "link", "explain", "man"]
     {
         let output = expect(0, &[command, "--help"], root.path());
         assert!(text(&output.stdout).contains("Example"), "{command} shows an example");

@@ -1,4 +1,5 @@
 //! Schemas that must be rejected: `rejected/CODE-slug.inspect`, or a folder of files for what takes several.
+//! A folder may hold an `inspect.lock`, against which its schemas are held.
 //! Each has its diagnostics, as a person reads them, in `snapshots/rejected/`; a new case is a new file.
 //!
 //! Every code of the catalogue needs a case. What no schema text can cause is made in this file.
@@ -8,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use inspect_gen::build::{MAX_FILE_SIZE, load};
 use inspect_gen::check::{self, Options};
-use inspect_gen::diag::{Code, Diagnostic, Severity, render};
+use inspect_gen::compile::{LockText, compile_locked};
+use inspect_gen::diag::{Code, Diagnostic, Diagnostics, Severity, render};
 use inspect_gen::source::SourceMap;
 use inspect_gen::syntax;
 
@@ -44,7 +46,8 @@ fn expected(path: &Path) -> Code {
 fn sources(case: &Path) -> SourceMap {
     let files = if case.is_dir() { sorted(case) } else { vec![case.to_owned()] };
     let mut sources = SourceMap::new();
-    for file in files {
+    let is_schema = |file: &PathBuf| file.extension().is_some_and(|it| it == "inspect");
+    for file in files.into_iter().filter(is_schema) {
         let text = std::fs::read_to_string(&file).expect("a rejected schema");
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
         sources.add(name.unwrap_or_default(), text, false);
@@ -61,6 +64,17 @@ fn diagnostics(sources: &SourceMap, options: &Options) -> Vec<Diagnostic> {
     diagnostics.into_sorted()
 }
 
+/// What is said of a case, whose lock joins the sources if it has one.
+fn said(case: &Path, sources: &mut SourceMap) -> Vec<Diagnostic> {
+    let lock = case.join("inspect.lock");
+    if !lock.exists() {
+        return diagnostics(sources, &Options::default());
+    }
+    let text = std::fs::read_to_string(&lock).expect("a lock");
+    let lock = LockText { name: "inspect.lock".to_owned(), text };
+    compile_locked(sources, Diagnostics::new(), &Options::default(), vec![lock]).1
+}
+
 fn snapshot(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../../snapshots/rejected");
@@ -74,8 +88,8 @@ fn every_case_is_rejected_with_its_code() {
     let mut wrong = Vec::new();
     for case in cases() {
         let code = expected(&case);
-        let sources = sources(&case);
-        let found = diagnostics(&sources, &Options::default());
+        let mut sources = sources(&case);
+        let found = said(&case, &mut sources);
         if !found.iter().any(|diagnostic| diagnostic.code == code) {
             let codes: Vec<&str> = found.iter().map(|diagnostic| diagnostic.code.name()).collect();
             wrong.push(format!("{} is not reported, but {codes:?}", stem(&case)));
@@ -112,9 +126,8 @@ fn every_code_has_a_case_and_an_explanation() {
 #[test]
 fn diagnostics_are_the_same_every_time() {
     for case in cases() {
-        let sources = sources(&case);
-        let first = diagnostics(&sources, &Options::default());
-        assert_eq!(first, diagnostics(&sources, &Options::default()), "{}", stem(&case));
+        let first = said(&case, &mut sources(&case));
+        assert_eq!(first, said(&case, &mut sources(&case)), "{}", stem(&case));
     }
 }
 

@@ -240,7 +240,7 @@ impl Search {
 }
 
 /// A path as messages and outputs show it: `/` between its parts, without `.` parts.
-fn display_name(path: &Path) -> String {
+pub(crate) fn display_name(path: &Path) -> String {
     let parts: PathBuf =
         path.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect();
     let text = parts.to_string_lossy();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{WriteError, load, write};
+use super::{WriteError, load, locks_beside, read_lock_text, write};
 use crate::check;
 use crate::compile;
 use crate::diag::{Code, Diagnostic, Severity, nearest, render};
@@ -31,6 +31,7 @@ pub struct Build {
     outputs: Vec<Output>,
     targets: Vec<String>,
     as_of: Vec<(Option<String>, u32)>,
+    lock: Option<PathBuf>,
     out_dir: Option<PathBuf>,
 }
 
@@ -45,6 +46,7 @@ impl Build {
             outputs: Vec::new(),
             targets: Vec::new(),
             as_of: Vec::new(),
+            lock: None,
             out_dir: None,
         }
     }
@@ -94,6 +96,13 @@ impl Build {
         self
     }
 
+    /// Holds the schemas against this lock instead of the `inspect.lock` that lies beside them.
+    #[must_use]
+    pub fn lock(mut self, path: impl AsRef<Path>) -> Self {
+        self.lock = Some(path.as_ref().to_owned());
+        self
+    }
+
     /// Writes below this directory instead of `$OUT_DIR/inspect`.
     #[must_use]
     pub fn out_dir(mut self, path: impl AsRef<Path>) -> Self {
@@ -106,7 +115,7 @@ impl Build {
     ///
     /// # Errors
     ///
-    /// Schemas with errors, an unknown target, an output that cannot be written.
+    /// Schemas with errors or that break what their lock holds, an unknown target, an output that cannot be written.
     pub fn run(&self) -> Result<(), BuildError> {
         let out_dir = match (&self.out_dir, std::env::var_os("OUT_DIR")) {
             (Some(directory), _) => directory.clone(),
@@ -131,13 +140,22 @@ impl Build {
     }
 
     fn generate(&self, sources: &mut SourceMap) -> Result<Generated, Vec<Diagnostic>> {
-        let loaded = load(&self.schemas, &self.imports);
-        for path in &loaded.watched {
+        let mut loaded = load(&self.schemas, &self.imports);
+        let beside = || locks_beside(&self.schemas);
+        let locks = self.lock.as_ref().map_or_else(beside, |path| vec![path.clone()]);
+        for path in loaded.watched.iter().chain(&locks) {
             println!("cargo::rerun-if-changed={}", path.display());
+        }
+        let mut texts = Vec::new();
+        for path in &locks {
+            match read_lock_text(path) {
+                Ok(text) => texts.push(text),
+                Err(unreadable) => loaded.diagnostics.push(*unreadable),
+            }
         }
         *sources = loaded.sources;
         let options = check::Options { targets: self.wanted_targets()?, as_of: self.as_of.clone() };
-        let (model, found) = compile::compile_loaded(sources, loaded.diagnostics, &options);
+        let (model, found) = compile::compile_locked(sources, loaded.diagnostics, &options, texts);
         let Some(mut model) = model else { return Err(found) };
         for name in self.extern_schemas.keys() {
             let Some(id) = model.schema(name) else {

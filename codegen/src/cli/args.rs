@@ -50,6 +50,10 @@ pub(super) enum Command {
     Fmt(Fmt),
     /// Show offsets, sizes, holes and cache lines.
     Layout(Layout),
+    /// Write down what is released: layouts, numbers, fingerprints.
+    Lock(Lock),
+    /// Report every break against a lock, a directory or a git revision.
+    Compat(Compat),
     /// Turn the annotations of images into tables.
     Pack(Pack),
     /// Run a linker and pack what it has linked.
@@ -70,12 +74,14 @@ pub(super) enum Command {
 
 impl Command {
     /// The words that are commands.
-    pub(super) const NAMES: [&'static str; 13] = [
+    pub(super) const NAMES: [&'static str; 15] = [
         "init",
         "generate",
         "check",
         "fmt",
         "layout",
+        "lock",
+        "compat",
         "pack",
         "link",
         "doctor",
@@ -167,6 +173,19 @@ pub(super) struct Generate {
     /// Write a dependency file for Make or Ninja.
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     pub(super) depfile: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) held: Held,
+}
+
+/// What the schemas are held against.
+#[derive(Args, Debug)]
+pub(super) struct Held {
+    /// Hold the schemas against this lock. Without it, against each `inspect.lock` beside them.
+    #[arg(long, value_name = "FILE")]
+    pub(super) lock: Option<PathBuf>,
+    /// Hold them against no lock.
+    #[arg(long, conflicts_with = "lock")]
+    pub(super) no_lock: bool,
 }
 
 #[derive(Args, Debug)]
@@ -184,6 +203,8 @@ pub(super) struct Targets {
 pub(super) struct Check {
     #[command(flatten)]
     pub(super) inputs: Inputs,
+    #[command(flatten)]
+    pub(super) held: Held,
 }
 
 #[derive(Args, Debug)]
@@ -219,6 +240,67 @@ pub(super) struct Layout {
     /// Print JSON, for one target: `{"structs": {NAME: {"size", "align", "fields"}}}`.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    inspect-gen lock schema/                  writes schema/inspect.lock; commit it\n  \
+    inspect-gen lock schema/ --check          in CI: exit 1 if the lock is not up to date\n\n\
+    A released version that the schemas contradict is not overwritten: what breaks is shown, and nothing is\n\
+    written unless the lock excepts it or --replace is given.")]
+pub(super) struct Lock {
+    /// Schema files, or directories that are searched for `*.inspect` files.
+    #[arg(required = true, value_name = "SCHEMA")]
+    pub(super) schemas: Vec<PathBuf>,
+    /// Files or directories of schemas that are used and released elsewhere; may repeat.
+    #[arg(long = "import", value_name = "DIR")]
+    pub(super) imports: Vec<PathBuf>,
+    /// The lock file. Without it, `inspect.lock` beside the schemas.
+    #[arg(long, value_name = "FILE")]
+    pub(super) lock: Option<PathBuf>,
+    /// Write nothing; exit with 1 if the lock would change.
+    #[arg(long)]
+    pub(super) check: bool,
+    /// Write the lock whatever was released, or where the old one cannot be read.
+    #[arg(long)]
+    pub(super) replace: bool,
+    /// The form of diagnostics: `human` on standard error, `json` and `github` on standard output.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub(super) message_format: MessageFormat,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    inspect-gen compat schema/ --against schema/inspect.lock\n  \
+    inspect-gen compat schema/ --against git:v1.2     the same paths, as they were in v1.2\n  \
+    inspect-gen compat schema/ --against ../release/schema\n  \
+    inspect-gen compat schema/ --against git:origin/main --message-format github\n  \
+    inspect-gen compat --list-rules\n\n\
+    A break that is meant stands in the lock, with the reason:\n  \
+    except field-moved struct log_record.level \"nobody reads it\"\n\n\
+    Exit status: 0 nothing breaks; 1 something does, or an exception does not apply; 2 usage.")]
+pub(super) struct Compat {
+    /// Schema files, or directories that are searched for `*.inspect` files.
+    #[arg(required_unless_present = "list_rules", value_name = "SCHEMA")]
+    pub(super) schemas: Vec<PathBuf>,
+    /// What was released: a lock, a directory or file of schemas, or `git:REVISION`.
+    #[arg(long, required_unless_present = "list_rules", value_name = "LOCK|DIR|git:REV")]
+    pub(super) against: Option<OsString>,
+    /// Files or directories of schemas that are used and released elsewhere; may repeat.
+    #[arg(long = "import", value_name = "DIR")]
+    pub(super) imports: Vec<PathBuf>,
+    /// The lock whose exceptions count with a directory or revision. Without it, those beside the schemas.
+    #[arg(long, value_name = "FILE")]
+    pub(super) lock: Option<PathBuf>,
+    /// Exit with 1 for notes, too.
+    #[arg(long)]
+    pub(super) deny_notes: bool,
+    /// Print every rule, and what it comes to.
+    #[arg(long)]
+    pub(super) list_rules: bool,
+    /// The form of the report, on standard output: `human`, `json`, `github`.
+    #[arg(long, value_name = "FORM", default_value = "human")]
+    pub(super) message_format: MessageFormat,
 }
 
 #[derive(Args, Debug)]

@@ -23,8 +23,9 @@ fn generate(arguments: &Generate, terminal: Terminal) -> Result<Status, Status> 
     }
     let progress = Progress::new(terminal);
     let reporter = terminal.reporter(arguments.inputs.message_format);
+    let (inputs, held) = (&arguments.inputs, Some(&arguments.held));
     let Compiled { model, sources, watched } =
-        super::compile(&arguments.inputs, &arguments.targets.targets, reporter, &progress)?;
+        super::compile(inputs, held, &arguments.targets.targets, reporter, &progress)?;
     let progress = Progress::new(terminal);
     progress.stage("generating");
     let options = emit::Options::default();

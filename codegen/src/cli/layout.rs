@@ -18,7 +18,7 @@ fn layout(arguments: &Layout, terminal: Terminal) -> Result<Status, Status> {
     let progress = Progress::new(terminal);
     let reporter = terminal.reporter(arguments.inputs.message_format).beside_results();
     let Compiled { model, .. } =
-        super::compile(&arguments.inputs, &arguments.targets.targets, reporter, &progress)?;
+        super::compile(&arguments.inputs, None, &arguments.targets.targets, reporter, &progress)?;
     let wanted = arguments.type_name.as_deref();
     if arguments.json {
         let [target] = model.targets[..] else {

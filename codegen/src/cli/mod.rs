@@ -3,15 +3,18 @@
 //! to a terminal.
 
 mod args;
+mod compat;
 mod doctor;
 mod explain;
 mod findings;
 mod fmt;
 mod generate;
+mod git;
 mod import;
 mod init;
 mod layout;
 mod link;
+mod lock;
 mod output;
 mod pack;
 mod progress;
@@ -80,6 +83,8 @@ fn run_with(arguments: Vec<OsString>) -> Status {
         Command::Check(arguments) => check(&arguments, terminal),
         Command::Fmt(arguments) => fmt::run(&arguments, terminal),
         Command::Layout(arguments) => layout::run(&arguments, terminal),
+        Command::Lock(arguments) => lock::run(&arguments, terminal),
+        Command::Compat(arguments) => compat::run(&arguments, terminal),
         Command::Pack(arguments) => pack::run(&arguments, terminal),
         Command::Link(arguments) => link::run(&arguments, terminal),
         Command::Doctor(arguments) => doctor::run(&arguments, terminal),
@@ -133,22 +138,46 @@ struct Compiled {
 /// with.
 fn compile(
     inputs: &Inputs,
+    held: Option<&args::Held>,
     targets: &[Target],
     reporter: output::Reporter,
     progress: &Progress,
 ) -> Result<Compiled, Status> {
     progress.stage("reading schemas");
-    let loaded = build::load(&inputs.schemas, &inputs.imports);
+    let mut loaded = build::load(&inputs.schemas, &inputs.imports);
+    let locks = read_locks(inputs, held, &mut loaded);
     progress.stage("checking schemas");
     let options = crate::check::Options { targets: targets.to_vec(), as_of: inputs.as_of.clone() };
     let build::Loaded { mut sources, diagnostics, watched, .. } = loaded;
-    let (model, found) = compile::compile_loaded(&mut sources, diagnostics, &options);
+    let (model, found) = compile::compile_locked(&mut sources, diagnostics, &options, locks);
     progress.hide();
     reporter.report(&sources, &found)?;
     match model {
         Some(model) if !has_errors(&found) => Ok(Compiled { model, sources, watched }),
         _ => Err(Status::Findings),
     }
+}
+
+/// The locks that the schemas are held against; none where the command holds them against nothing.
+fn read_locks(
+    inputs: &Inputs,
+    held: Option<&args::Held>,
+    loaded: &mut build::Loaded,
+) -> Vec<compile::LockText> {
+    let paths = match held {
+        None | Some(args::Held { no_lock: true, .. }) => Vec::new(),
+        Some(args::Held { lock: Some(path), .. }) => vec![path.clone()],
+        Some(_) => build::locks_beside(&inputs.schemas),
+    };
+    let mut locks = Vec::new();
+    for path in paths {
+        match build::read_lock_text(&path) {
+            Ok(text) => locks.push(text),
+            Err(unreadable) => loaded.diagnostics.push(*unreadable),
+        }
+        loaded.watched.insert(path);
+    }
+    locks
 }
 
 fn has_errors(found: &[Diagnostic]) -> bool {
@@ -158,7 +187,7 @@ fn has_errors(found: &[Diagnostic]) -> bool {
 fn check(arguments: &args::Check, terminal: Terminal) -> Status {
     let progress = Progress::new(terminal);
     let reporter = terminal.reporter(arguments.inputs.message_format);
-    match compile(&arguments.inputs, &[], reporter, &progress) {
+    match compile(&arguments.inputs, Some(&arguments.held), &[], reporter, &progress) {
         Ok(_) => Status::Done,
         Err(status) => status,
     }

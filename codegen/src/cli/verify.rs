@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &Verify, terminal: Terminal) -> Status {
     if arguments.list {
         reporter = reporter.beside_results();
     }
-    let compiled = super::compile(&inputs, &[], reporter, &progress);
+    let compiled = super::compile(&inputs, None, &[], reporter, &progress);
     let Compiled { model, sources, .. } = match compiled {
         Ok(compiled) => compiled,
         Err(status) => return status,

@@ -94,6 +94,10 @@ codes! {
     E0602 "an entry grows anywhere but at its end"
     E0603 "a removed name comes back"
     E0604 "the requested version does not exist"
+    E0605 "a schema contradicts its lock"
+    E0606 "a lock cannot be read"
+    E0607 "an exception in a lock does not apply"
+    E0608 "a released version cannot be compiled any longer"
 
     E0701 "an attribute is not known"
     E0702 "an attribute does not belong here"

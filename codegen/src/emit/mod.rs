@@ -14,7 +14,7 @@ pub mod json;
 pub mod layout_text;
 mod layout_view;
 pub mod rust;
-mod spell;
+pub(crate) mod spell;
 pub mod table;
 
 pub use layout_view::{CACHE_LINE, LayoutView, Part, PartKind, layout_groups};

@@ -1,0 +1,274 @@
+//! Aggregates as items: their own facts, and their fields with those of anonymous aggregates among them.
+//!
+//! The model's structs are taken apart member by member, without `..`: whoever adds a member to one decides here which
+//! fact it is, or writes why it is none.
+
+use super::items::{naming_facts, number, type_facts};
+use super::{Fact, Facts, Item, ItemKind, Member, Value};
+use crate::emit::spell;
+use crate::model::{
+    Aggregate, AggregateId, AggregateKind, Arm, ArmValue, Field, FieldPath, Layouts, List, Model,
+    Placement, Target, Type, names,
+};
+
+/// The item of a named aggregate, and those of the inline ones in it that have a name.
+pub(super) fn push_struct(model: &Model, id: AggregateId, items: &mut Vec<Item>) {
+    let name = model[id].naming.name.clone();
+    push(model, id, name, items);
+}
+
+fn push(model: &Model, id: AggregateId, path: String, items: &mut Vec<Item>) {
+    let mut flat = Flat { model, path: &path, members: Vec::new(), inline: Vec::new() };
+    let origin = model[id].layouts.as_ref().map(|_| Value::Number(0));
+    flat.fields(id, origin.as_ref(), &Around::default());
+    let Flat { mut members, inline, .. } = flat;
+    members.sort_by(|a, b| a.name.cmp(&b.name));
+    let facts = struct_facts(model, &model[id]);
+    let place = model[id].naming.origin;
+    items.push(Item { kind: ItemKind::Struct, name: path.into(), facts, members, place });
+    for (path, id) in inline {
+        push(model, id, path, items);
+    }
+}
+
+fn struct_facts(model: &Model, aggregate: &Aggregate) -> Facts {
+    let Aggregate {
+        // The item stands in its schema.
+        schema,
+        naming,
+        kind,
+        union,
+        parent,
+        // Offsets and the alignment say what it does.
+        packed: _,
+        align: _,
+        c_typedef,
+        // Members, which have facts of their own.
+        fields: _,
+        layouts,
+        // These two follow from the fields.
+        target_dependent: _,
+        flexible: _,
+    } = aggregate;
+    let mut facts = Facts::default();
+    let form = match kind {
+        _ if *union => "union",
+        AggregateKind::Struct => "struct",
+        AggregateKind::Record => "record",
+        // What is inline is laid out as the struct around it.
+        AggregateKind::ExternC { .. } | AggregateKind::ExternRust if parent.is_some() => "struct",
+        AggregateKind::ExternC { .. } | AggregateKind::ExternRust => "extern",
+    };
+    facts.say_text(Fact::Form, form);
+    let is_captured = match kind {
+        AggregateKind::Struct | AggregateKind::Record => false,
+        AggregateKind::ExternC { header } => {
+            facts.say_text(Fact::From, header.as_str());
+            true
+        }
+        AggregateKind::ExternRust => {
+            facts.say_text(Fact::From, "rust");
+            true
+        }
+    };
+    facts.say_if(Fact::Typedef, *c_typedef);
+    if let Some(layouts) = layouts {
+        facts.say(Fact::Size, per_target(layouts, |layout| layout.size));
+        facts.say(Fact::Align, per_target(layouts, |layout| u64::from(layout.align)));
+    }
+    // The names of an inline aggregate follow from those of the struct around it and of the field.
+    if parent.is_none() {
+        let word = names::schema_word(&model[*schema].name);
+        let c = match is_captured {
+            true => naming.name.clone(),
+            false => names::c_identifier(&format!("{word}_{}", naming.name)),
+        };
+        naming_facts(&mut facts, naming, &c, &names::rust_type(&naming.name));
+    }
+    facts
+}
+
+/// What an anonymous aggregate says of everything in it.
+#[derive(Clone, Default)]
+struct Around<'m> {
+    tag: Option<&'m str>,
+    when: Option<String>,
+    condition: Option<&'m str>,
+    sensitive: bool,
+}
+
+/// The members of an aggregate with a name, as they are found.
+struct Flat<'m, 'p> {
+    model: &'m Model,
+    path: &'p str,
+    members: Vec<Member>,
+    /// Aggregates inside that are items of their own.
+    inline: Vec<(String, AggregateId)>,
+}
+
+impl<'m> Flat<'m, '_> {
+    /// The fields of an aggregate that begins at `origin`; `None` where only a compiler knows.
+    fn fields(&mut self, id: AggregateId, origin: Option<&Value>, around: &Around<'m>) {
+        let aggregate = &self.model[id];
+        for (index, field) in aggregate.fields.iter().enumerate() {
+            self.field(id, index, field, origin, around);
+        }
+    }
+
+    fn field(
+        &mut self,
+        holder: AggregateId,
+        index: usize,
+        field: &'m Field,
+        origin: Option<&Value>,
+        around: &Around<'m>,
+    ) {
+        let model = self.model;
+        let Field {
+            naming,
+            // The place of the name is known, and messages show that.
+            origin: _,
+            ty,
+            bits,
+            // Offsets and the struct's alignment say what these two do.
+            align: _,
+            packed: _,
+            expected,
+            count,
+            tag,
+            arm,
+            list,
+            ring,
+            unit,
+            display,
+            condition,
+            sensitive,
+        } = field;
+        let layouts = model[holder].layouts.as_ref();
+        let condition = condition.as_deref().or(around.condition);
+        let tag = tag.as_deref().map(|path: &FieldPath| path.text.as_str());
+        let when = arm.as_ref().map(|arm| arm_text(model, arm));
+        let Some(naming) = naming else {
+            // Padding shows in the offsets of what follows it.
+            let Type::Aggregate(inner) = ty else { return };
+            let inside = Around {
+                tag: tag.or(around.tag),
+                when: when.or_else(|| around.when.clone()),
+                condition,
+                sensitive: *sensitive || around.sensitive,
+            };
+            let begin = layouts
+                .zip(origin)
+                .map(|(layouts, origin)| origin.plus(&place(layouts, index, |place| place.offset)));
+            self.fields(*inner, begin.as_ref(), &inside);
+            return;
+        };
+        let mut facts = Facts::default();
+        type_facts(&mut facts, model, model[holder].schema, ty);
+        if let Some(inner) = inline(model, ty) {
+            self.inline.push((format!("{}.{}", self.path, naming.name), inner));
+        }
+        if let Some((layouts, origin)) = layouts.zip(origin) {
+            match bits {
+                Some(_) => {
+                    let first = place(layouts, index, |place| place.bit_offset.unwrap_or(0));
+                    facts.say(Fact::Bit, bits_of(origin).plus(&first));
+                }
+                None => {
+                    facts.say(Fact::Size, place(layouts, index, |place| place.size));
+                    let first = place(layouts, index, |place| place.offset);
+                    facts.say(Fact::Offset, origin.plus(&first));
+                }
+            }
+        }
+        number(&mut facts, Fact::Bits, bits.map(u64::from));
+        if let Some(expected) = expected {
+            facts.say_text(Fact::Expected, spell::value_text(expected));
+        }
+        if let Some(count) = count {
+            facts.say_text(Fact::Count, spell::formula_text(model, count));
+        }
+        if let Some(tag) = tag.or(around.tag) {
+            facts.say_text(Fact::Tag, tag);
+        }
+        if let Some(when) = when.or_else(|| around.when.clone()) {
+            facts.say_text(Fact::When, when);
+        }
+        if let Some(list) = list {
+            facts.say_text(Fact::List, list_text(model, holder, list));
+        }
+        if let Some(ring) = ring {
+            facts.say_text(Fact::Ring, ring.text.as_str());
+        }
+        if let Some(unit) = unit {
+            facts.say_text(Fact::Unit, unit.as_str());
+        }
+        if let Some(display) = display {
+            facts.say_text(Fact::Display, display.word());
+        }
+        if let Some(condition) = condition {
+            facts.say_text(Fact::If, condition);
+        }
+        facts.say_if(Fact::Sensitive, *sensitive || around.sensitive);
+        let rust = names::rust_identifier(&names::snake_case(&naming.name));
+        naming_facts(&mut facts, naming, &names::c_identifier(&naming.name), &rust);
+        let name = naming.name.as_str().into();
+        self.members.push(Member { name, facts, place: naming.origin });
+    }
+}
+
+/// The inline aggregate that a field holds, directly or as an element.
+fn inline(model: &Model, ty: &Type) -> Option<AggregateId> {
+    match ty {
+        Type::Aggregate(id) if model[*id].parent.is_some() => Some(*id),
+        Type::Array(element, _) | Type::Flexible(element) => inline(model, element),
+        _ => None,
+    }
+}
+
+fn arm_text(model: &Model, arm: &Arm) -> String {
+    let value = |value: &ArmValue| match value {
+        ArmValue::Int(value) => value.to_string(),
+        ArmValue::Captured(id, member) => {
+            let owner = &model[*id];
+            format!("{}::{}", owner.naming.name, owner.members[*member].naming.name)
+        }
+    };
+    match arm {
+        Arm::When(values) => {
+            let mut values: Vec<String> = values.iter().map(value).collect();
+            values.sort();
+            values.join(",")
+        }
+        Arm::Otherwise => "otherwise".to_owned(),
+    }
+}
+
+fn list_text(model: &Model, holder: AggregateId, list: &List) -> String {
+    let List { element, link } = list;
+    let schema = model[holder].schema;
+    format!("{}.{}", spell::type_text(model, schema, &Type::Aggregate(*element)), link.text)
+}
+
+fn bits_of(bytes: &Value) -> Value {
+    match bytes {
+        Value::Number(bytes) => Value::Number(bytes.saturating_mul(8)),
+        Value::PerTarget(numbers) => Value::by_target(numbers.map(|bytes| bytes.saturating_mul(8))),
+        other => other.clone(),
+    }
+}
+
+fn place(layouts: &Layouts, field: usize, number: impl Fn(&Placement) -> u64) -> Value {
+    per_target(layouts, |layout| layout.fields.get(field).map_or(0, &number))
+}
+
+fn per_target(layouts: &Layouts, number: impl Fn(&crate::model::Layout) -> u64) -> Value {
+    if let Some(common) = layouts.common() {
+        return Value::Number(number(common));
+    }
+    let mut numbers = [0; Target::COUNT];
+    for (target, place) in Target::all().zip(&mut numbers) {
+        *place = number(layouts.on(target));
+    }
+    Value::by_target(numbers)
+}

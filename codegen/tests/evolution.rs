@@ -1,0 +1,350 @@
+//! Random evolution: whatever legal edits a schema goes through, no table and no decoder of an older version is hurt; and
+//! an illegal one is always reported, whatever legal ones stand around it.
+
+use inspect_gen::check::Options;
+use inspect_gen::compile::{compile_kept, releases};
+use inspect_gen::diag::{Diagnostics, render};
+use inspect_gen::model::Model;
+use inspect_gen::release::{self, Consequence, Release, Severity, Verdict};
+use inspect_gen::source::SourceMap;
+use inspect_gen::syntax::ast;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+/// A field: its version, its name and type, and what else stands before it.
+#[derive(Clone, Debug)]
+struct Field {
+    since: u32,
+    name: String,
+    ty: &'static str,
+    more: String,
+}
+
+/// A schema that edits can change: what is written into a text is decided at its end.
+#[derive(Clone, Debug)]
+struct Schema {
+    version: u32,
+    /// Names that were given so far.
+    count: usize,
+    fields: Vec<Field>,
+    /// Fields of the row; in order of their versions.
+    row: Vec<Field>,
+    /// Members of an open enum with version and value.
+    members: Vec<(u32, u32)>,
+    /// Bits of flags with version and bit.
+    flags: Vec<(u32, u32)>,
+    /// Versions of classes and of structs beside the first.
+    classes: Vec<u32>,
+}
+
+#[derive(Clone, Debug)]
+enum Edit {
+    /// A field anywhere in the struct.
+    Field(Index, &'static str),
+    /// A field behind the others of the row.
+    RowField(&'static str),
+    Member,
+    Flag,
+    Class,
+    Deprecate(Index),
+    Remove(Index),
+    /// The next version.
+    Version,
+}
+
+#[derive(Clone, Debug)]
+enum Damage {
+    Swap(Index),
+    Retype(Index),
+    Drop(Index),
+    Rename(Index),
+    Younger(Index),
+    RowRetype(Index),
+    RowDrop(Index),
+    Value(Index),
+    Bit(Index),
+    /// A field of the released version that was not there.
+    Sneak(Index),
+    RowSneak,
+    Class,
+}
+
+impl Damage {
+    /// The rule that it breaks, whatever else moves because of it.
+    fn rule(&self) -> &'static str {
+        match self {
+            Self::Swap(_) => "field-moved",
+            Self::Retype(_) => "field-type-changed",
+            // As of version 1, what is younger is not there.
+            Self::Drop(_) | Self::Rename(_) | Self::Younger(_) => "field-removed",
+            Self::RowRetype(_) => "entry-field-type-changed",
+            Self::RowDrop(_) => "entry-field-removed",
+            Self::Value(_) => "enum-member-value-changed",
+            Self::Bit(_) => "flag-bits-changed",
+            Self::Sneak(_) => "field-added",
+            Self::RowSneak => "entry-field-added",
+            Self::Class => "class-removed",
+        }
+    }
+}
+
+const TYPES: [&str; 6] = ["u8", "u16", "u32", "u64", "long", "[u8; 5]"];
+const FIXED: [&str; 4] = ["u8", "u16", "u32", "u64"];
+
+impl Schema {
+    fn new(fields: &[&'static str], row: &[&'static str]) -> Self {
+        let mut schema = Self {
+            version: 1,
+            count: 0,
+            fields: Vec::new(),
+            row: Vec::new(),
+            members: vec![(1, 0)],
+            flags: vec![(1, 0)],
+            classes: vec![1],
+        };
+        for ty in fields {
+            let field = schema.field(1, ty);
+            schema.fields.push(field);
+        }
+        for ty in row {
+            let field = schema.field(1, ty);
+            schema.row.push(field);
+        }
+        schema
+    }
+
+    fn field(&mut self, since: u32, ty: &'static str) -> Field {
+        self.count += 1;
+        Field { since, name: format!("f{}", self.count), ty, more: String::new() }
+    }
+
+    fn edit(&mut self, edit: &Edit) {
+        let next = self.version;
+        match edit {
+            Edit::Version => self.version += 1,
+            // Everything else belongs to a version that nobody has yet.
+            _ if next == 1 => {}
+            Edit::Field(at, ty) => {
+                let field = self.field(next, ty);
+                self.fields.insert(at.index(self.fields.len() + 1), field);
+            }
+            Edit::RowField(ty) => {
+                let field = self.field(next, ty);
+                self.row.push(field);
+            }
+            Edit::Member => self.members.push((next, self.members.len() as u32)),
+            Edit::Flag if self.flags.len() < 30 => self.flags.push((next, self.flags.len() as u32)),
+            Edit::Flag => {}
+            Edit::Class => self.classes.push(next),
+            Edit::Deprecate(at) | Edit::Remove(at) => {
+                let word = if let Edit::Remove(_) = edit { "removed" } else { "deprecated" };
+                let at = at.index(self.fields.len());
+                let field = &mut self.fields[at];
+                if field.more.is_empty() && field.since < next {
+                    field.more = format!("#[{word}({next})] ");
+                }
+            }
+        }
+    }
+
+    /// Damages something of version 1. `false`: there is nothing of the kind.
+    fn damage(&mut self, damage: &Damage) -> bool {
+        let old: Vec<usize> =
+            (0..self.fields.len()).filter(|at| self.fields[*at].since == 1).collect();
+        let pick = |at: &Index| old[at.index(old.len())];
+        match damage {
+            Damage::Swap(at) => {
+                let at = at.index(old.len());
+                let Some((a, b)) = old.get(at).zip(old.get(at + 1)) else { return false };
+                self.fields.swap(*a, *b);
+            }
+            Damage::Retype(at) => {
+                let field = &mut self.fields[pick(at)];
+                field.ty = if field.ty == "u32" { "i32" } else { "u32" };
+            }
+            Damage::Drop(at) => {
+                let at = pick(at);
+                self.fields.remove(at);
+                return !self.fields.iter().all(|field| field.since > 1);
+            }
+            Damage::Rename(at) => self.fields[pick(at)].name.push_str("_renamed"),
+            Damage::Younger(at) => {
+                let (at, version) = (pick(at), self.version);
+                self.fields[at].since = 2;
+                self.fields[at].more.clear();
+                return version > 1 && self.fields.iter().any(|field| field.since == 1);
+            }
+            Damage::RowRetype(at) => {
+                let at = at.index(self.row.iter().filter(|field| field.since == 1).count());
+                let field = &mut self.row[at];
+                field.ty = if field.ty == "u32" { "i32" } else { "u32" };
+            }
+            Damage::RowDrop(at) => {
+                let at = at.index(self.row.iter().filter(|field| field.since == 1).count());
+                self.row.remove(at);
+            }
+            Damage::Value(at) => {
+                let at = at.index(self.members.iter().filter(|(since, _)| *since == 1).count());
+                self.members[at].1 = 200;
+            }
+            Damage::Bit(at) => {
+                let at = at.index(self.flags.iter().filter(|(since, _)| *since == 1).count());
+                self.flags[at].1 = 31;
+            }
+            Damage::Sneak(at) => {
+                let field = self.field(1, "u32");
+                self.fields.insert(at.index(self.fields.len() + 1), field);
+            }
+            Damage::RowSneak => {
+                let field = self.field(1, "u32");
+                self.row.insert(0, field);
+            }
+            Damage::Class => {
+                self.classes.remove(0);
+            }
+        }
+        true
+    }
+
+    fn text(&self) -> String {
+        let since = |since: u32| match since {
+            1 => String::new(),
+            since => format!("#[since({since})] "),
+        };
+        let fields = |fields: &[Field]| -> String {
+            fields
+                .iter()
+                .map(|field| {
+                    let Field { since: age, name, ty, more } = field;
+                    format!("    {}{more}{name}: {ty},\n", since(*age))
+                })
+                .collect()
+        };
+        let members: String = self
+            .members
+            .iter()
+            .map(|(age, value)| format!("    {}m{value} = {value},\n", since(*age)))
+            .collect();
+        // A member keeps its name when its value is damaged.
+        let members = members.replace("m200 = 200", "m0 = 200");
+        let flags: String = self
+            .flags
+            .iter()
+            .map(|(age, bit)| format!("    {}b{bit} = {bit},\n", since(*age)))
+            .collect();
+        let flags = flags.replace("b31 = 31", "b0 = 31");
+        let classes: String = self
+            .classes
+            .iter()
+            .enumerate()
+            .map(|(index, age)| format!("{}class c{age}_{index}: s;\n", since(*age)))
+            .collect();
+        format!(
+            "schema demo version {};\nstruct s {{\n{}    e: e,\n    f: f,\n}}\nentry row {{\n{}}}\n\
+             enum e: u8 {{\n{members}    ..\n}}\nflags f: u32 {{\n{flags}}}\n{classes}",
+            self.version,
+            fields(&self.fields),
+            fields(&self.row),
+        )
+    }
+}
+
+fn compiled(text: &str) -> (SourceMap, Model, Vec<ast::File>) {
+    let mut sources = SourceMap::new();
+    sources.add("demo.inspect", text, false);
+    let (model, found, files) = compile_kept(&mut sources, Diagnostics::new(), &Options::default());
+    let found = found.into_sorted();
+    let model =
+        model.unwrap_or_else(|| panic!("{text}\n{}", render::human(&sources, &found, false)));
+    (sources, model, files)
+}
+
+/// `None`: as of the old version the new text is no schema any longer, which is an error of its own.
+fn judged(old: &str, new: &str) -> Option<(Verdict, SourceMap)> {
+    let old = Release::of(&compiled(old).1);
+    let (sources, model, files) = compiled(new);
+    let releases = releases(&sources, &files, &model, &Options::default(), &old).ok()?;
+    Some((release::judge(&old, releases.then(), &releases.now, true), sources))
+}
+
+fn index() -> impl Strategy<Value = Index> {
+    any::<Index>()
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        4 => (index(), select(&TYPES[..])).prop_map(|(at, ty)| Edit::Field(at, ty)),
+        2 => select(&FIXED[..]).prop_map(Edit::RowField),
+        1 => Just(Edit::Member),
+        1 => Just(Edit::Flag),
+        1 => Just(Edit::Class),
+        1 => index().prop_map(Edit::Deprecate),
+        1 => index().prop_map(Edit::Remove),
+        2 => Just(Edit::Version),
+    ]
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    prop_oneof![
+        index().prop_map(Damage::Swap),
+        index().prop_map(Damage::Retype),
+        index().prop_map(Damage::Drop),
+        index().prop_map(Damage::Rename),
+        index().prop_map(Damage::Younger),
+        index().prop_map(Damage::RowRetype),
+        index().prop_map(Damage::RowDrop),
+        index().prop_map(Damage::Value),
+        index().prop_map(Damage::Bit),
+        index().prop_map(Damage::Sneak),
+        Just(Damage::RowSneak),
+        Just(Damage::Class),
+    ]
+}
+
+fn schema() -> impl Strategy<Value = Schema> {
+    (vec(select(&TYPES[..]), 1..5), vec(select(&FIXED[..]), 1..3))
+        .prop_map(|(fields, row)| Schema::new(&fields, &row))
+}
+
+fn cases() -> ProptestConfig {
+    let long = std::env::var_os("INSPECT_LONG").is_some();
+    ProptestConfig { cases: if long { 2000 } else { 48 }, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn legal_edits_hurt_no_table_and_no_decoder(first in schema(), edits in vec(edit(), 0..12)) {
+        let mut last = first.clone();
+        edits.iter().for_each(|edit| last.edit(edit));
+        let (verdict, sources) = judged(&first.text(), &last.text()).expect("it compiles");
+        let hurt = verdict.differences.iter().any(|difference| {
+            let outcome = difference.outcome();
+            let consequences = [Consequence::Table, Consequence::Decoders];
+            outcome.severity == Severity::Break
+                && consequences.iter().any(|it| outcome.consequences.has(*it))
+        });
+        prop_assert!(!hurt, "{}\n{}", last.text(), release::human(&verdict, &sources, false));
+    }
+
+    #[test]
+    fn illegal_edits_are_reported(
+        first in schema(),
+        edits in vec(edit(), 0..6),
+        damage in damage(),
+    ) {
+        let mut last = first.clone();
+        edits.iter().for_each(|edit| last.edit(edit));
+        let did = last.damage(&damage);
+        if did && let Some((verdict, sources)) = judged(&first.text(), &last.text()) {
+            let said = release::human(&verdict, &sources, false);
+            let told = verdict
+                .differences
+                .iter()
+                .any(|difference| difference.is_break() && difference.rule.name == damage.rule());
+            prop_assert!(told, "{damage:?}\n{}\n{said}", last.text());
+        }
+    }
+}
