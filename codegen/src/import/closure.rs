@@ -21,8 +21,12 @@ pub(super) struct Closure {
     pub(super) definitions: HashMap<Key, Key>,
     /// Composites that another one holds by value.
     pub(super) embedded: HashSet<Key>,
+    /// How Rust calls those that it would spell like another one.
+    pub(super) rust_names: HashMap<Key, String>,
     /// The names of types that are taken in Rust.
     pub(super) types: Scope,
+    /// The names of items.
+    own: Scope,
 }
 
 /// More types than anybody asks for at once: a limit on memory where type information lies.
@@ -163,7 +167,11 @@ impl Closure {
         if own.is_empty() {
             self.typedefs.insert(key, name.to_owned());
         }
-        let name = self.types.unique(&names::type_name(name), names::rust_type);
+        let name = self.own.unique(&names::type_name(name), str::to_owned);
+        let in_rust = self.types.unique(&name, names::rust_type);
+        if in_rust != name {
+            self.rust_names.insert(key, names::rust_type(&in_rust));
+        }
         self.names.insert(key, name);
         self.items.push(key);
     }
