@@ -259,12 +259,12 @@ fn names_are_found_or_explained() {
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write(
         "one.c",
-        "struct state { int a; }; struct same { long x; }; struct state s; struct same t;\n\
+        "struct state { int a; }; struct same { long x; }; struct state s; struct same t; struct first { struct same s; } f;\n\
                     struct hidden *h; int main(void) { return 0; }\n",
     );
     write(
         "two.c",
-        "struct state { long a, b; }; struct same { long x; }; struct state u; struct same v;\n",
+        "struct state { long a, b; }; struct same { long x; }; struct state u; struct same v; struct second { struct same s; } g;\n",
     );
     let mut command = Command::new("gcc");
     command.args(["-g", "-o", "program", "one.c", "two.c"]).current_dir(folder.path());
@@ -283,6 +283,9 @@ fn names_are_found_or_explained() {
     assert_eq!(said, "no type is called `staet`");
     assert!(help.contains("`state`"), "{help}");
     assert!(fault("hidden").0.contains("declared, and defined nowhere"));
+    // Each unit has a copy of a type that both use.
+    let both = imported(&program, &["state@one.c", "first", "second"]).unwrap().text;
+    assert_eq!(both.matches("struct same").count(), 2, "{both}");
     assert!(imported(&program, &["same"]).unwrap().text.contains("x: long"));
     assert!(imported(&program, &["state@two.c"]).unwrap().text.contains("b: long"));
 }

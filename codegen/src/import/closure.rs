@@ -21,8 +21,16 @@ pub(super) struct Closure {
     pub(super) definitions: HashMap<Key, Key>,
     /// Composites that another one holds by value.
     pub(super) embedded: HashSet<Key>,
+    /// Types that another unit has too: the one that became the item.
+    pub(super) same: HashMap<Key, Key>,
+    /// Who has a name first.
+    first: HashMap<String, Key>,
+    /// How Rust calls those that it would spell like another one.
+    pub(super) rust_names: HashMap<Key, String>,
     /// The names of types that are taken in Rust.
     pub(super) types: Scope,
+    /// The names of items.
+    own: Scope,
 }
 
 /// More types than anybody asks for at once: a limit on memory where type information lies.
@@ -55,10 +63,10 @@ pub(super) fn collect(binary: &Binary<'_>, roots: &[Key], depth: u32) -> Result<
                 closure.asked.insert(key);
             }
             let typedef = typedefs.into_iter().next_back().or(step.typedef);
+            closure.add_item(binary, key, &ty, typedef.as_deref())?;
             if step.held && matches!(&*ty, Type::Composite(_)) {
-                closure.embedded.insert(key);
+                closure.embedded.insert(closure.same.get(&key).copied().unwrap_or(key));
             }
-            closure.add_item(key, &ty, typedef.as_deref());
             if seen.get(&key).is_some_and(|seen| *seen <= step.depth) || seen.len() > MOST_TYPES {
                 continue;
             }
@@ -150,21 +158,42 @@ impl Closure {
     }
 
     /// Makes a type an item if it has a name.
-    fn add_item(&mut self, key: Key, ty: &Type, typedef: Option<&str>) {
+    fn add_item(
+        &mut self,
+        binary: &Binary<'_>,
+        key: Key,
+        ty: &Type,
+        typedef: Option<&str>,
+    ) -> Result<()> {
         let own = match ty {
             Type::Composite(composite) if !composite.is_declaration => &composite.name,
             Type::Enum(it) if !it.members.is_empty() => &it.name,
-            _ => return,
+            _ => return Ok(()),
         };
         let name = if own.is_empty() { typedef.unwrap_or("") } else { own };
         if name.is_empty() || self.names.contains_key(&key) {
-            return;
+            return Ok(());
         }
+        // Every unit that uses a type has a copy of it.
+        if let Some(first) = self.first.get(name).copied()
+            && super::is_same(&*binary.get(first)?, ty)
+        {
+            let name = self.names.get(&first).cloned().unwrap_or_default();
+            self.names.insert(key, name);
+            self.same.insert(key, first);
+            return Ok(());
+        }
+        self.first.entry(name.to_owned()).or_insert(key);
         if own.is_empty() {
             self.typedefs.insert(key, name.to_owned());
         }
-        let name = self.types.unique(&names::type_name(name), names::rust_type);
+        let name = self.own.unique(&names::type_name(name), str::to_owned);
+        let in_rust = self.types.unique(&name, names::rust_type);
+        if in_rust != name {
+            self.rust_names.insert(key, names::rust_type(&in_rust));
+        }
         self.names.insert(key, name);
         self.items.push(key);
+        Ok(())
     }
 }

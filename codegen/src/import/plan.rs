@@ -22,6 +22,8 @@ pub(super) struct Item {
     pub(super) docs: Vec<String>,
     /// Its name in C.
     pub(super) c_name: CName,
+    /// `#[rust_name("x")]`: two names that Rust spells alike.
+    pub(super) rust_name: Option<String>,
     /// What it is.
     pub(super) body: Body,
 }
@@ -160,6 +162,7 @@ impl<'b, 'd> Planner<'b, 'd> {
         let mut items = Vec::new();
         for key in self.closure.items.clone() {
             let name = self.closure.names.get(&key).cloned().unwrap_or_default();
+            let rust_name = self.closure.rust_names.get(&key).cloned();
             match &*self.binary.get(key)? {
                 Type::Composite(composite) => {
                     let planned = self.item(key, composite)?;
@@ -176,13 +179,13 @@ impl<'b, 'd> Planner<'b, 'd> {
                         false => self.c_name(key, &composite.name),
                     };
                     let body = Body::Struct((*planned).clone());
-                    items.push(Item { name, docs, c_name, body });
+                    items.push(Item { name, docs, c_name, rust_name, body });
                 }
                 Type::Enum(it) => {
                     let docs = vec![format!("`{}`", described("enum", &it.name, &name))];
                     let c_name = self.c_name(key, &it.name);
                     let body = self.enumeration(it, &name);
-                    items.push(Item { name, docs, c_name, body });
+                    items.push(Item { name, docs, c_name, rust_name, body });
                 }
                 _ => {}
             }
@@ -219,7 +222,8 @@ impl<'b, 'd> Planner<'b, 'd> {
         if self.depth > MAX_DEPTH || !self.open.insert(key) {
             return Err(Fault::HoldsItself(name));
         }
-        let rust = names::rust_type(&name);
+        let rust_name = self.closure.rust_names.get(&key).cloned();
+        let rust = rust_name.unwrap_or_else(|| names::rust_type(&name));
         let flexible = !self.closure.embedded.contains(&key);
         let holder = Holder { path: name, rust, inline: false };
         let planned = if composite.union {
@@ -370,7 +374,13 @@ impl<'b, 'd> Planner<'b, 'd> {
         let name = self.closure.types.unique(&name, names::rust_type);
         let docs = vec![format!("The enum of `{}`.", holder.path)];
         let body = self.enumeration(it, &name);
-        self.late.push(Item { name: name.clone(), docs, c_name: CName::None, body });
+        self.late.push(Item {
+            name: name.clone(),
+            docs,
+            c_name: CName::None,
+            rust_name: None,
+            body,
+        });
         name
     }
 

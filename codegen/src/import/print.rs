@@ -24,6 +24,9 @@ pub(super) fn item(out: &mut String, item: &Item) {
     for line in &item.docs {
         let _ = writeln!(out, "/// {}", one_line(line));
     }
+    if let Some(rust_name) = &item.rust_name {
+        let _ = writeln!(out, "#[rust_name({})]", quoted(rust_name));
+    }
     match &item.body {
         Body::Struct(planned) => {
             if planned.packed {

@@ -100,6 +100,7 @@ impl Planner<'_, '_> {
         if composite.is_declaration {
             return Ok(nothing(1, &format!("struct {}", composite.name)));
         }
+        let key = self.closure.same.get(&key).copied().unwrap_or(key);
         if let Some(name) = self.closure.names.get(&key).cloned() {
             let planned = self.item(key, composite)?;
             return Ok(match planned.size {

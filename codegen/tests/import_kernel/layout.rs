@@ -46,7 +46,9 @@ pub(crate) fn compare(
             }
         }
         let known: BTreeSet<&String> = members.keys().collect();
-        let unknown = places.keys().filter(|it| !known.contains(it) && !expected.is_incomplete);
+        // A struct of nothing but unnamed bits has no members there, and its bytes here.
+        let is_whole = !expected.is_incomplete && !members.is_empty();
+        let unknown = places.keys().filter(|it| !known.contains(it) && is_whole);
         for member in unknown {
             found.different.push_str(&format!("{name}.{member} is not in pahole's\n"));
         }
