@@ -26,14 +26,14 @@ fn make(example: &str, program: &str, folder: &Path) -> String {
 
 /// The program that reads tables, built if it is not.
 fn inspect() -> String {
-    let built = PathBuf::from(env!("CARGO_BIN_EXE_inspect-gen"));
-    let folder = built.parent().and_then(Path::parent).expect("target/debug").display().to_string();
-    // Without the crates that only exports need.
+    // In a place of its own, without the crates that only exports need: other tests want the whole one.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reader");
+    let target = folder.display().to_string();
     let light = ["--no-default-features", "--features", "cli"];
     let arguments = ["build", "-q", "-p", "inspect-reader", "--bin", "inspect", "--target-dir"];
-    run(root(), env!("CARGO"), &[&arguments[..], &[&folder], &light].concat())
+    run(root(), env!("CARGO"), &[&arguments[..], &[&target], &light].concat())
         .unwrap_or_else(|error| panic!("{error}"));
-    built.with_file_name("inspect").display().to_string()
+    folder.join("debug/inspect").display().to_string()
 }
 
 /// What `inspect list` says of a file, with addresses and sizes left out.

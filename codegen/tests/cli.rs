@@ -235,7 +235,7 @@ fn explain_completions_and_man_print() {
     }
     assert!(text(&expect(0, &["man"], root.path()).stdout).contains(".TH"));
     expect(0, &["man", "-o", "pages"], root.path());
-    assert_eq!(tree(&root.path().join("pages")).len(), 14);
+    assert_eq!(tree(&root.path().join("pages")).len(), 16);
 }
 
 #[test]
