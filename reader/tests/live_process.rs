@@ -201,7 +201,7 @@ fn a_path_may_hold_anything() {
 #[test]
 fn a_process_that_ends_is_gone() {
     let mut other = Other::start("wait");
-    let image = other.open();
+    let (image, at_once) = (other.open(), other.open());
     assert!(!image.memory.is_gone());
     other.kill();
     // Its first thread may have ended while the memory lives on with another one.
@@ -215,6 +215,11 @@ fn a_process_that_ends_is_gone() {
     let gone = Missing { space: 0, address: other.mark, reason: Reason::Gone };
     assert_eq!(read(&image, other.mark, 16), Err(gone));
     assert!(image.memory.runs(0).is_empty());
+    // Whoever asks for many pieces at once is told no less.
+    assert!(!at_once.memory.is_cut_short());
+    let pieces = [(other.mark, 8), (other.mark + 8, 8)];
+    assert_eq!(at_once.memory.read_many(0, &pieces, &mut [0; 16]), Err(gone));
+    assert!(at_once.memory.is_cut_short());
     other.end();
     assert_eq!(read(&image, other.mark, 16), Err(gone));
     assert!(matches!(open(other.child.id()), Err(Wrong::NoProcess)));

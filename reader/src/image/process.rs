@@ -227,6 +227,14 @@ struct ProcessMemory {
 }
 
 impl ProcessMemory {
+    /// What cannot be read, and whether that is because the process has ended.
+    fn missing(&self, (address, reason): (u64, Reason)) -> Missing {
+        if reason == Reason::Gone {
+            self.cut_short();
+        }
+        Missing { space: space::VIRTUAL, address, reason }
+    }
+
     /// The process has ended: whoever reads it has not all.
     fn cut_short(&self) {
         self.is_cut_short.store(true, Ordering::Relaxed);
@@ -238,12 +246,7 @@ impl Memory for ProcessMemory {
         if space != space::VIRTUAL {
             return Err(Missing { space, address, reason: Reason::Absent });
         }
-        self.remote.read(address, out).map_err(|(address, reason)| {
-            if reason == Reason::Gone {
-                self.cut_short();
-            }
-            Missing { space, address, reason }
-        })
+        self.remote.read(address, out).map_err(|missing| self.missing(missing))
     }
 
     fn read_many(
@@ -256,8 +259,7 @@ impl Memory for ProcessMemory {
         if space != space::VIRTUAL {
             return Err(Missing { space, address, reason: Reason::Absent });
         }
-        let missing = |(address, reason)| Missing { space, address, reason };
-        self.remote.read_many(pieces, out).map_err(missing)
+        self.remote.read_many(pieces, out).map_err(|missing| self.missing(missing))
     }
 
     /// What is mapped at this moment and may be read.
