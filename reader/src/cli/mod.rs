@@ -24,7 +24,21 @@ pub(crate) use session::{Failure, ReadingArguments, Session, TargetArguments};
 
 /// Reads inspect tables and the memory that they describe: which memory matters, what is in it, who may see it.
 #[derive(Parser)]
-#[command(name = "inspect", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "inspect",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "A target is a core, a running process (`pid:4711`), a program or library, a table file, a zone, a \
+        snapshot or raw memory (`raw:FILE@0xADDRESS`).\n\n\
+        Examples:\n  \
+        inspect list core                                         which memory matters\n  \
+        inspect show core class:log                               what is in it\n  \
+        inspect watch pid:4711                                    how it changes\n  \
+        inspect dump pid:4711 --consumer report -o small          what a consumer may see\n\n\
+        Exit status: 0 done; 1 the input is at fault, or there are findings; 2 usage, or an output that cannot be \
+        written."
+)]
 struct Arguments {
     /// When to use colours.
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
@@ -43,14 +57,14 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
-    Diff(diff::Arguments),
-    Doctor(doctor::Arguments),
-    Dump(dump::Arguments),
-    Export(export::Arguments),
     List(list::Arguments),
-    Map(map::Arguments),
     Show(show::Arguments),
+    Map(map::Arguments),
+    Dump(dump::Arguments),
+    Diff(diff::Arguments),
+    Export(export::Arguments),
     Watch(watch::Arguments),
+    Doctor(doctor::Arguments),
 }
 
 /// Runs the program.
