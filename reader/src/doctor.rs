@@ -97,7 +97,7 @@ pub fn examine<'i>(
     errors: &[(&Found, Error)],
 ) -> Report<'i> {
     let mut findings = Findings::default();
-    for remark in image.remarks.iter().filter(|remark| remark.is_damage) {
+    for remark in image.remarks.iter().filter(|remark| remark.is_damage()) {
         findings.add(FindingKind::Damaged, &image.name, remark.text.clone());
     }
     for attempt in &discovery.attempts {

@@ -13,14 +13,16 @@
 //! | `object:GLOB` | of tables in such an object |
 //! | `WORD` | whose class or name is such a word, which may be a glob |
 //!
-//! A glob has `*`, `?` and `[a-z]`; numbers are decimal or begin with `0x`.
+//! A glob has `*`, `?` and `[a-z]`; numbers are decimal or begin with `0x`. Where nothing is meant, [`Unmet`] says which
+//! term it is, and what was perhaps to be written.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use glob::Pattern;
 
-use crate::catalog::{Catalog, Entry};
+use crate::catalog::{Catalog, Entry, NamedTable};
 use crate::image::Image;
 
 /// Terms that must all hold.
@@ -49,6 +51,20 @@ enum TermKind {
     Word(Pattern),
 }
 
+/// Why no entry is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unmet {
+    /// A term that holds for no entry by itself.
+    Term {
+        /// As it was written.
+        term: String,
+        /// The same with a word that holds for something, if one is near. Escape it.
+        meant: Option<String>,
+    },
+    /// Each term holds for some entry, and all of them for none.
+    Together,
+}
+
 /// A term that is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TermError {
@@ -69,18 +85,41 @@ impl Selector {
         self.0.is_empty()
     }
 
-    /// The first property of the terms that no table knows by that name: a term about it would hold
-    /// for all entries, or for none, and mean nothing.
+    /// The first property of the terms that no table knows by that name, and the term that was meant
+    /// perhaps: one about it would hold for all entries, or for none, and mean nothing.
     #[must_use]
-    pub fn unknown_property(&self, catalogs: &[&Catalog<'_>]) -> Option<&str> {
+    pub fn unknown_property(&self, catalogs: &[&Catalog<'_>]) -> Option<(&str, Option<String>)> {
         let is_known = |name: &str| {
             let mut tables = catalogs.iter().flat_map(|catalog| &catalog.tables);
             tables.any(|table| table.names.property(name).is_some())
         };
         self.0.iter().find_map(|term| match &term.kind {
-            TermKind::Property { name, .. } if !is_known(name) => Some(name.as_str()),
+            TermKind::Property { name, .. } if !is_known(name) => {
+                Some((name.as_str(), term.meant(catalogs)))
+            }
             _ => None,
         })
+    }
+
+    /// Why no entry of these images is meant; nothing where there are no terms, since then all are.
+    /// Whoever asks has found that none is.
+    #[must_use]
+    pub fn unmet(&self, sides: &[(&Catalog<'_>, &Image)]) -> Option<Unmet> {
+        let holds = |term: &Term| {
+            sides
+                .iter()
+                .any(|(catalog, image)| catalog.entries().any(|it| term.matches(&it, image)))
+        };
+        let Some(term) = self.0.iter().find(|term| !holds(term)) else {
+            return (!self.is_empty()).then_some(Unmet::Together);
+        };
+        let catalogs: Vec<_> = sides.iter().map(|(catalog, _)| *catalog).collect();
+        Some(Unmet::Term { term: term.text.clone(), meant: term.meant(&catalogs) })
+    }
+
+    /// The terms that are a word without a key.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|it| matches!(it.kind, TermKind::Word(_))).map(|it| it.text.as_str())
     }
 
     /// Whether an entry is meant. The image tells where its memory lies now.
@@ -114,6 +153,80 @@ impl Term {
     }
 }
 
+impl Term {
+    /// The same term with the word that was meant, if one is near.
+    fn meant(&self, catalogs: &[&Catalog<'_>]) -> Option<String> {
+        let (key, written) = match self.text.split_once(':') {
+            None => ("", self.text.as_str()),
+            Some((key, value)) => (key, value.trim_start_matches('!')),
+        };
+        let mut near = BTreeSet::new();
+        for catalog in catalogs {
+            for word in self.words(catalog) {
+                near.extend(distance(written, &word).map(|distance| (distance, word)));
+            }
+        }
+        let before = self.text.strip_suffix(written)?;
+        let (_, word) = near.into_iter().next()?;
+        // Whoever copies it gets this word, and not what a glob in it would mean.
+        Some(if key.is_empty() {
+            Pattern::escape(&word)
+        } else {
+            format!("{before}{}", Pattern::escape(&word))
+        })
+    }
+
+    /// What could stand in the term, as far as an image knows it.
+    fn words(&self, catalog: &Catalog<'_>) -> Vec<String> {
+        let tables = || catalog.tables.iter();
+        let classes = || {
+            let declared = tables().flat_map(|it| it.names.classes());
+            declared.map(|class| class.name.to_owned())
+        };
+        let names = || catalog.entries().filter_map(|it| it.name().ok().map(str::to_owned));
+        match &self.kind {
+            TermKind::Class(_) => classes().collect(),
+            TermKind::Name(_) => names().collect(),
+            TermKind::Word(_) => classes().chain(names()).collect(),
+            TermKind::Type(_) => {
+                catalog.entries().filter_map(|it| it.type_name().map(str::to_owned)).collect()
+            }
+            TermKind::Schema(_) => tables().map(NamedTable::schema_name).collect(),
+            TermKind::Object(_) => {
+                let base = |place: &str| place.rsplit('/').next().unwrap_or_default().to_owned();
+                tables().map(|it| base(&it.found.place)).collect()
+            }
+            TermKind::Property { .. } => tables()
+                .flat_map(|it| it.names.properties(u64::MAX).names)
+                .map(str::to_owned)
+                .collect(),
+            TermKind::ClassNumber(_)
+            | TermKind::Id(_)
+            | TermKind::Address(_)
+            | TermKind::Instance(_) => Vec::new(),
+        }
+    }
+}
+
+/// How far a word is from what was written, if it is near: a slip in three letters. A word that
+/// begins so, or ends so behind a dot, is near too, and further than any slip.
+fn distance(written: &str, word: &str) -> Option<usize> {
+    // Names come from the image; what is as long as this nobody mistypes.
+    const LONGEST: usize = 64;
+    if written.len() < 2 || written.len() > LONGEST || word.len() > LONGEST {
+        return None;
+    }
+    let is_part = word.starts_with(written)
+        || word.strip_suffix(written).is_some_and(|rest| rest.ends_with('.'));
+    // What is declared and has no entry is no slip.
+    let slips = Some(strsim::osa_distance(written, word)).filter(|slips| *slips > 0)?;
+    let limit = (written.chars().count() / 3).max(1);
+    match slips <= limit {
+        true => Some(slips),
+        false => is_part.then_some(LONGEST),
+    }
+}
+
 fn has_property(entry: &Entry<'_>, name: &str) -> bool {
     let mask = entry.table.names.property(name);
     mask.is_some_and(|mask| entry.row.properties() & mask != 0)
@@ -144,6 +257,11 @@ impl FromStr for Term {
 fn keyed(key: &str, value: &str) -> Result<TermKind, TermError> {
     const KEYS: &str =
         "`class`, `name`, `id`, `prop`, `type`, `addr`, `instance`, `schema` and `object`";
+    // Entries may have no name; everything else has something to be called by.
+    if value.trim_start_matches('!').is_empty() && key != "name" {
+        let message = format!("`{key}:` says nothing; write what is meant behind the colon");
+        return Err(TermError { message });
+    }
     Ok(match key {
         "class" => match value.strip_prefix("0x") {
             Some(_) => TermKind::ClassNumber(small(value)?),
@@ -184,6 +302,15 @@ fn number(text: &str) -> Result<u64, TermError> {
 fn small(text: &str) -> Result<u32, TermError> {
     let message = format!("`{text}` has more than 32 bits");
     u32::try_from(number(text)?).map_err(|_| TermError { message })
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Term { term, .. } => write!(f, "`{term}` holds for no entry"),
+            Self::Together => f.write_str("each term holds for some entry, all of them for none"),
+        }
+    }
 }
 
 impl fmt::Display for Term {

@@ -69,7 +69,7 @@ fn people_read_it_in_words() {
     let line = |name: &str| out.lines().find(|line| line.contains(name)).unwrap().to_owned();
     assert!(line("root").contains("denied by `deny class:user name:root`"), "{out}");
     assert!(line("guest").contains("denied by `require dump`"), "{out}");
-    assert!(line(" all ").contains("truncated at 64 B: the rest is denied"), "{out}");
+    assert!(line(" all ").contains("in part: denied at byte 64"), "{out}");
     let (_, out, _) = inspect(&["list", &core]);
     assert!(!out.contains("STATUS"), "nobody asked: {out}");
 }

@@ -174,6 +174,7 @@ fn selectors_and_arguments() {
         ("selector_number", &["list", target, "id:counter"]),
         ("selector_address", &["list", target, "addr:0xzz"]),
         ("selector_pattern", &["list", target, "name:[a"]),
+        ("selector_empty", &["list", target, "class:"]),
         ("unknown_command", &["lsit", target]),
         ("unknown_option", &["list", target, "--jsn"]),
         ("target_missing", &["list"]),
@@ -182,8 +183,29 @@ fn selectors_and_arguments() {
     ] {
         case.fails(name, 2, arguments);
     }
-    let nothing = output(inspect(&["list", target, "no such name"]).env("X", ""));
-    assert_eq!(nothing.status.code(), Some(0), "nothing found is a list without entries");
+}
+
+/// A list without entries is a list; which term it is that nothing holds, and what was perhaps meant, is said.
+#[test]
+fn selectors_that_mean_nothing() {
+    let case = Case::new();
+    let dump = dump();
+    let target = utf8(&dump);
+    let file = case.file("other.core", b"");
+    for (name, code, arguments) in [
+        ("nothing_word", 0, &["list", target, "no such name"][..]),
+        ("nothing_slip", 0, &["list", target, "name:nestde"]),
+        ("nothing_type", 0, &["list", target, "type:outre"]),
+        ("nothing_json", 0, &["list", target, "class:nobody", "--json"]),
+        ("nothing_together", 0, &["list", target, "name:nested", "name:arrays"]),
+        ("nothing_file", 0, &["list", target, utf8(&file)]),
+        ("nothing_map", 0, &["map", target, "addr:0x1"]),
+        ("nothing_diff", 0, &["diff", target, target, "id:4000000000"]),
+        ("nothing_show", 1, &["show", target, "nested2"]),
+        ("nothing_property", 1, &["list", target, "prop:dmup"]),
+    ] {
+        case.fails(name, code, arguments);
+    }
 }
 
 #[test]

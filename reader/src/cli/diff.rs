@@ -7,9 +7,9 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::session::{SelectorArguments, TimeArguments, check};
+use super::session::{SelectorArguments, TimeArguments, check, remark_unmet};
 use super::{Failure, Session, TargetArguments};
-use crate::catalog::Entry;
+use crate::catalog::{Catalog, Entry};
 use crate::decode::Budget;
 use crate::diff::{Change, Diff, Options, Said, Side, Unseen, diff};
 use crate::escape::{Terminal, to_json_pretty};
@@ -82,6 +82,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         text(&mut out, &found)?;
     }
     out.flush()?;
+    let [old_side, new_side] = [(old, &before.image), (new, &after.image)];
+    let wanted = |(catalog, image): (&Catalog<'_>, &Image)| {
+        catalog.entries().any(|entry| selector.matches(&entry, image))
+    };
+    if !wanted(old_side) && !wanted(new_side) {
+        remark_unmet(&selector, &[old_side, new_side]);
+    }
     sessions.iter().try_for_each(Session::finish)?;
     if arguments.exit_code && !found.is_empty() { Err(Failure::Findings) } else { Ok(()) }
 }

@@ -75,7 +75,7 @@ fn text(out: &mut dyn Write, image: &Image, report: &Report<'_>) -> Result<(), F
         let names: Vec<String> = without.iter().map(|it| file_name(&it.name)).collect();
         writeln!(out, "  nothing leads to tables in {}", names.join(", "))?;
     }
-    for remark in image.remarks.iter().filter(|remark| !remark.is_damage) {
+    for remark in image.remarks.iter().filter(|remark| !remark.is_damage()) {
         writeln!(out, "  note: {}", Terminal(&remark.text))?;
     }
     if report.findings.is_empty() {
@@ -170,7 +170,7 @@ fn data(image: &Image, report: &Report<'_>) -> Value {
         .findings
         .iter()
         .map(|it| json!({"kind": it.kind.word(), "place": it.place, "message": it.message}));
-    let remarks = image.remarks.iter().filter(|it| !it.is_damage).map(|it| it.text.as_str());
+    let remarks = image.remarks.iter().filter(|it| !it.is_damage()).map(|it| it.text.as_str());
     json!({
         "target": image.name,
         "kind": kind_text(image.kind),

@@ -130,7 +130,7 @@ fn one(arguments: &Arguments, target: &Target, output: &mut Output) -> Result<()
     let catalog = session.catalog()?;
     let selector = Selector::new(arguments.select.clone());
     // Other targets may know it.
-    if let Some(property) = selector.unknown_property(&[&catalog]) {
+    if let Some((property, _)) = selector.unknown_property(&[&catalog]) {
         warn(&format!("{target}: no table knows a property `{property}`"));
     }
     let name = target.to_string();

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::consumers::{Capture, ConsumerArguments, PolicyFile, Statuses};
-use super::session::{SelectorArguments, check, output_width, warn};
+use super::session::{SelectorArguments, check, output_width, remark_unmet, warn};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::{Entry, Field, FieldValue, NamedTable, State};
 use crate::decode::Hints;
@@ -95,6 +95,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         writeln!(out, "{}]", if is_first { "" } else { "\n" })?;
     }
     out.flush()?;
+    if is_first {
+        remark_unmet(&selector, &[(&catalog, &session.image)]);
+    }
     session.finish()
 }
 

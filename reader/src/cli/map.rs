@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::session::{SelectorArguments, check, output_width};
+use super::session::{SelectorArguments, check, output_width, remark_unmet};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::Entry;
 use crate::escape::{Terminal, to_json_pretty};
@@ -44,6 +44,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         text(&mut out, &map)?;
     }
     out.flush()?;
+    if map.regions.is_empty() && map.nowhere.is_empty() {
+        remark_unmet(&selector, &[(&catalog, &session.image)]);
+    }
     session.finish()
 }
 
@@ -83,7 +86,8 @@ fn text(out: &mut dyn Write, map: &Map<'_>) -> Result<(), Failure> {
 
 fn sums(out: &mut dyn Write, map: &Map<'_>) -> Result<(), Failure> {
     let (count, covered) = (map.regions.len(), map.covered());
-    writeln!(out, "\n{count} regions, {} without counting twice", size(covered))?;
+    let regions = if count == 1 { "region" } else { "regions" };
+    writeln!(out, "\n{count} {regions}, {} without counting twice", size(covered))?;
     let heading = |text, is_right| Heading { text, is_right };
     let mut columns = Columns::new(vec![
         heading("CLASS OR OBJECT", false),

@@ -15,8 +15,8 @@ use crate::discover::{self, Attempt, Discovery, Origin, Scan};
 use crate::dump::Captures;
 use crate::escape::Terminal;
 use crate::file::File;
-use crate::image::{self, Image, Kind, Target};
-use crate::select::{Selector, Term};
+use crate::image::{self, Image, Kind, Remark, RemarkKind, Target};
+use crate::select::{Selector, Term, Unmet};
 
 /// Of many ways that lead nowhere, so many are told.
 const FAILURES_SHOWN: usize = 8;
@@ -91,6 +91,8 @@ pub(crate) struct Session {
     pub(crate) image: Image,
     pub(crate) discovery: Discovery,
     brought: Vec<Brought>,
+    /// Whether all memory was searched because somebody asked for it.
+    has_scanned: bool,
 }
 
 /// Why a command did not do what it was asked for.
@@ -155,7 +157,7 @@ impl Session {
         }
         let brought = arguments.schema.iter().map(|path| brought(path));
         let brought = brought.collect::<Result<_, _>>()?;
-        Ok(Self { image, discovery, brought })
+        Ok(Self { image, discovery, brought, has_scanned: arguments.scan })
     }
 
     /// Ends a command that has read all that it wanted, if it could.
@@ -226,8 +228,8 @@ impl Session {
 
     /// What whoever reads the result should know.
     fn remark(&self) {
-        for remark in &self.image.remarks {
-            warn(&remark.text);
+        for text in remarks(&self.image.remarks) {
+            warn(&text);
         }
         self.failures();
         let unpacked = self.discovery.tables.iter().find(|it| it.origin == Origin::Unpacked);
@@ -282,8 +284,8 @@ impl Session {
         if attempts.len() > FAILURES_SHOWN {
             let _ = write!(message, "\n  and {} more", attempts.len() - FAILURES_SHOWN);
         }
-        for remark in &self.image.remarks {
-            let _ = write!(message, "\n  {}", Terminal(&remark.text));
+        for text in remarks(&self.image.remarks) {
+            let _ = write!(message, "\n  {}", Terminal(&text));
         }
         Failure::input(message, Some(self.way_out().to_owned()))
     }
@@ -297,22 +299,93 @@ impl Session {
                 "list the program that it is linked into, or the core of the kernel that has \
                  loaded it; `inspect-gen doctor` reads the file itself"
             }
-            _ => known.next().unwrap_or(
-                "search all memory with `--scan`, or give the root's address with `--root`",
-            ),
+            _ => known.next().unwrap_or(match self.has_scanned {
+                false => "search all memory with `--scan`, or give the root's address with `--root`",
+                true => {
+                    "all memory was searched: either the program has no tables, or the target lacks \
+                     the memory that holds them; `inspect doctor` shows what it has"
+                }
+            }),
         }
     }
+}
+
+/// What is said about an image. A program has dozens of libraries: that their files lend what the core
+/// lacks is one line, and of those that cannot only the first are named.
+fn remarks(remarks: &[Remark]) -> Vec<String> {
+    const UNLENT_SHOWN: usize = 3;
+    let (mut lent, mut unlent) = ((0_usize, 0_u64), (0_usize, 0_u64));
+    let mut said = Vec::new();
+    for remark in remarks {
+        match remark.kind {
+            RemarkKind::Lent(bytes) => lent = (lent.0 + 1, lent.1.saturating_add(bytes)),
+            RemarkKind::Unlent(bytes) if unlent.0 >= UNLENT_SHOWN => {
+                unlent = (unlent.0 + 1, unlent.1.saturating_add(bytes));
+            }
+            RemarkKind::Unlent(_) => {
+                unlent.0 += 1;
+                said.push(remark.text.clone());
+            }
+            RemarkKind::Note | RemarkKind::Damage => said.push(remark.text.clone()),
+        }
+    }
+    if lent.0 > 0 {
+        let (count, bytes) = (lent.0, lent.1);
+        let files = if count == 1 { "file that was" } else { "files that were" };
+        said.push(format!(
+            "{bytes} bytes come from the {count} {files} mapped; `inspect doctor` names them"
+        ));
+    }
+    if let Some(more) = unlent.0.checked_sub(UNLENT_SHOWN).filter(|more| *more > 0) {
+        let files = if more == 1 { "file" } else { "files" };
+        said.push(format!(
+            "{} bytes of {more} more {files} are not in the core; `inspect doctor` names them, `--sysroot` says \
+             where the files of another machine are",
+            unlent.1
+        ));
+    }
+    said
 }
 
 /// Fails where a selector asks for a property that no table knows.
 pub(crate) fn check(selector: &Selector, catalogs: &[&Catalog<'_>]) -> Result<(), Failure> {
     match selector.unknown_property(catalogs) {
         None => Ok(()),
-        Some(name) => {
+        Some((name, meant)) => {
             let message = format!("no table knows a property `{}`", Terminal(name));
-            let help = "`inspect list` shows the properties of each entry".to_owned();
+            let help = match meant {
+                Some(meant) => format!("did you mean `{}`?", Terminal(&meant)),
+                None => "`inspect list` shows the properties of each entry".to_owned(),
+            };
             Err(Failure::input(message, Some(help)))
         }
+    }
+}
+
+/// Why a selector means no entry, for whoever has found that it means none. Nothing for one without
+/// terms.
+pub(crate) fn unmet(selector: &Selector, sides: &[(&Catalog<'_>, &Image)]) -> Option<Failure> {
+    let unmet = selector.unmet(sides)?;
+    let message = Terminal(&unmet.to_string()).to_string();
+    let file = selector.words().find(|word| Path::new(word).exists());
+    let help = match (&unmet, file) {
+        (Unmet::Term { meant: Some(meant), .. }, _) => {
+            format!("did you mean `{}`?", Terminal(meant))
+        }
+        (_, Some(file)) => format!(
+            "`{}` is a file too: this command reads one target, `export` reads many",
+            Terminal(file)
+        ),
+        (Unmet::Term { .. }, None) => "`inspect list` shows what there is".to_owned(),
+        (Unmet::Together, None) => "leave out a term".to_owned(),
+    };
+    Some(Failure::input(message, Some(help)))
+}
+
+/// The same as a remark, for commands of which an empty list is a result.
+pub(crate) fn remark_unmet(selector: &Selector, sides: &[(&Catalog<'_>, &Image)]) {
+    if let Some(failure) = unmet(selector, sides) {
+        report(&failure);
     }
 }
 

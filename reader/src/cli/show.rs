@@ -7,12 +7,13 @@ use anstyle::Style;
 use clap::Args;
 use inspect_format::abi::extent;
 
-use super::session::{SelectorArguments, TimeArguments, check, output_width};
+use super::session::{SelectorArguments, TimeArguments, check, output_width, unmet};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::{Entry, NamedTable};
 use crate::contents::Options;
 use crate::decode::Budget;
 use crate::escape::{Terminal, to_json};
+use crate::image::Image;
 use crate::output::columns::size;
 use crate::output::record::{self, Record};
 use crate::output::value_json::JsonSink;
@@ -108,7 +109,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
                     contents.entry(&entry, &session.image, &options, &mut sink);
                 let Ok(()) = told;
                 let before = if count == 0 { "" } else { "\n" };
-                json.raw(&format!("{before}{}", text(table, &entry, sink.finish())))?;
+                json.raw(&format!(
+                    "{before}{}",
+                    text(table, &entry, &session.image, sink.finish())
+                ))?;
             }
             count += 1;
         }
@@ -119,16 +123,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     json.finish()?;
     session.finish()?;
     if count == 0 {
-        return Err(Failure::input(
-            "no entry is meant by the selector",
-            Some("`inspect list` shows what there is".to_owned()),
-        ));
+        let none = || Failure::input("the tables have no entries", None);
+        return Err(unmet(&selector, &[(&catalog, &session.image)]).unwrap_or_else(none));
     }
     Ok(())
 }
 
 /// A heading, and the value below it.
-fn text(table: &NamedTable<'_>, entry: &Entry<'_>, value: Option<Value>) -> String {
+fn text(table: &NamedTable<'_>, entry: &Entry<'_>, image: &Image, value: Option<Value>) -> String {
     let bold = Style::new().bold();
     let dimmed = Style::new().dimmed();
     let class = Terminal(&entry.class_text()).to_string();
@@ -139,15 +141,20 @@ fn text(table: &NamedTable<'_>, entry: &Entry<'_>, value: Option<Value>) -> Stri
     };
     let name = entry.name().unwrap_or("?");
     let digits = usize::from(table.table.word_size()) * 2 + 2;
-    let address = entry.row.address();
-    let length = match entry.extent() {
-        extent::ADDRESS_ONLY => "of unknown length".to_owned(),
-        extent::COUNTED => format!("n × {}", size(entry.length())),
-        _ => size(entry.length()),
+    let own = format!("{:#0digits$x}", entry.row.address());
+    // Where a pointer leads now, and how much a counter says is there.
+    let led = entry
+        .span(image)
+        .map(|span| (format!("{own} → {:#0digits$x}", span.address), size(span.length)));
+    let (address, length) = match (entry.extent(), led) {
+        (extent::ADDRESS_ONLY, _) => (own, "of unknown length".to_owned()),
+        (extent::INDIRECT | extent::COUNTED, Ok(led)) => led,
+        (extent::COUNTED, Err(_)) => (own, format!("n × {}", size(entry.length()))),
+        _ => (own, size(entry.length())),
     };
     let properties = Terminal(&record::properties(entry).join("|")).to_string();
     let heading = format!(
-        "{bold}{class}{instance} {}{bold:#} {dimmed}{address:#0digits$x} {length} {properties}",
+        "{bold}{class}{instance} {}{bold:#} {dimmed}{address} {length} {properties}",
         Terminal(name),
     );
     let heading = format!("{}{dimmed:#}", heading.trim_end());

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 
-use super::session::{SelectorArguments, TimeArguments, check, output_width};
-use super::{Failure, Session, TargetArguments};
+use super::session::{SelectorArguments, TimeArguments, check, output_width, remark_unmet};
+use super::{Failure, ReadingArguments, Session};
 use crate::contents::Options;
 use crate::decode::Budget;
 use crate::escape::Terminal;
@@ -31,8 +31,10 @@ use crate::watch::{Change, Difference, Identity, Leaf, Moment, Watched};
   inspect watch pid:4711 name:'user*' --interval 250ms
   inspect watch pid:4711 --count 10 --json | jq 'select(.event == \"changed\")'")]
 pub(crate) struct Arguments {
+    /// A running process, as pid:123.
+    target: Target,
     #[command(flatten)]
-    target: TargetArguments,
+    reading: ReadingArguments,
     #[command(flatten)]
     selector: SelectorArguments,
     /// How long to wait between two looks: 2s, 250ms, 0.5s.
@@ -52,14 +54,19 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if !matches!(arguments.target.target, Target::Process(_)) {
+    if !matches!(arguments.target, Target::Process(_)) {
         let message = "only a running process changes: `pid:123`".to_owned();
         return Err(Failure::Usage { message });
     }
-    let first = Session::open(&arguments.target)?;
+    let first = Session::of(&arguments.target, &arguments.reading)?;
     // Once, and not with each look.
-    for table in &first.catalog()?.tables {
+    let catalog = first.catalog()?;
+    for table in &catalog.tables {
         let _ = first.contents(table, None);
+    }
+    let selector = arguments.selector.selector();
+    if !catalog.entries().any(|entry| selector.matches(&entry, &first.image)) {
+        remark_unmet(&selector, &[(&catalog, &first.image)]);
     }
     let mut view = View::new(arguments.json);
     let mut before = Moment::default();
@@ -92,7 +99,7 @@ fn look(arguments: &Arguments) -> Result<Moment, Failure> {
         text: 256,
         deadline: arguments.time.deadline(),
     };
-    let session = Session::load(&arguments.target.target, &arguments.target.reading)?;
+    let session = Session::load(&arguments.target, &arguments.reading)?;
     let catalog = session.catalog()?;
     let selector = arguments.selector.selector();
     check(&selector, &[&catalog])?;

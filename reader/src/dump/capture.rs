@@ -158,7 +158,7 @@ impl Outcome {
             (Status::Truncated, _) => {
                 let there = self.captured.unwrap_or(0);
                 match reason {
-                    Some("overlap") => format!("truncated at {there} B: the rest is denied"),
+                    Some("overlap") => format!("in part: denied at byte {there}"),
                     _ => format!("truncated at {there} B"),
                 }
             }

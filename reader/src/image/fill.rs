@@ -25,7 +25,7 @@ use object::elf;
 
 use super::core::{Layout, Mapped};
 use super::pieces::{FileMemory, Piece, Pieces, Source};
-use super::{Options, Remark};
+use super::{Options, Remark, RemarkKind};
 use crate::digits::hex;
 use crate::file::File;
 use crate::loaded::{HeaderError, Headers, Loaded, NotesOf, Segment, all_segments};
@@ -81,10 +81,14 @@ pub(super) fn fill(
                 filled.pieces.extend(mapped.iter().map(|it| absent(it)));
                 if is_elf {
                     let text = format!("{missing} bytes of {name} are not in the core: {why}");
-                    filled.remarks.push(Remark::note(text));
+                    filled.remarks.push(Remark { text, kind: RemarkKind::Unlent(missing) });
                 }
             }
         }
+    }
+    for lender in given.into_iter().flatten() {
+        let (path, why) = (lender.path.display(), lender.unused(objects));
+        filled.remarks.push(Remark::note(format!("{path} lends nothing: {why}")));
     }
     filled
 }
@@ -191,6 +195,30 @@ impl Lender {
         Ok(Self { path: path.to_owned(), file, segments, build_id })
     }
 
+    /// Why nothing was taken from it, although somebody named it.
+    fn unused(&self, objects: &[Loaded]) -> String {
+        let of =
+            |build_id: &Option<Vec<u8>>| build_id.as_deref().map_or_else(|| "none".to_owned(), hex);
+        let same_build = objects
+            .iter()
+            .find(|it| it.object.build_id.is_some() && it.object.build_id == self.build_id);
+        let same_name =
+            objects.iter().find(|it| path_of(&it.object.name).file_name() == self.path.file_name());
+        match same_build.or(same_name).map(|it| &it.object) {
+            None => "the core has nothing of that name or build-id".to_owned(),
+            Some(found) if found.build_id != self.build_id => format!(
+                "its build-id is {}, that of {} in the core is {}",
+                of(&self.build_id),
+                found.name,
+                of(&found.build_id)
+            ),
+            Some(found) => format!(
+                "the core has all bytes of {}, or the file is one with debug information alone",
+                found.name
+            ),
+        }
+    }
+
     /// Whether it has the program headers of the object: a file with debug information alone has
     /// the build-id too, and none of the bytes.
     fn agrees(&self, object: &Loaded) -> bool {
@@ -248,10 +276,12 @@ impl Filled {
             (first.name.as_str(), why)
         });
         let mut text = format!("{missing} bytes of {name} come from {path}, {why}");
+        let mut kind = RemarkKind::Lent(missing);
         if withheld {
             text.push_str("; what the program could write is not in the core");
+            kind = RemarkKind::Note;
         }
-        self.remarks.push(Remark::note(text));
+        self.remarks.push(Remark { text, kind });
         self.files.push(lender.file);
     }
 }

@@ -183,8 +183,21 @@ pub struct Note {
 pub struct Remark {
     /// One line without a full stop. It holds names from the image: escape it.
     pub text: String,
-    /// Whether something is missing that should be there.
-    pub is_damage: bool,
+    /// What it is about.
+    pub kind: RemarkKind,
+}
+
+/// What a remark is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemarkKind {
+    /// Something that is as it may be.
+    Note,
+    /// So many bytes come from the file that was mapped, as they should.
+    Lent(u64),
+    /// So many bytes of a file that was mapped are nowhere.
+    Unlent(u64),
+    /// Something is missing that should be there.
+    Damage,
 }
 
 /// What is to be opened.
@@ -352,12 +365,18 @@ impl Note {
 impl Remark {
     /// Something that is as it may be.
     pub(crate) fn note(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_damage: false }
+        Self { text: text.into(), kind: RemarkKind::Note }
     }
 
     /// Something that is missing or broken.
     pub(crate) fn damage(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_damage: true }
+        Self { text: text.into(), kind: RemarkKind::Damage }
+    }
+
+    /// Whether something is missing that should be there.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        self.kind == RemarkKind::Damage
     }
 }
 

@@ -306,6 +306,7 @@ fn note_text(out: &mut String, note: Note) {
 }
 
 /// A number as people like to read it; names in it are escaped.
+#[cfg(feature = "cli")]
 pub(crate) fn integer_text(value: i128, hints: Hints<'_>) -> String {
     let mut out = String::new();
     integer(&mut out, value, &hints.into());
