@@ -7,10 +7,9 @@ use anstyle::{AnsiColor, Style};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::session::{SelectorArguments, TimeArguments, check, remark_unmet};
+use super::session::{SelectorArguments, ValueArguments, check, remark_unmet};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::{Catalog, Entry};
-use crate::decode::Budget;
 use crate::diff::{Change, Diff, Options, Said, Side, Unseen, diff};
 use crate::escape::{Terminal, to_json_pretty};
 use crate::image::{Image, Target};
@@ -36,17 +35,8 @@ pub(crate) struct Arguments {
     /// Tell of entries and of pointers that lead to equal values at other addresses.
     #[arg(long)]
     addresses: bool,
-    /// How many pointers are followed, one behind another.
-    #[arg(long, value_name = "N", default_value_t = Budget::default().depth)]
-    depth: u32,
     #[command(flatten)]
-    time: TimeArguments,
-    /// Compare and show what is sensitive too.
-    #[arg(long)]
-    reveal: bool,
-    /// Read registers of devices too, which has effects.
-    #[arg(long)]
-    mmio: bool,
+    value: ValueArguments,
     /// End with status 1 if anything differs. What was not compared does not.
     #[arg(long)]
     exit_code: bool,
@@ -96,11 +86,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 impl Arguments {
     /// The clock starts here.
     fn options(&self) -> Options {
-        let mut options = Options { addresses: self.addresses, ..Options::default() };
-        (options.contents.reveal, options.contents.mmio) = (self.reveal, self.mmio);
-        options.contents.budget.depth = self.depth;
-        options.contents.budget.deadline = self.time.deadline();
-        options
+        let contents = self.value.options(Options::default().contents.budget);
+        Options { addresses: self.addresses, contents }
     }
 }
 

@@ -10,7 +10,8 @@ use clap::Args;
 
 use super::progress;
 use crate::catalog::{Brought, Catalog, NamedTable};
-use crate::contents::Contents;
+use crate::contents::{Contents, Options};
+use crate::decode::Budget;
 use crate::discover::{self, Attempt, Discovery, Origin, Scan};
 use crate::dump::Captures;
 use crate::escape::Terminal;
@@ -70,6 +71,22 @@ pub(crate) struct SelectorArguments {
     terms: Vec<Term>,
 }
 
+/// How far values are followed, and which of them are shown.
+#[derive(Args)]
+pub(crate) struct ValueArguments {
+    /// How many pointers are followed, one behind another.
+    #[arg(long, value_name = "N", default_value_t = Budget::default().depth)]
+    pub(crate) depth: u32,
+    #[command(flatten)]
+    pub(crate) time: TimeArguments,
+    /// Use what is sensitive too.
+    #[arg(long)]
+    pub(crate) reveal: bool,
+    /// Read registers of devices too, which has effects.
+    #[arg(long)]
+    pub(crate) mmio: bool,
+}
+
 /// How long decoding may take.
 #[derive(Args)]
 pub(crate) struct TimeArguments {
@@ -77,6 +94,14 @@ pub(crate) struct TimeArguments {
     /// one look at a process. What it does not come to is left out, and said to be.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
+}
+
+impl ValueArguments {
+    /// What they ask for, within this budget. The clock starts here.
+    pub(crate) fn options(&self, budget: Budget) -> Options {
+        let budget = Budget { depth: self.depth, deadline: self.time.deadline(), ..budget };
+        Options { budget, reveal: self.reveal, mmio: self.mmio }
+    }
 }
 
 impl TimeArguments {

@@ -7,7 +7,7 @@ use anstyle::Style;
 use clap::Args;
 use inspect_format::abi::extent;
 
-use super::session::{SelectorArguments, TimeArguments, check, output_width, unmet};
+use super::session::{SelectorArguments, ValueArguments, check, output_width, unmet};
 use super::{Failure, Session, TargetArguments};
 use crate::catalog::{Entry, NamedTable};
 use crate::contents::Options;
@@ -43,9 +43,6 @@ pub(crate) struct Arguments {
 /// What may be read and shown, and how much of it.
 #[derive(Args)]
 pub(crate) struct ContentsArguments {
-    /// How many pointers are followed, one behind another.
-    #[arg(long, value_name = "N", default_value_t = Budget::default().depth)]
-    depth: u32,
     /// How many elements of an array or a list are shown.
     #[arg(long, value_name = "N", default_value_t = Budget::default().elements)]
     elements: u64,
@@ -56,22 +53,14 @@ pub(crate) struct ContentsArguments {
     #[arg(long, value_name = "N", default_value_t = Budget::default().values)]
     values: u64,
     #[command(flatten)]
-    time: TimeArguments,
-    /// Show what is sensitive too.
-    #[arg(long)]
-    reveal: bool,
-    /// Read registers of devices too, which has effects.
-    #[arg(long)]
-    mmio: bool,
+    value: ValueArguments,
 }
 
 impl ContentsArguments {
     /// The clock starts here.
     pub(crate) fn options(&self) -> Options {
-        let Self { depth, elements, text, values, reveal, mmio, .. } = *self;
-        let deadline = self.time.deadline();
-        let budget = Budget { depth, elements, text, values, deadline, ..Budget::default() };
-        Options { budget, reveal, mmio }
+        let Self { elements, text, values, .. } = *self;
+        self.value.options(Budget { elements, text, values, ..Budget::default() })
     }
 }
 
