@@ -580,6 +580,18 @@ static uint64_t inspect_readable(const struct inspect_memory *memory, uint64_t a
 	return found < length ? found : length;
 }
 
+/* How many runs can be read as a whole, of the first ones; 0 if the first cannot. */
+static size_t inspect_readable_runs(const struct inspect_memory *memory, const struct inspect_run *runs, size_t count)
+{
+	const uint64_t length = runs->end - runs->start;
+	size_t found;
+
+	if (memory->readable_runs == NULL)
+		return inspect_readable(memory, runs->start, length) == length;
+	found = memory->readable_runs(runs, count, memory->context);
+	return found < count ? found : count;
+}
+
 /* A number as the machine has it. */
 static int inspect_read_number(const struct inspect_memory *memory, uint64_t address, uint32_t size,
 			       uint64_t *number)
@@ -717,8 +729,12 @@ struct inspect_plan {
 	size_t used;
 	uint32_t table_count;
 	uint32_t selected;
+	/* So many of them were asked about ahead, and all of those can be read. */
+	uint32_t certain;
 	uint32_t run_count;
 	uint32_t left_out_count;
+	/* Something was cut out of the runs. */
+	bool has_holes;
 	uint64_t missing;
 	const struct inspect_header *left_out[INSPECT_LEFT_OUT];
 };
@@ -1192,7 +1208,7 @@ static void inspect_each_frozen(struct inspect_plan *plan,
 
 /* ---- Dumps: what is allowed -------------------------------------------------------------------------- */
 
-static uint32_t inspect_locate_region(const struct inspect_memory *memory, const struct inspect_entry *core,
+static uint16_t inspect_locate_region(const struct inspect_memory *memory, const struct inspect_entry *core,
 				      struct inspect_region *region)
 {
 	struct inspect_run span;
@@ -1233,6 +1249,7 @@ static void inspect_select(struct inspect_plan *plan, const struct inspect_froze
 	region.name_size = row->name == NULL ? ~(uint64_t)0 : row->name_size;
 	region.address = region.length = region.readable = 0;
 	region.state = inspect_locate_region(plan->request->memory, row->core, &region);
+	region.has_effects = (row->core->properties & INSPECT_MMIO) != 0;
 	if (plan->selected < workspace->region_count) {
 		place = &workspace->regions[plan->selected++];
 	} else if (workspace->region_count == 0) {
@@ -1363,6 +1380,7 @@ static void inspect_cut(struct inspect_plan *plan, uint64_t start, uint64_t end)
 		beyond++;
 	if (start >= end || first == beyond)
 		return;
+	plan->has_holes = true;
 	if (runs[first].start < start) {
 		parts[kept].start = runs[first].start;
 		parts[kept++].end = start;
@@ -1398,7 +1416,7 @@ static void inspect_ask_ahead(struct inspect_plan *plan)
 	struct inspect_run *runs = plan->workspace->runs;
 	struct inspect_purse purse;
 	uint32_t known = 0;
-	uint32_t i;
+	uint32_t asked, found, i;
 
 	/* What merely reads is not to read what nobody has announced. */
 	if (memory == NULL || memory->readable == NULL)
@@ -1411,29 +1429,31 @@ static void inspect_ask_ahead(struct inspect_plan *plan)
 		if (region->state != INSPECT_TAKEN)
 			continue;
 		limit = inspect_purse_spend(&purse, region->name_size, region->length);
-		if (limit == INSPECT_LIMIT_NONE)
+		if (limit == INSPECT_LIMIT_NONE && !region->has_effects)
 			inspect_add_run(plan, region->address, region->length);
-		else if (limit != INSPECT_LIMIT_NAME)
+		else if (limit != INSPECT_LIMIT_NONE && limit != INSPECT_LIMIT_NAME)
 			break;
 	}
+	asked = i;
 	inspect_merge(plan, inspect_shares_pages);
-	for (i = 0; i < plan->run_count; i++) {
-		const uint64_t start = runs[i].start;
-		const uint64_t end = runs[i].end;
-
-		if (inspect_readable(memory, start, end - start) == end - start) {
-			runs[known].start = start;
-			runs[known++].end = end;
-		}
+	for (i = 0; i < plan->run_count; i += found + (found == 0)) {
+		found = (uint32_t)inspect_readable_runs(memory, &runs[i], plan->run_count - i);
+		if (known != i)
+			inspect_move(&runs[known], &runs[i], found * sizeof(*runs));
+		known += found;
 	}
+	plan->certain = known == plan->run_count ? asked : 0;
 	plan->run_count = known;
 }
 
 /* How much of a region can be read, from the first byte on. */
 static uint64_t inspect_readable_of(const struct inspect_plan *plan, const struct inspect_region *region)
 {
-	const struct inspect_run *known = inspect_run_of(plan, region->address);
+	const struct inspect_run *known;
 
+	if (region < &plan->workspace->regions[plan->certain] && !region->has_effects)
+		return region->length;
+	known = inspect_run_of(plan, region->address);
 	if (known != NULL && known->end - region->address >= region->length)
 		return region->length;
 	return inspect_readable(plan->request->memory, region->address, region->length);
@@ -1463,7 +1483,7 @@ static void inspect_spend(const struct inspect_plan *plan, struct inspect_region
 	}
 	/* The states of a limit stand in the order of the limits. */
 	if (limit != INSPECT_LIMIT_NONE)
-		region->state = INSPECT_OVER_REGIONS + limit - INSPECT_LIMIT_REGIONS;
+		region->state = (uint16_t)(INSPECT_OVER_REGIONS + limit - INSPECT_LIMIT_REGIONS);
 }
 
 /* ---- Dumps: what is refused ---------------------------------------------------------------------------- */
@@ -2154,6 +2174,21 @@ static void inspect_put(struct inspect_output *out, const void *bytes, size_t si
 	}
 }
 
+/* Room for a few bytes that follow, for the caller to fill; NULL where they are only counted. */
+static unsigned char *inspect_put_room(struct inspect_output *out, size_t size)
+{
+	unsigned char *room;
+
+	out->position += size;
+	if (out->sink == NULL || out->error != INSPECT_OK)
+		return NULL;
+	if (size > out->size - out->used)
+		inspect_flush(out);
+	room = out->buffer + out->used;
+	out->used += size;
+	return room;
+}
+
 static void inspect_put_zeros(struct inspect_output *out, uint64_t count)
 {
 	static const unsigned char zeros[64] = { 0 };
@@ -2233,12 +2268,13 @@ static size_t inspect_text_size(const char *text)
 static void inspect_cbor(struct inspect_output *out, uint32_t major, uint64_t number)
 {
 	const uint32_t power = number < 24 ? 0 : number <= 0xff ? 1 : number <= 0xffff ? 2 : number <= 0xffffffffu ? 3 : 4;
-	unsigned char head[9];
+	const uint32_t size = power == 0 ? 0 : 1u << (power - 1);
+	unsigned char *head = inspect_put_room(out, 1 + size);
 
+	if (head == NULL)
+		return;
 	head[0] = (unsigned char)(major | (power == 0 ? (uint32_t)number : 23 + power));
-	if (power > 0)
-		inspect_store_number(&head[1], number, 1u << (power - 1), true);
-	inspect_put(out, head, power == 0 ? 1 : 1 + ((size_t)1 << (power - 1)));
+	inspect_store_number(&head[1], number, size, true);
 }
 
 static void inspect_cbor_text(struct inspect_output *out, const char *text)
@@ -2301,8 +2337,8 @@ static void inspect_set_status(struct inspect_account *account, const char *stat
 static void inspect_account_taken(const struct inspect_plan *plan, const struct inspect_region *region,
 				  struct inspect_account *account, struct inspect_dump_report *report)
 {
-	const struct inspect_run *run = inspect_run_of(plan, region->address);
-	const uint64_t covered = run == NULL ? 0 : run->end - region->address;
+	const struct inspect_run *run = plan->has_holes ? inspect_run_of(plan, region->address) : NULL;
+	const uint64_t covered = !plan->has_holes ? region->readable : run == NULL ? 0 : run->end - region->address;
 	const uint64_t captured = covered < region->length ? covered : region->length;
 
 	account->has_place = true;
@@ -2501,10 +2537,10 @@ static void inspect_describe(const struct inspect_plan *plan, struct inspect_out
 
 static void inspect_put_number(struct inspect_output *out, uint64_t number, uint32_t size)
 {
-	unsigned char bytes[8];
+	unsigned char *room = inspect_put_room(out, size);
 
-	inspect_store_number(bytes, number, size, INSPECT_BIG_ENDIAN);
-	inspect_put(out, bytes, size);
+	if (room != NULL)
+		inspect_store_number(room, number, size, INSPECT_BIG_ENDIAN);
 }
 
 static void inspect_put_half(struct inspect_output *out, uint32_t number)
@@ -2705,7 +2741,8 @@ int inspect_dump_elf(const struct inspect_dump_request *request, struct inspect_
 	plan.request = request;
 	plan.workspace = workspace;
 	plan.used = 0;
-	plan.table_count = plan.selected = plan.run_count = plan.left_out_count = 0;
+	plan.table_count = plan.selected = plan.certain = plan.run_count = plan.left_out_count = 0;
+	plan.has_holes = false;
 	plan.missing = 0;
 	result = inspect_make_plan(&plan);
 	report->tables = plan.table_count;
@@ -2723,6 +2760,22 @@ int inspect_dump_elf(const struct inspect_dump_request *request, struct inspect_
 #define INSPECT_BATCH 64
 /* What Linux takes in one call. */
 #define INSPECT_CALL_MAX 0x7ffff000u
+
+/* A processor fetches so much at a time, and sees by itself that what is longer is read on and on. */
+#define INSPECT_LINE 64u
+#define INSPECT_LINES 4u
+
+/*
+ * Tells the processor that memory is about to be read: regions lie far apart, and so it fetches many of them at the same
+ * time. It never faults, whatever is there.
+ */
+static void inspect_fetch(uint64_t start, uint64_t length)
+{
+	uint32_t line;
+
+	for (line = 0; line < INSPECT_LINES && line * INSPECT_LINE < length; line++)
+		__builtin_prefetch((const void *)(uintptr_t)(start + line * INSPECT_LINE));
+}
 
 /*
  * That a signal handler may call writev() is promised nowhere; on Linux it is a bare call of the system. The
@@ -2756,6 +2809,7 @@ static int inspect_file_append(struct inspect_file *file, const struct inspect_r
 		places[used].iov_base = (void *)(uintptr_t)runs[used].start;
 		places[used].iov_len = length < room ? (size_t)length : room;
 		room -= places[used].iov_len;
+		inspect_fetch(runs[used].start, length);
 	}
 	while (used > 0) {
 		done = inspect_file_call(file->descriptor, places, used);
@@ -2884,7 +2938,40 @@ static uint64_t inspect_posix_readable(uint64_t address, uint64_t length, void *
 	return whole ? length : inspect_probe(inspect_posix_reads(), address, length);
 }
 
-static const struct inspect_memory inspect_posix_accesses = { inspect_posix_read, inspect_posix_readable, NULL };
+/*
+ * Of runs that lie on a page each, a byte of every one is copied into our own memory in one call, which is far less work
+ * than a call for each. The kernel stops at the first that cannot be read. A run of several pages is asked about alone,
+ * and so is the first where the call comes to nothing or is forbidden.
+ */
+static size_t inspect_posix_readable_runs(const struct inspect_run *runs, size_t count, void *context)
+{
+	const int saved = errno;
+	const uint64_t length = runs->end - runs->start;
+	unsigned char bytes[INSPECT_BATCH];
+	struct iovec places[INSPECT_BATCH];
+	struct iovec own;
+	ssize_t found = 0;
+	size_t used = 0;
+
+	for (; used < INSPECT_BATCH && used < count && runs[used].end - 1 <= ~(uintptr_t)0; used++) {
+		if (((runs[used].start ^ (runs[used].end - 1)) & ~(uint64_t)(INSPECT_PAGE - 1)) != 0)
+			break;
+		places[used].iov_base = (void *)(uintptr_t)runs[used].start;
+		places[used].iov_len = 1;
+		inspect_fetch(runs[used].start, 1);
+	}
+	own.iov_base = bytes;
+	own.iov_len = used;
+	if (used > 1)
+		found = process_vm_writev(getpid(), places, used, &own, 1, 0);
+	errno = saved;
+	if (found > 0)
+		return (size_t)found;
+	return inspect_posix_readable(runs->start, length, context) == length;
+}
+
+static const struct inspect_memory inspect_posix_accesses = { inspect_posix_read, inspect_posix_readable, NULL,
+							      inspect_posix_readable_runs };
 
 static const struct inspect_memory *inspect_posix_reads(void)
 {
