@@ -4,7 +4,7 @@
  * consumer filters and the interface of the runtime.
  *
  * C99 to C23 and C++17 with the GNU extensions of GCC and Clang, in user space, in firmware and in a Linux
- * kernel module. `<schema>.inspect.h` and `inspect_decode.h` build on it; it includes nothing of theirs.
+ * kernel module. `<schema>.inspect.h` and `inspect_types.h` build on it; it includes nothing of theirs.
  */
 #ifndef INSPECT_H
 #define INSPECT_H

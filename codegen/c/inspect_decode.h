@@ -8,7 +8,7 @@
 #ifndef INSPECT_DECODE_H
 #define INSPECT_DECODE_H
 
-#include "inspect.h"
+#include "inspect_types.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -75,22 +75,6 @@ INSPECT_INLINE uint8_t inspect_get_u8(const unsigned char *data, bool big)
 {
 	(void)big;
 	return data[0];
-}
-
-INSPECT_INLINE uint16_t inspect_get_u16(const unsigned char *data, bool big)
-{
-	uint16_t value;
-
-	__builtin_memcpy(&value, data, sizeof(value));
-	return big == INSPECT_BIG_ENDIAN ? value : __builtin_bswap16(value);
-}
-
-INSPECT_INLINE uint32_t inspect_get_u32(const unsigned char *data, bool big)
-{
-	uint32_t value;
-
-	__builtin_memcpy(&value, data, sizeof(value));
-	return big == INSPECT_BIG_ENDIAN ? value : __builtin_bswap32(value);
 }
 
 INSPECT_INLINE uint64_t inspect_get_u64(const unsigned char *data, bool big)
@@ -178,12 +162,6 @@ INSPECT_INLINE uint64_t inspect_get_bits(const unsigned char *data, uint64_t bit
 	}
 	return value;
 }
-
-/** struct inspect_bytes - some bytes of what was given to a decoder */
-struct inspect_bytes {
-	const unsigned char *data;
-	size_t size;
-};
 
 /* Text ends at its first NUL, or where its bytes do. */
 INSPECT_INLINE struct inspect_bytes inspect_get_text(const unsigned char *data, size_t size)
@@ -538,8 +516,6 @@ INSPECT_INLINE bool inspect_row_has(struct inspect_row row, uint32_t since, uint
 
 /* ---- Layouts ----------------------------------------------------------------------------------------- */
 
-#define INSPECT_ABSENT 0xffffffffffffffffull
-
 /**
  * struct inspect_place - where a field lies in its struct
  * @offset: in bytes, of a bit-field in bits; INSPECT_ABSENT where the struct has no such field
@@ -598,214 +574,15 @@ struct inspect_struct_spec {
 	uint32_t count;
 };
 
-#define INSPECT_CHECKPOINTS 256
-
-/** struct inspect_types - BTF, its records counted */
-struct inspect_types {
-	bool big;
-	uint8_t word_size;
-	uint32_t count;
-	uint32_t step;
-	struct inspect_bytes types;
-	struct inspect_bytes strings;
-	uint32_t checkpoints[INSPECT_CHECKPOINTS];
-};
-
-struct inspect_type {
-	uint32_t id;
-	uint32_t name;
-	uint32_t kind;
-	uint32_t count;
-	bool flag;
-	uint32_t size;
-	const unsigned char *tail;
-};
-
-/* Bytes behind the first 12 of a record; -1 for an unknown kind. */
-INSPECT_INLINE int64_t inspect_type_tail(uint32_t kind, uint32_t count)
-{
-	switch (kind) {
-	case 1:
-	case 14:
-	case 17:
-		return 4;
-	case 3:
-		return 12;
-	case 4:
-	case 5:
-	case 15:
-	case 19:
-		return (int64_t)count * 12;
-	case 6:
-	case 13:
-		return (int64_t)count * 8;
-	case 2:
-	case 7:
-	case 8:
-	case 9:
-	case 10:
-	case 11:
-	case 12:
-	case 16:
-	case 18:
-		return 0;
-	default:
-		return -1;
-	}
-}
-
-/* Reads the record at an offset and returns the offset of the next one, 0 where there is none. */
-INSPECT_INLINE uint64_t inspect_type_read(const struct inspect_types *types, uint64_t at,
-					  struct inspect_type *type)
-{
-	const unsigned char *data = types->types.data;
-	uint32_t info;
-	int64_t tail;
-
-	if (at > types->types.size || types->types.size - at < 12)
-		return 0;
-	info = inspect_get_u32(data + at + 4, types->big);
-	type->name = inspect_get_u32(data + at, types->big);
-	type->kind = info >> 24 & 31;
-	type->count = info & 0xffff;
-	type->flag = info >> 31 != 0;
-	type->size = inspect_get_u32(data + at + 8, types->big);
-	type->tail = data + at + 12;
-	tail = inspect_type_tail(type->kind, type->count);
-	if (tail < 0 || types->types.size - at - 12 < (uint64_t)tail)
-		return 0;
-	return at + 12 + (uint64_t)tail;
-}
-
 /** inspect_types_parse() - checks the type information of a table and counts its records */
 INSPECT_INLINE int inspect_types_parse(struct inspect_types *types, const struct inspect_table *table,
 				       struct inspect_error *error)
 {
-	const unsigned char *data = table->types.data;
-	uint64_t size = table->types.size;
-	uint64_t header, type_at, type_size, text_at, text_size, at;
-	struct inspect_type type;
-	uint32_t pass;
+	uint64_t fault;
 
-	types->big = table->big;
-	types->word_size = table->word_size;
-	types->count = 0;
-	types->step = 1;
-	if (size < 24 || inspect_get_u16(data, table->big) != 0xeb9f || data[2] != 1)
-		return inspect_fail(error, INSPECT_BAD_TYPES, 0, NULL, NULL);
-	header = inspect_get_u32(data + 4, table->big);
-	type_at = header + inspect_get_u32(data + 8, table->big);
-	type_size = inspect_get_u32(data + 12, table->big);
-	text_at = header + inspect_get_u32(data + 16, table->big);
-	text_size = inspect_get_u32(data + 20, table->big);
-	if (header < 24 || type_at > size || type_size > size - type_at || text_at > size ||
-	    text_size > size - text_at || text_size == 0 || data[text_at] != 0 ||
-	    data[text_at + text_size - 1] != 0)
-		return inspect_fail(error, INSPECT_BAD_TYPES, 4, NULL, NULL);
-	types->types.data = data + type_at;
-	types->types.size = (size_t)type_size;
-	types->strings.data = data + text_at;
-	types->strings.size = (size_t)text_size;
-	/* The first pass counts; the second notes where every so many records begin. */
-	for (pass = 0; pass < 2; pass++) {
-		uint32_t count = 0;
-
-		for (at = 0; at < type_size; count++) {
-			uint64_t next = inspect_type_read(types, at, &type);
-
-			if (next == 0)
-				return inspect_fail(error, INSPECT_BAD_TYPES, type_at + at, NULL, NULL);
-			if (pass == 1 && count % types->step == 0)
-				types->checkpoints[count / types->step] = (uint32_t)at;
-			at = next;
-		}
-		types->count = count;
-		types->step = count / INSPECT_CHECKPOINTS + 1;
-	}
-	return 0;
-}
-
-/* The record of a type; false for 0, which is void, and for an id that does not exist. */
-INSPECT_INLINE bool inspect_type_at(const struct inspect_types *types, uint32_t id, struct inspect_type *type)
-{
-	uint32_t index, i;
-	uint64_t at;
-
-	if (id == 0 || id > types->count)
-		return false;
-	index = id - 1;
-	at = types->checkpoints[index / types->step];
-	for (i = index % types->step; i > 0; i--)
-		at = inspect_type_read(types, at, type);
-	type->id = id;
-	return inspect_type_read(types, at, type) != 0;
-}
-
-INSPECT_INLINE const char *inspect_type_name(const struct inspect_types *types, uint32_t offset)
-{
-	if (offset >= types->strings.size)
-		return "";
-	return (const char *)types->strings.data + offset;
-}
-
-/* Passes over typedefs and qualifiers, and over arrays where asked; false where no type is behind them. */
-INSPECT_INLINE bool inspect_type_strip(const struct inspect_types *types, uint32_t id, bool arrays,
-				       struct inspect_type *type)
-{
-	int depth;
-
-	for (depth = 0; depth < 32; depth++) {
-		if (!inspect_type_at(types, id, type))
-			return false;
-		if (type->kind >= 8 && type->kind <= 11)
-			id = type->size;
-		else if (type->kind == 18)
-			id = type->size;
-		else if (arrays && type->kind == 3)
-			id = inspect_get_u32(type->tail, types->big);
-		else
-			return true;
-	}
-	return false;
-}
-
-/* Bytes of a type, INSPECT_ABSENT where it has no size. */
-INSPECT_INLINE uint64_t inspect_type_size(const struct inspect_types *types, uint32_t id)
-{
-	struct inspect_type type;
-	uint64_t count = 1;
-	int depth;
-
-	for (depth = 0; depth < 32; depth++) {
-		uint64_t size;
-
-		if (!inspect_type_strip(types, id, false, &type))
-			return INSPECT_ABSENT;
-		switch (type.kind) {
-		case 1:
-		case 4:
-		case 5:
-		case 6:
-		case 16:
-		case 19:
-			size = type.size;
-			break;
-		case 2:
-			size = types->word_size;
-			break;
-		case 3:
-			/* Below 2^32 after every step, so that no product overflows. */
-			count *= inspect_get_u32(type.tail + 8, types->big);
-			if (count > 0xffffffffu)
-				return INSPECT_ABSENT;
-			id = inspect_get_u32(type.tail, types->big);
-			continue;
-		default:
-			return INSPECT_ABSENT;
-		}
-		return count * size;
-	}
-	return INSPECT_ABSENT;
+	if (inspect_types_open(types, table->types.data, table->types.size, table->big, table->word_size, &fault))
+		return 0;
+	return inspect_fail(error, INSPECT_BAD_TYPES, fault, NULL, NULL);
 }
 
 struct inspect_member {
@@ -822,10 +599,9 @@ INSPECT_INLINE bool inspect_type_member(const struct inspect_types *types, const
 	uint32_t i;
 
 	for (i = 0; i < owner->count && *budget > 0; i++, --*budget) {
-		const unsigned char *record = owner->tail + (size_t)i * 12;
-		uint32_t word = inspect_get_u32(record + 8, types->big);
-		const char *own = inspect_type_name(types, inspect_get_u32(record, types->big));
-		uint32_t id = inspect_get_u32(record + 4, types->big);
+		uint32_t word = inspect_type_word(types, owner, 3 * (size_t)i + 2);
+		const char *own = inspect_type_name(types, inspect_type_word(types, owner, 3 * (size_t)i));
+		uint32_t id = inspect_type_word(types, owner, 3 * (size_t)i + 1);
 		uint64_t offset = owner->flag ? word & 0xffffff : word;
 		struct inspect_type inner;
 
@@ -838,22 +614,13 @@ INSPECT_INLINE bool inspect_type_member(const struct inspect_types *types, const
 			return true;
 		}
 		if (depth < 16 && inspect_type_strip(types, id, false, &inner) &&
-		    (inner.kind == 4 || inner.kind == 5) &&
+		    inspect_type_is_composite(&inner) &&
 		    inspect_type_member(types, &inner, name, depth + 1, budget, member)) {
 			member->bit_offset += offset;
 			return true;
 		}
 	}
 	return false;
-}
-
-/* Whether a member's type is the typedef that stands for a member which its compiler did not have. */
-INSPECT_INLINE bool inspect_type_is_absent(const struct inspect_types *types, uint32_t id)
-{
-	struct inspect_type type;
-
-	return inspect_type_at(types, id, &type) && type.kind == 8 &&
-	       inspect_text_equal(inspect_type_name(types, type.name), "inspect_absent");
 }
 
 /* Finds one field; what it finds lies inside the struct and has a width that its accessor reads. */
@@ -873,7 +640,7 @@ INSPECT_INLINE int inspect_bind_field(const struct inspect_types *types, const s
 		return inspect_fail(error, INSPECT_BAD_FIELD_MISSING, 0, owner_name, spec->name);
 	}
 	size = inspect_type_size(types, member.type);
-	if (size == INSPECT_ABSENT || size > 0xffffffffu)
+	if (size > 0xffffffffu)
 		return inspect_fail(error, INSPECT_BAD_FIELD_WIDTH, 0, owner_name, spec->name);
 	if ((spec->flags & INSPECT_FIELD_BITS) != 0) {
 		place->size = member.bits != 0 ? member.bits : size * 8;
@@ -926,7 +693,7 @@ INSPECT_INLINE void inspect_bind_names(const struct inspect_types *types,
 		uint32_t high = named;
 
 		at = inspect_type_read(types, at, &type);
-		if (type.kind != 4 && type.kind != 5 && type.kind != 8)
+		if (!inspect_type_is_composite(&type) && type.kind != INSPECT_TYPE_TYPEDEF)
 			continue;
 		name = inspect_type_name(types, type.name);
 		while (low < high) {
@@ -941,7 +708,7 @@ INSPECT_INLINE void inspect_bind_names(const struct inspect_types *types,
 			if (*a == *b) {
 				/* A struct that C knows by a typedef only has no name of its own. */
 				if (layouts[middle].type == 0 && inspect_type_strip(types, id, false, &type) &&
-				    (type.kind == 4 || type.kind == 5))
+				    inspect_type_is_composite(&type))
 					layouts[middle].type = type.id;
 				break;
 			}
@@ -981,7 +748,7 @@ INSPECT_INLINE int inspect_bind(const struct inspect_types *types, const struct 
 		struct inspect_type type;
 
 		if (layouts[i].type == 0 || !inspect_type_at(types, layouts[i].type, &type) ||
-		    (type.kind != 4 && type.kind != 5) || type.size == 0)
+		    !inspect_type_is_composite(&type) || type.size == 0)
 			continue;
 		for (j = spec->first; j < spec->first + spec->count; j++) {
 			uint32_t inner = 0;

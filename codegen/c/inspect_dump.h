@@ -19,6 +19,12 @@ extern "C" {
 
 /* ---- Memory and sinks -------------------------------------------------------------------------------- */
 
+/** struct inspect_run - memory up to @end */
+struct inspect_run {
+	uint64_t start;
+	uint64_t end;
+};
+
 /**
  * struct inspect_memory - how memory of this address space is read
  *
@@ -35,12 +41,13 @@ struct inspect_memory {
 	 */
 	uint64_t (*readable)(uint64_t address, uint64_t length, void *context);
 	void *context;
-};
-
-/** struct inspect_run - memory up to @end */
-struct inspect_run {
-	uint64_t start;
-	uint64_t end;
+	/**
+	 * @readable_runs: how many runs can be read as a whole, from the first on; NULL asks @readable of each
+	 *
+	 * It may answer for fewer of them than there are, at least for the first. No run is empty, and nothing that
+	 * has effects when it is read is among them.
+	 */
+	size_t (*readable_runs)(const struct inspect_run *runs, size_t count, void *context);
 };
 
 /** struct inspect_sink - takes a dump from its first byte to its last; a result that is not 0 ends it */
@@ -203,7 +210,8 @@ struct inspect_region {
 	uint32_t table;
 	uint32_t row;
 	uint32_t rank;
-	uint32_t state;
+	uint16_t state;
+	uint16_t has_effects;
 	uint64_t name_size;
 	uint64_t address;
 	uint64_t length;

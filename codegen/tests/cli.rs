@@ -71,6 +71,8 @@ fn every_kind_of_output_is_written_where_it_belongs() {
         "rust/inspect.rs",
         "rust/demo_one.rs",
         "c/inspect.h",
+        "c/inspect_types.h",
+        "c/inspect_decode.h",
         "c/inspect_runtime.c",
         "c/inspect_dump.h",
         "c/inspect_dump.c",

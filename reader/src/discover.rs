@@ -357,7 +357,8 @@ impl Search<'_> {
         })?;
         bytes.truncate(frozen.size);
         bytes.shrink_to_fit();
-        table::Table::parse(&bytes).map_err(Failure::Table)?;
+        // The checksum is of these very bytes.
+        table::Table::parse_again(&bytes).map_err(Failure::Table)?;
         self.left += (size - bytes.len()) as u64;
         let origin = if table.is_run_time() { Origin::RunTime } else { Origin::CompileTime };
         self.found.tables.push(Found {

@@ -81,6 +81,25 @@ fn read_by_kernel(start: usize, out: &mut [u8]) -> isize {
     unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, &remote, 1, 0) }
 }
 
+/// Tells the processor that memory is about to be read: regions lie far apart, and so it fetches many
+/// of them at the same time.
+#[cfg(all(feature = "hosted", unix))]
+pub(crate) fn fetch(address: u64, length: u64) {
+    /// A processor fetches so much at a time, and sees by itself that what is longer is read on and on.
+    const LINE: usize = 64;
+    const LINES: usize = 4;
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    for offset in (0..length).step_by(LINE).take(LINES) {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let place = core::ptr::without_provenance::<i8>(address.wrapping_add(offset) as usize);
+        // SAFETY: this is a hint. It neither reads nor faults, whatever is there.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(place) };
+    }
+    // Others have no such hint that Rust knows.
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = (address, length, LINE, LINES);
+}
+
 #[cfg(all(feature = "hosted", target_os = "linux"))]
 fn read_page_by_page(start: usize, out: &mut [u8]) -> Result<(), Fault> {
     /// No machine has smaller pages.

@@ -10,6 +10,7 @@ mod rules;
 
 use std::io::{Read, Seek};
 use std::os::fd::{AsRawFd, FromRawFd};
+use std::sync::Mutex;
 
 use c_twin::library::Twin;
 use inspect_format::abi::{CoreEntry, Order, extent, phase};
@@ -65,7 +66,7 @@ static CONSUMERS: [Consumer; 5] = [
     Consumer {
         name: "trusted",
         deny: &[Rule::Entry { schema: OWN, class: 2, name: None, instance: Some(1) }],
-        permit: SENSITIVE,
+        permit: SENSITIVE | MMIO,
         budget: Budget { regions: None, name: Some(0xffff), bytes: Some(20_000) },
         ..EVERYTHING
     },
@@ -242,8 +243,9 @@ const ENCODINGS: [&[u8]; 12] = [
 ];
 
 /// Types with sensitive members of every kind, as a table of this machine has them: what ends where it
-/// should, what never ends, and what is not there. Their numbers are below 20.
-fn types() -> Vec<u8> {
+/// should, what never ends, and what is not there. Their numbers are below 20; behind them come `others`
+/// that have a sensitive member each, tagged from the last to the first.
+fn types(others: u32) -> Vec<u8> {
     let mut builder = Builder::new();
     let number = |value: u32| Word::Number(value);
     let int = builder.int("unsigned int", 4, 0);
@@ -281,6 +283,12 @@ fn types() -> Vec<u8> {
     let endless = builder.reserve();
     let array = builder.array(endless, number(2));
     builder.define_typedef(endless, "endless_t", array);
+    let others: Vec<u32> = (0..others).map(|_| builder.reserve()).collect();
+    for other in others.into_iter().rev() {
+        let fields = [member("id", int, 0), member("pin", int, 4)];
+        builder.define_composite(other, "other", false, false, number(8), &fields);
+        builder.tag(SENSITIVE_TAG, other, Some(1));
+    }
     let types = builder.finish().bytes(Order::NATIVE, |_| Some(8), |_| false);
     types.expect("all are numbers")
 }
@@ -291,14 +299,17 @@ fn table(chance: &mut Chance, arena: u64, rows: u64) -> u64 {
     let stride = chance.of(&[64, 96]);
     let mut writer = TableWriter::new(Order::NATIVE, 8, schema, 1, stride, &[1]).unwrap();
     if chance.below(3) > 0 {
-        let mut types = types();
+        // As many tags as are kept in order, one fewer and more: then all are looked through, which is
+        // slow where types go in circles.
+        let mut types = types(chance.of(&[0, 0, 0, 0, 0, 0, 0, 0, 59, 60, 60, 61]));
         if chance.below(6) == 0 {
             types.truncate(chance.of(&[23, 24, 40, 100]));
         }
         writer.types(types);
     }
     for _ in 0..rows {
-        let core = CoreEntry { type_: chance.below(20) as u32, ..entry(chance, arena) };
+        let type_ = if chance.below(8) == 0 { 20 + chance.below(60) } else { chance.below(20) };
+        let core = CoreEntry { type_: type_ as u32, ..entry(chance, arena) };
         let text = chance.of(&NAMES);
         let mut name = writer.string(text).unwrap();
         match chance.below(20) {
@@ -314,17 +325,26 @@ fn table(chance: &mut Chance, arena: u64, rows: u64) -> u64 {
     if let Some(at) = bytes.windows(4).position(|window| window == b"~~~~") {
         bytes[at..at + 4].copy_from_slice(chance.of(&ENCODINGS));
     }
-    let words = bytes.chunks(8).map(|chunk| {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        u64::from_ne_bytes(word)
-    });
-    let words = words.collect::<Vec<u64>>().leak();
+    let words = words_of(&bytes);
     let address = words.as_ptr().expose_provenance() as u64;
     if chance.below(4) == 0 && cfg!(target_endian = "little") {
         make_relative(words, stride as usize / 8, address);
     }
     address
+}
+
+/// Bytes in memory that stays, aligned as tables are.
+fn words_of(bytes: &[u8]) -> &'static mut [u64] {
+    let words = bytes.chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_ne_bytes(word)
+    });
+    words.collect::<Vec<u64>>().leak()
+}
+
+fn placed(bytes: &[u8]) -> u64 {
+    words_of(bytes).as_ptr().expose_provenance() as u64
 }
 
 /// As a packed table has it: addresses count from the header.
@@ -449,18 +469,14 @@ fn crowd(count: u64) -> (u64, u64, u64) {
         let core = CoreEntry { state: phase::LIVE, class: 1, address, length, ..CoreEntry::ZERO };
         writer.row(&core, &[]).unwrap();
     }
-    let words = writer.finish();
-    let words = words.chunks(8).map(|chunk| {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        u64::from_ne_bytes(word)
-    });
-    let table = words.collect::<Vec<u64>>().leak().as_ptr().expose_provenance() as u64;
-    (table, start, size as u64)
+    (placed(&writer.finish()), start, size as u64)
 }
 
 fn in_rust(consumer: &Consumer, table: u64) -> Vec<u8> {
     static MANY: Workspace<3000, { 1 << 20 }> = Workspace::new();
+    // The tests take turns.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock();
     let mut file = tempfile::tempfile().expect("a file");
     let request = Request::new(consumer).tables(std::slice::from_ref(&table));
     request.elf(&MANY, &mut FileSink::new(file.as_raw_fd())).expect("a dump");
@@ -506,6 +522,148 @@ fn many_regions_are_taken_alike() {
         assert_eq!(bytes.len() as u64, taken);
         assert!(bytes == last[..taken as usize]);
     }
+}
+
+/// Calls of the system that a sandbox may forbid: the calls and the advice that memory is asked about
+/// with.
+#[derive(Clone, Copy, Debug)]
+enum Forbidden {
+    Writev,
+    Both,
+    All,
+}
+
+/// What this thread may no longer call fails with this number. False where the kernel has no filters.
+fn forbid(what: Forbidden, errno: libc::c_int) -> bool {
+    const NUMBER_AT: u32 = 0;
+    /// The lower half of the third argument.
+    const ADVICE_AT: u32 = 16 + 8 * 2 + if cfg!(target_endian = "big") { 4 } else { 0 };
+    const POPULATE_READ: u32 = 22;
+    let filter =
+        |code: u32, k: u32, jt: u8, jf: u8| libc::sock_filter { code: code as u16, jt, jf, k };
+    let load = |at| filter(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, at, 0, 0);
+    let equals = |k, jt, jf| filter(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, k, jt, jf);
+    let answer = |k| filter(libc::BPF_RET | libc::BPF_K, k, 0, 0);
+    let is_both = matches!(what, Forbidden::Both | Forbidden::All);
+    let never = u32::MAX;
+    let program = [
+        load(NUMBER_AT),
+        equals(libc::SYS_process_vm_writev as u32, 5, 0),
+        equals(if is_both { libc::SYS_process_vm_readv as u32 } else { never }, 4, 0),
+        equals(if matches!(what, Forbidden::All) { libc::SYS_madvise as u32 } else { never }, 0, 2),
+        load(ADVICE_AT),
+        equals(POPULATE_READ, 1, 0),
+        answer(libc::SECCOMP_RET_ALLOW),
+        answer(libc::SECCOMP_RET_ERRNO | errno as u32),
+    ];
+    let whole = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
+    // SAFETY: both calls are about this thread alone, and the kernel copies the program.
+    unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const whole) == 0
+    }
+}
+
+/// A region on every third page of a mapping, of which three cannot be read, in no order.
+fn scattered() -> u64 {
+    const COUNT: u64 = 400;
+    let size = (3 * COUNT * PAGE) as usize;
+    // SAFETY: a new mapping, which nobody else knows and which stays.
+    let start = unsafe {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let start = libc::mmap(std::ptr::null_mut(), size, access, flags, -1, 0);
+        assert_ne!(start, libc::MAP_FAILED);
+        start.cast::<u8>().write_bytes(0x5a, size);
+        start.expose_provenance() as u64
+    };
+    for index in [0, 200, 201] {
+        protect(start + 3 * index * PAGE, PAGE, libc::PROT_NONE);
+    }
+    let mut writer = TableWriter::new(Order::NATIVE, 8, SCHEMA, 1, 64, &[1]).unwrap();
+    for turn in 0..COUNT {
+        let index = turn * 7 % COUNT;
+        // Every hundredth goes on on the next page.
+        let (offset, length) = if index % 100 == 50 { (4000, 200) } else { (index % 4000, 24) };
+        let address = start + 3 * index * PAGE + offset;
+        let core = CoreEntry { state: phase::LIVE, class: 1, address, length, ..CoreEntry::ZERO };
+        writer.row(&core, &[]).unwrap();
+    }
+    placed(&writer.finish())
+}
+
+/// Whatever a sandbox forbids, and with whatever number, the same bytes are found to be there.
+#[test]
+fn memory_is_found_whatever_a_sandbox_forbids() {
+    const MANY: u32 = 3;
+    let Some(twin) = Twin::of(&CONSUMERS) else { return };
+    let (far, (near, ..)) = (scattered(), crowd(300));
+    let dump = |table| {
+        let bytes = in_rust(&CONSUMERS[0], table);
+        let mut file = tempfile::tempfile().expect("a file");
+        let counts = twin.dump(0, MANY, 0, &[table], None, file.as_raw_fd());
+        assert!(contents(&mut file) == bytes, "other bytes in C");
+        let counts = counts.expect("a dump");
+        let [captured, faulted] = [counts[3], counts[7]];
+        assert!(faulted + counts[8] > 0 && captured > 250, "{counts:?}");
+        assert!(table != far || (captured, faulted) == (397, 3), "{counts:?}");
+        (counts, bytes)
+    };
+    for what in [Forbidden::Writev, Forbidden::Both, Forbidden::All] {
+        for errno in [libc::EPERM, libc::ENOSYS, libc::EACCES] {
+            // A dump names the thread that writes it, and a filter stays.
+            let compare = || {
+                let expected = [far, near].map(dump);
+                let is_forbidden = forbid(what, errno);
+                assert!([far, near].map(dump) == expected, "{what:?}, {errno}: other bytes");
+                is_forbidden
+            };
+            if !std::thread::scope(|scope| scope.spawn(compare).join().expect("the thread")) {
+                assert!(std::env::var_os("INSPECT_REQUIRE_TOOLS").is_none(), "no filters");
+                eprintln!("skipped: the kernel has no filters of system calls");
+                return;
+            }
+        }
+    }
+}
+
+/// A page of a device, which the kernel lends to nobody who merely asks: nothing of it is read before
+/// its turn where reading has effects.
+#[test]
+fn what_has_effects_when_it_is_read_is_not_read_to_find_it() {
+    const MANY: u32 = 3;
+    const TRUSTED: usize = 3;
+    let Some(twin) = Twin::of(&CONSUMERS) else { return };
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("the mappings");
+    // The kernel's clock, which is no memory of the process.
+    let clock = maps.lines().find(|line| line.ends_with("[vvar]"));
+    let clock = clock.and_then(|line| u64::from_str_radix(line.split('-').next()?, 16).ok());
+    let Some(clock) = clock else {
+        eprintln!("skipped: the kernel lends no page");
+        return;
+    };
+    let memory = [7_u64; 4];
+    let own = memory.as_ptr().expose_provenance() as u64;
+    let outcome = |properties| {
+        let mut writer = TableWriter::new(Order::NATIVE, 8, SCHEMA, 1, 64, &[1]).unwrap();
+        for address in [own, clock] {
+            let place = CoreEntry { address, length: 8, ..CoreEntry::ZERO };
+            let core = CoreEntry { state: phase::LIVE, class: 1, properties, ..place };
+            writer.row(&core, &[]).unwrap();
+        }
+        let table = placed(&writer.finish());
+        let file = tempfile::tempfile().expect("a file");
+        let counts = twin.dump(TRUSTED, MANY, 0, &[table], None, file.as_raw_fd());
+        let counts = counts.expect("a dump");
+        // The clock goes on: its bytes are not those of the next dump.
+        assert_eq!(in_rust(&CONSUMERS[TRUSTED], table).len() as u64, counts[0]);
+        (counts[3], counts[7])
+    };
+    if outcome(0) != (2, 0) {
+        eprintln!("skipped: a page of the kernel's cannot be told from memory here");
+        return;
+    }
+    assert_eq!(outcome(MMIO), (1, 1));
 }
 
 fn pipe() -> (std::fs::File, std::fs::File) {

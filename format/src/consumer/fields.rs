@@ -17,14 +17,31 @@ const DEPTH_MAX: u32 = 16;
 /// Steps for one entry: a hostile type must not keep a signal handler busy.
 const STEPS_MAX: u32 = 1 << 16;
 
+/// Where more tags than these say that something is sensitive, they are looked for among all
+/// records.
+const TAGS_MAX: usize = 64;
+
 /// The types of a table in which some field is sensitive.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'t> {
     /// None where the section is broken.
-    btf: Option<Btf<'t>>,
+    types: Option<Tagged<'t>>,
     schema: &'t [u8],
     word_size: u8,
 }
+
+/// Types, and what is sensitive there: without an allocator, and without looking at all records for
+/// each member.
+#[derive(Clone, Copy, Debug)]
+struct Tagged<'t> {
+    btf: Btf<'t>,
+    count: usize,
+    /// The first tags, by type.
+    tags: [Tag; TAGS_MAX],
+}
+
+/// What a tag is about: a type, or a member of it.
+type Tag = (u32, Option<u32>);
 
 /// A member that is sensitive, by the names that the types have for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,16 +81,15 @@ impl<'t> Fields<'t> {
         if types.is_empty() {
             return None;
         }
-        let btf = Btf::parse(types).ok();
-        let has_some = btf.is_none_or(|btf| btf.decl_tags().any(|tag| tag.text == TAG));
-        has_some.then_some(Self { btf, schema, word_size })
+        let types = Btf::parse(types).ok().map(Tagged::new);
+        let has_some = types.is_none_or(|types| types.count > 0);
+        has_some.then_some(Self { types, schema, word_size })
     }
 
     /// The sensitive members, as the types call them; none of types that cannot be read.
     pub fn members(&self) -> impl Iterator<Item = Sensitive<'t>> + use<'t> {
-        let btf = self.btf;
-        let tags = btf.into_iter().flat_map(|btf| btf.decl_tags());
-        tags.filter(|tag| tag.text == TAG).map(move |tag| {
+        let btf = self.types.map(|types| types.btf);
+        btf.into_iter().flat_map(sensitive).map(move |tag| {
             let ty = btf.and_then(|btf| btf.type_by_id(tag.type_id));
             let member = |index: u32| ty.and_then(|ty| ty.members().nth(index as usize));
             Sensitive {
@@ -85,12 +101,12 @@ impl<'t> Fields<'t> {
 
     /// Calls `cut` with each run of sensitive bytes in an entry whose memory is `memory`.
     pub fn find(&self, core: &CoreEntry, memory: Range<u64>, cut: &mut dyn FnMut(Range<u64>)) {
-        let Some(btf) = self.btf else { return cut(memory) };
+        let Some(types) = &self.types else { return cut(memory) };
         let type_id = if core.type_ == 0 { self.class_type(core.class) } else { core.type_ };
         let Range { start, end } = memory;
         let place = Place { type_id, start, end, depth: 0, is_whole: true };
         let word_size = self.word_size;
-        let mut walk = Walk { btf, word_size, steps: STEPS_MAX, done: start, cut };
+        let mut walk = Walk { types, word_size, steps: STEPS_MAX, done: start, cut };
         if walk.elements(place, None).is_err() {
             (walk.cut)(walk.done..end);
         }
@@ -99,10 +115,10 @@ impl<'t> Fields<'t> {
     /// Whether some field of an entry is sensitive, or may be, wherever its memory is.
     #[must_use]
     pub fn concern(&self, core: &CoreEntry) -> bool {
-        let Some(btf) = self.btf else { return true };
+        let Some(types) = &self.types else { return true };
         let mut type_id = if core.type_ == 0 { self.class_type(core.class) } else { core.type_ };
         let word_size = self.word_size;
-        let mut walk = Walk { btf, word_size, steps: STEPS_MAX, done: 0, cut: &mut |_| {} };
+        let mut walk = Walk { types, word_size, steps: STEPS_MAX, done: 0, cut: &mut |_| {} };
         for _ in 0..DEPTH_MAX {
             let ty = match walk.resolve(type_id) {
                 Ok(Some(ty)) => ty,
@@ -124,8 +140,38 @@ impl<'t> Fields<'t> {
     }
 }
 
-struct Walk<'t, 'c> {
-    btf: Btf<'t>,
+impl<'t> Tagged<'t> {
+    fn new(btf: Btf<'t>) -> Self {
+        let (mut count, mut tags) = (0, [(0, None); TAGS_MAX]);
+        for tag in sensitive(btf) {
+            if let Some(place) = tags.get_mut(count) {
+                *place = (tag.type_id, tag.member);
+            }
+            count += 1;
+        }
+        tags[..count.min(TAGS_MAX)].sort_unstable();
+        Self { btf, count, tags }
+    }
+
+    /// Whether a tag is about a type or one of its members, for which `is_asked` holds.
+    fn has(&self, type_id: u32, is_asked: impl Fn(Option<u32>) -> bool) -> bool {
+        let Some(tags) = self.tags.get(..self.count) else {
+            let mut all = sensitive(self.btf);
+            return all.any(|tag| tag.type_id == type_id && is_asked(tag.member));
+        };
+        let from = tags.partition_point(|(own, _)| *own < type_id);
+        let mut own = tags[from..].iter().take_while(|(own, _)| *own == type_id);
+        own.any(|(_, member)| is_asked(*member))
+    }
+}
+
+/// The tags that say that something is sensitive.
+fn sensitive<'t>(btf: Btf<'t>) -> impl Iterator<Item = DeclTag<'t>> + use<'t> {
+    btf.decl_tags().filter(|tag| tag.text == TAG)
+}
+
+struct Walk<'f, 't, 'c> {
+    types: &'f Tagged<'t>,
     word_size: u8,
     steps: u32,
     /// Elements of the entry that end here have been looked at.
@@ -133,7 +179,7 @@ struct Walk<'t, 'c> {
     cut: &'c mut dyn FnMut(Range<u64>),
 }
 
-impl<'t> Walk<'t, '_> {
+impl<'t> Walk<'_, 't, '_> {
     /// Elements one behind another: `count` of them, or as many as there is memory for.
     fn elements(&mut self, place: Place, count: Option<u64>) -> Result<(), Lost> {
         if place.depth > DEPTH_MAX {
@@ -181,8 +227,8 @@ impl<'t> Walk<'t, '_> {
             }
             let size = match member.bit_size {
                 Some(bits) => (first + u64::from(bits)).div_ceil(8) - first / 8,
-                None => match self.btf.size_of(member.type_id, self.word_size) {
-                    Ok(Some(size)) if size > 0 || self.btf.is_absent(member.type_id) => size,
+                None => match self.types.btf.size_of(member.type_id, self.word_size) {
+                    Ok(Some(size)) if size > 0 || self.types.btf.is_absent(member.type_id) => size,
                     // Of an array without a length nobody knows here where it ends.
                     _ => u64::MAX,
                 },
@@ -197,9 +243,8 @@ impl<'t> Walk<'t, '_> {
         if depth > DEPTH_MAX {
             return Err(Lost);
         }
-        let id = ty.id();
         self.step()?;
-        if self.btf.decl_tags().any(|tag| tag.text == TAG && tag.type_id == id) {
+        if self.types.has(ty.id(), |_| true) {
             return Ok(true);
         }
         for member in ty.members() {
@@ -217,21 +262,18 @@ impl<'t> Walk<'t, '_> {
 
     fn is_sensitive(&mut self, type_id: u32, member: u32) -> Result<bool, Lost> {
         self.step()?;
-        let is_own = |tag: &DeclTag<'_>| {
-            tag.text == TAG && tag.type_id == type_id && tag.member.is_none_or(|own| own == member)
-        };
-        Ok(self.btf.decl_tags().any(|tag| is_own(&tag)))
+        Ok(self.types.has(type_id, |own| own.is_none_or(|own| own == member)))
     }
 
     fn is_flexible(&self, ty: &Type<'t>) -> bool {
         let last = ty.members().last();
-        let last = last.and_then(|member| self.btf.resolve(member.type_id).ok().flatten());
+        let last = last.and_then(|member| self.types.btf.resolve(member.type_id).ok().flatten());
         last.and_then(|last| last.array()).is_some_and(|array| array.length == 0)
     }
 
     fn resolve(&mut self, type_id: u32) -> Result<Option<Type<'t>>, Lost> {
         self.step()?;
-        self.btf.resolve(type_id).map_err(|_| Lost)
+        self.types.btf.resolve(type_id).map_err(|_| Lost)
     }
 
     fn step(&mut self) -> Result<(), Lost> {
@@ -300,6 +342,39 @@ mod tests {
         assert_eq!(found(&bytes, 1, 100), []);
         assert_eq!(found(&bytes, 0, 100), []);
         assert_eq!(found(&bytes, 1000, 100), []);
+    }
+
+    /// As many tags as are kept, one fewer and more, in no order: what is sensitive is the same.
+    #[test]
+    fn sensitive_fields_are_found_however_many_there_are() {
+        for others in [TAGS_MAX - 3, TAGS_MAX - 2, TAGS_MAX - 1, 3 * TAGS_MAX] {
+            let mut builder = Builder::new();
+            let int = builder.int("unsigned int", 4, 0);
+            let before: Vec<u32> = (0..others / 2).map(|_| builder.reserve()).collect();
+            let [user, room, note] = types(&mut builder);
+            let behind: Vec<u32> = (others / 2..others).map(|_| builder.reserve()).collect();
+            let fields = [member("id", int, 0), member("key", int, 4), member("pin", int, 8)];
+            let ids = [before, behind].concat();
+            for (index, id) in ids.iter().enumerate().rev() {
+                builder.define_composite(*id, "other", false, false, Word::Number(12), &fields);
+                let place = [Some(2), Some(1), None][index % 3];
+                builder.tag(TAG, *id, place);
+            }
+            let blob = builder.finish();
+            let bytes = blob.bytes(Order::NATIVE, |_| Some(8), |_| false).expect("all numbers");
+            assert_eq!(found(&bytes, user, 8), [(4, 8)], "{others}");
+            assert_eq!(
+                found(&bytes, room, 40),
+                [(8, 12), (16, 20), (28, 32), (36, 40)],
+                "{others}"
+            );
+            assert_eq!(found(&bytes, note, 100), [(4, 100)], "{others}");
+            assert_eq!(found(&bytes, int, 100), [], "{others}");
+            for (index, id) in ids.iter().enumerate() {
+                let expected = [&[(8, 12)][..], &[(4, 8)], &[(0, 4), (4, 8), (8, 12)]][index % 3];
+                assert_eq!(found(&bytes, *id, 12), expected, "{others}, {index}");
+            }
+        }
     }
 
     #[test]

@@ -122,6 +122,13 @@ impl<'a> Prefix<'a> {
             .map(move |record| DirectoryRecord::read(record, order))
     }
 
+    /// All of the table, of bytes that begin with it.
+    fn block(&self, bytes: &'a [u8]) -> Result<&'a [u8], Error> {
+        let total = self.header.total_size;
+        let block = usize::try_from(total).ok().and_then(|total| bytes.get(..total));
+        block.ok_or(Error::at(bytes.len(), ErrorKind::Truncated { needed: total }))
+    }
+
     /// Every kind is known or optional, and stands there once.
     fn check_directory(&self) -> Result<(), Error> {
         let mut seen = 0_u32;
@@ -148,12 +155,15 @@ impl<'a> Table<'a> {
     /// Reads a table that lies in one block at the start of `bytes`; more bytes may follow it.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let prefix = Prefix::parse(bytes)?;
-        let total = prefix.header.total_size;
-        let block = usize::try_from(total)
-            .ok()
-            .and_then(|total| bytes.get(..total))
-            .ok_or(Error::at(bytes.len(), ErrorKind::Truncated { needed: total }))?;
-        check_checksum(block, &prefix)?;
+        check_checksum(prefix.block(bytes)?, &prefix)?;
+        Self::parse_again(bytes)
+    }
+
+    /// Reads a block whose checksum is known to be right: it was read before, or has just been
+    /// written. Everything else is checked as [`Table::parse`] does.
+    pub fn parse_again(bytes: &'a [u8]) -> Result<Self, Error> {
+        let prefix = Prefix::parse(bytes)?;
+        let block = prefix.block(bytes)?;
         let mut sections = Sections::default();
         for (index, section) in prefix.sections().enumerate() {
             let at = prefix.header.header_size as usize + index * DirectoryRecord::SIZE;

@@ -94,7 +94,7 @@ pub fn write(
 /// Whose memory it is: the tables know where the image does not.
 fn machine_of(request: &Request<'_>) -> Machine {
     let table = request.discovery.tables.first();
-    let table = table.and_then(|it| inspect_format::table::Table::parse(&it.bytes).ok());
+    let table = table.and_then(|it| inspect_format::table::Table::parse_again(&it.bytes).ok());
     let table = table.map(|it| Machine {
         order: it.order(),
         word_size: it.word_size(),
@@ -261,7 +261,7 @@ fn describe<W: capture::Write>(
     };
     let mut writer = capture::CaptureWriter::new(sink, head, plan.report.tables)?;
     for (found, rows) in request.discovery.tables.iter().zip(&plan.outcomes) {
-        let table = inspect_format::table::Table::parse(&found.bytes).ok();
+        let table = inspect_format::table::Table::parse_again(&found.bytes).ok();
         let schema = table.map_or(0, |table| table.header().schema);
         writer.table(schema, rows.len() as u64)?;
         for outcome in rows {

@@ -160,7 +160,7 @@ struct Block<'d> {
 impl<'d> Block<'d> {
     /// It was checked when it was found.
     fn parse(found: &'d Found) -> Option<Self> {
-        let table = Table::parse(&found.bytes).ok()?;
+        let table = Table::parse_again(&found.bytes).ok()?;
         Some(Self { table, carried: found.carried })
     }
 }

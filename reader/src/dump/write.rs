@@ -11,10 +11,12 @@ use super::bytes::Part;
 use super::elf::{Error, SPACE};
 use crate::memory::{FileSpan, Memory, Missing, Reason};
 
-/// Bytes that are collected before they are written.
-const BUFFER: usize = 1 << 20;
-/// Small parts that are read together: less than the buffer has room for.
-const TOGETHER: usize = BUFFER / PAGE;
+/// Bytes that are collected before they are written: few enough to be in a cache when they are.
+const BUFFER: usize = 1 << 17;
+/// Memory that is read in one step.
+const STEP: usize = 1 << 20;
+/// Small parts that are read together, if there is so much room in the buffer: what one call takes.
+const TOGETHER: usize = 1024;
 /// Pieces from this size on go from file to file.
 const LARGE: u64 = 1 << 16;
 const PAGE: usize = 4096;
@@ -80,6 +82,30 @@ impl<'f> Output<'f> {
         Ok(self.start)
     }
 
+    /// How much room the buffer has: at least half of it.
+    fn room(&mut self) -> Result<usize, Error> {
+        if self.buffer.len() > BUFFER / 2 {
+            self.flush()?;
+        }
+        Ok(BUFFER - self.buffer.len())
+    }
+
+    /// Appends bytes that `fill` writes where they belong, no more than there is room for; none if
+    /// it fails, which is said.
+    fn append<E>(
+        &mut self,
+        size: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let used = self.buffer.len();
+        self.buffer.resize(used + size, 0);
+        let result = fill(self.buffer.get_mut(used..).unwrap_or_default());
+        if result.is_err() {
+            self.buffer.truncate(used);
+        }
+        result
+    }
+
     fn flush(&mut self) -> Result<(), Error> {
         self.file.write_all_at(&self.buffer, self.start).map_err(Error::Output)?;
         self.start += self.buffer.len() as u64;
@@ -96,7 +122,7 @@ impl<'f> Output<'f> {
         progress: &mut dyn FnMut(u64),
     ) -> Result<u64, Error> {
         /// Enough for the kernel to be busy, and little enough for progress to be seen.
-        const STEP: u64 = 1 << 26;
+        const MOST: u64 = 1 << 26;
         self.flush()?;
         let input = span.file.handle();
         let mut done = 0;
@@ -117,7 +143,7 @@ impl<'f> Output<'f> {
                 continue;
             }
             let end = seek(input, SeekFrom::Hole(offset)).unwrap_or(u64::MAX);
-            let size = (length - done).min(end.saturating_sub(offset).max(1)).min(STEP);
+            let size = (length - done).min(end.saturating_sub(offset).max(1)).min(MOST);
             let (mut from, mut to) = (offset, self.start);
             let size = usize::try_from(size).unwrap_or(usize::MAX);
             match copy_file_range(input, Some(&mut from), self.file, Some(&mut to), size) {
@@ -163,17 +189,28 @@ pub(super) fn copy(
     if let [part] = parts {
         return copy_one(memory, *part, out, faults, progress);
     }
-    let mut buffer = Vec::new();
-    for parts in parts.chunks(TOGETHER) {
-        let pieces = parts.iter().map(|part| (part.start, part.length() as usize));
-        let pieces: Vec<(u64, usize)> = pieces.collect();
-        buffer.resize(pieces.iter().map(|(_, length)| length).sum(), 0);
-        if memory.read_many(SPACE, &pieces, &mut buffer).is_ok() {
-            out.put(&buffer)?;
-            progress(buffer.len() as u64);
+    let mut rest = parts;
+    let mut pieces = Vec::with_capacity(TOGETHER);
+    while !rest.is_empty() {
+        let room = out.room()?;
+        pieces.clear();
+        let mut size = 0;
+        for part in rest.iter().take(TOGETHER) {
+            // Each is smaller than a page.
+            let length = part.length() as usize;
+            if size + length > room {
+                break;
+            }
+            pieces.push((part.start, length));
+            size += length;
+        }
+        let (together, later) = rest.split_at(pieces.len());
+        rest = later;
+        if out.append(size, |bytes| memory.read_many(SPACE, &pieces, bytes)).is_ok() {
+            progress(size as u64);
             continue;
         }
-        for part in parts {
+        for part in together {
             copy_one(memory, *part, out, faults, progress)?;
         }
     }
@@ -202,7 +239,7 @@ fn copy_one(
             }
         }
         // Up to the end of a page, so that what is zero is a whole page.
-        let size = left.min(BUFFER as u64 - at % PAGE as u64) as usize;
+        let size = left.min(STEP as u64 - at % PAGE as u64) as usize;
         buffer.resize(size, 0);
         match memory.read(SPACE, at, &mut buffer) {
             Ok(()) => without_zeros(&buffer, out)?,
@@ -284,14 +321,14 @@ mod tests {
     /// fault, and all others are there.
     #[test]
     fn small_parts_are_read_together_and_fail_alone() {
-        let parts: Vec<Part> = (0..1000).map(|index| Part::new(index * 100, 60)).collect();
+        let parts: Vec<Part> = (0..5000).map(|index| Part::new(index * 100, 60)).collect();
         for hole in [Part::new(0, 0), Part::new(40_010, 5)] {
             let file = tempfile::tempfile().unwrap();
             let mut out = Output::new(&file);
             let (mut faults, mut done) = (Vec::new(), 0);
             copy(&Holey(hole), &parts, &mut out, &mut faults, &mut |bytes| done += bytes).unwrap();
-            assert_eq!((out.finish().unwrap(), done), (60_000, 60_000));
-            let mut bytes = vec![0; 60_000];
+            assert_eq!((out.finish().unwrap(), done), (300_000, 300_000));
+            let mut bytes = vec![0; 300_000];
             file.read_exact_at(&mut bytes, 0).unwrap();
             for (part, found) in parts.iter().zip(bytes.chunks(60)) {
                 let is_hole = part.start < hole.end && hole.start < part.end;

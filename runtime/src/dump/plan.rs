@@ -34,6 +34,8 @@ pub(crate) struct Selected {
     row: u32,
     rank: u32,
     state: State,
+    /// Reading it has effects: nothing of it is read before its turn.
+    has_effects: bool,
     name_bytes: u64,
     address: u64,
     length: u64,
@@ -69,6 +71,7 @@ impl Selected {
         row: 0,
         rank: 0,
         state: State::Taken,
+        has_effects: false,
         name_bytes: 0,
         address: 0,
         length: 0,
@@ -117,8 +120,9 @@ impl<'w> Plan<'w> {
         let selected = &mut scratch_slice(selection)[..];
         selected.sort_unstable_by_key(Selected::importance);
         let known = Known::new(&mut *scratch.runs, certain(selected, purse));
-        for entry in selected.iter_mut().filter(|entry| entry.state == State::Taken) {
-            entry.spend(&known, &mut purse);
+        let taken = selected.iter_mut().filter(|entry| entry.state == State::Taken);
+        for (number, entry) in taken.enumerate() {
+            entry.spend(number, &known, &mut purse);
         }
         let taken = selected.iter().filter(|entry| entry.state == State::Taken);
         let all = taken.map(Selected::memory);
@@ -213,7 +217,10 @@ impl<'w> Plan<'w> {
             }
             State::Faulted => capture::Row { status: Status::Faulted, ..place },
             State::Taken => {
-                let captured = self.runs.covered(entry.address).min(entry.length);
+                let captured = match self.runs.has_holes() {
+                    true => self.runs.covered(entry.address).min(entry.length),
+                    false => entry.readable,
+                };
                 let reason = if captured == entry.readable { "fault" } else { "overlap" };
                 match captured {
                     _ if captured == entry.length => place,
@@ -268,7 +275,8 @@ impl<'w> Frozen<'w> {
             let frozen = table.freeze(&mut self.bytes[self.used..]);
             // What is frozen must be readable, or the counts of the two walks over it would differ.
             let size = frozen.ok().map(|frozen| frozen.size);
-            let size = size.filter(|size| Table::parse(&self.bytes[self.used..][..*size]).is_ok());
+            let size =
+                size.filter(|size| Table::parse_again(&self.bytes[self.used..][..*size]).is_ok());
             if let Some(size) = size {
                 self.used += size;
                 return Ok(());
@@ -311,7 +319,8 @@ impl Selection<'_> {
         // A name that cannot be read is as long as no budget allows.
         let name_bytes = name.map_or(u64::MAX, |name| name.len() as u64);
         let place = Selected { table: table_index, row: row_index, ..Selected::ZERO };
-        let mut entry = Selected { rank, name_bytes, ..place };
+        let has_effects = core.properties & core_properties::MMIO != 0;
+        let mut entry = Selected { rank, has_effects, name_bytes, ..place };
         entry.locate(&core, Shape::of(table));
         if let Some(free) = self.slots.get_mut(self.count) {
             *free = entry;
@@ -343,8 +352,9 @@ impl Selected {
         }
     }
 
-    /// Takes the entry out of the budget, once it is known how much of it is there.
-    fn spend(&mut self, known: &Known<'_>, purse: &mut Purse) {
+    /// Takes the entry out of the budget, once it is known how much of it is there. `number` counts
+    /// those that are taken.
+    fn spend(&mut self, number: usize, known: &Known<'_>, purse: &mut Purse) {
         // Asked first with the whole length: finding out how much of a region can be read touches
         // all of it.
         let mut whole = *purse;
@@ -352,7 +362,10 @@ impl Selected {
             self.state = State::Over(limit);
             return;
         }
-        self.readable = known.readable(self.address, self.length);
+        self.readable = match known.is_certain(number) && !self.has_effects {
+            true => self.length,
+            false => known.readable(self.address, self.length),
+        };
         if self.readable == 0 && self.length > 0 {
             self.state = State::Faulted;
             return;
@@ -368,9 +381,9 @@ impl Selected {
 fn certain(selected: &[Selected], mut purse: Purse) -> impl Iterator<Item = Run> {
     let taken = selected.iter().filter(|entry| entry.state == State::Taken);
     taken.map_while(move |entry| match purse.spend(entry.name_bytes, entry.length) {
-        Ok(()) => Some(entry.whole()),
+        Ok(()) if !entry.has_effects => Some(entry.whole()),
         // A name that is too long leaves the budget as it is.
-        Err(Limit::Name) => Some(Run::ZERO),
+        Ok(()) | Err(Limit::Name) => Some(Run::ZERO),
         Err(Limit::Regions | Limit::Bytes) => None,
     })
 }

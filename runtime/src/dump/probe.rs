@@ -2,12 +2,13 @@
 //! fault.
 //!
 //! Regions are many and small, and the system knows pages: those that lie on the same pages or on
-//! neighbours are asked about together, and one by one only where the answer is no.
+//! neighbours are asked about as one, runs on a page each many in one call, and regions one by one
+//! only where the answer is no.
 
 use super::runs::{Run, Runs};
 
 #[cfg(all(feature = "hosted", target_os = "linux"))]
-use linux::readable;
+use linux::{readable, readable_runs};
 
 /// No machine has smaller pages.
 const PAGE: u64 = 4096;
@@ -18,17 +19,28 @@ const TOGETHER: u64 = 1 << 20;
 /// Memory that can be read.
 pub(super) struct Known<'w> {
     runs: Runs<'w>,
+    /// So many regions were asked about, and all of those can be read.
+    certain: usize,
 }
 
 impl<'w> Known<'w> {
     /// Asks about regions, which must not be more than there are slots.
     pub(super) fn new(slots: &'w mut [Run], regions: impl Iterator<Item = Run>) -> Self {
+        let mut asked = 0;
+        let regions = regions.inspect(|_| asked += 1);
         let mut runs = Runs::merged(slots, regions, |last, next| {
             let is_beside = next.start / PAGE <= (last.end - 1) / PAGE + 1;
             next.start < last.end || (is_beside && next.end - last.start <= TOGETHER)
         });
-        runs.retain(|run| readable(run.start, run.length()) == run.length());
-        Self { runs }
+        let count = runs.as_slice().len();
+        runs.retain(readable_runs);
+        let certain = if runs.as_slice().len() == count { asked } else { 0 };
+        Self { runs, certain }
+    }
+
+    /// Whether the region with this number, which was asked about, is known to be there as a whole.
+    pub(super) fn is_certain(&self, number: usize) -> bool {
+        number < self.certain
     }
 
     /// How many of the `length` bytes at `address` can be read, from the first on.
@@ -45,8 +57,17 @@ fn readable(_: u64, length: u64) -> u64 {
     length
 }
 
+/// The same of runs: how many can be read as a whole, from the first on.
+#[cfg(not(all(feature = "hosted", target_os = "linux")))]
+fn readable_runs(runs: &[Run]) -> usize {
+    runs.len()
+}
+
 #[cfg(all(feature = "hosted", target_os = "linux"))]
 mod linux {
+    use super::{PAGE, Run};
+    use crate::memory::{Memory, ThisProcess, fetch};
+
     /// `MADV_POPULATE_READ`, since Linux 5.14.
     const POPULATE_READ: libc::c_int = 22;
     /// Pages that are asked about in one call.
@@ -68,13 +89,51 @@ mod linux {
         let mut good = 0;
         while good < pages {
             let batch = BATCH.min(pages - good);
-            let found = touch(start, first_page + good * page, page, batch);
-            good += found;
-            if found < batch {
-                break;
+            let next = first_page + good * page;
+            match touch(start, next, page, batch) {
+                // The call may be forbidden; then there is another way.
+                0 if ThisProcess::known().read(start.max(next) as u64, &mut [0]).is_err() => break,
+                found => good += found.max(1),
             }
         }
         (good * page).saturating_sub(start - first_page).min(size) as u64
+    }
+
+    /// How many runs can be read as a whole, of the first ones; 0 if the first cannot.
+    ///
+    /// Of runs that lie on a page each, a byte of every one is copied into our own memory in one
+    /// call, which is far less work than a call for each. The kernel stops at the first that cannot
+    /// be read. A run of several pages is asked about alone, and so is the first where the call
+    /// comes to nothing or is forbidden.
+    pub(super) fn readable_runs(runs: &[Run]) -> usize {
+        let mut bytes = [0_u8; BATCH];
+        let empty = libc::iovec { iov_base: core::ptr::null_mut(), iov_len: 0 };
+        let mut places = [empty; BATCH];
+        let mut count = 0;
+        let on_a_page = |run: &&Run| run.start / PAGE == (run.end - 1) / PAGE;
+        for (place, run) in places.iter_mut().zip(runs.iter().take_while(on_a_page)) {
+            let Ok(start) = usize::try_from(run.start) else { break };
+            place.iov_base = core::ptr::with_exposed_provenance_mut(start);
+            place.iov_len = 1;
+            fetch(run.start, 1);
+            count += 1;
+        }
+        let mut found = 0;
+        if count > 1 {
+            let own = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: count };
+            // SAFETY: the kernel writes at most `count` bytes to `bytes`, which has `BATCH`; from
+            // the places it reads, and fails where nothing can be read.
+            found = unsafe {
+                let process = libc::getpid();
+                libc::process_vm_writev(process, places.as_ptr(), count as _, &own, 1, 0)
+            };
+        }
+        match usize::try_from(found) {
+            Ok(found) if found > 0 => found,
+            _ => runs
+                .first()
+                .map_or(0, |run| usize::from(readable(run.start, run.length()) == run.length())),
+        }
     }
 
     /// Asks the kernel to bring in every page from `start` to `last`. An old kernel knows no such

@@ -17,6 +17,8 @@ pub struct Run {
 pub(crate) struct Runs<'w> {
     slots: &'w mut [Run],
     count: usize,
+    /// Something was cut out of them.
+    has_holes: bool,
 }
 
 impl Run {
@@ -64,22 +66,27 @@ impl<'w> Runs<'w> {
                 }
             }
         }
-        Self { slots, count }
+        Self { slots, count, has_holes: false }
     }
 
     pub(crate) fn as_slice(&self) -> &[Run] {
         &self.slots[..self.count]
     }
 
-    /// Keeps some.
-    pub(crate) fn retain(&mut self, is_kept: impl Fn(&Run) -> bool) {
-        let mut kept = 0;
-        for index in 0..self.count {
-            let run = self.slots[index];
-            if is_kept(&run) {
-                self.slots[kept] = run;
-                kept += 1;
-            }
+    /// Whether something was cut out of them, so that not every byte is there that was put in.
+    pub(crate) fn has_holes(&self) -> bool {
+        self.has_holes
+    }
+
+    /// Keeps some: of all that are left, `is_kept` says how many of the first are, and the first is
+    /// not where that is none.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&[Run]) -> usize) {
+        let (mut kept, mut next) = (0, 0);
+        while next < self.count {
+            let found = is_kept(&self.slots[next..self.count]).min(self.count - next);
+            self.slots.copy_within(next..next + found, kept);
+            kept += found;
+            next += found.max(1);
         }
         self.count = kept;
     }
@@ -95,6 +102,7 @@ impl<'w> Runs<'w> {
         if first >= beyond {
             return;
         }
+        self.has_holes = true;
         let left = Run { start: self.slots[first].start, end: hole.start };
         let right = Run { start: hole.end, end: self.slots[beyond - 1].end };
         let mut kept = [Run::ZERO; 2];

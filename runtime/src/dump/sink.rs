@@ -7,6 +7,8 @@ use inspect_format::walk::Memory;
 
 use super::Run;
 use crate::memory::ThisProcess;
+#[cfg(all(feature = "hosted", unix))]
+use crate::memory::fetch;
 
 /// Takes a dump, from its first byte to its last.
 ///
@@ -130,6 +132,7 @@ impl FileSink {
             let Ok(start) = usize::try_from(run.start) else { break };
             place.iov_base = core::ptr::with_exposed_provenance_mut(start);
             place.iov_len = length as usize;
+            fetch(run.start, length);
             (count, total) = (count + 1, total + length);
             if total == MOST {
                 break;

@@ -42,6 +42,10 @@ type Dump = unsafe extern "C" fn(
     *mut [u64; 9],
 ) -> c_int;
 
+// SAFETY: any thread may look symbols up, and what the library keeps between calls is a workspace that
+// one dump has at a time, and the description of the process, which is the same for all.
+unsafe impl Sync for Twin {}
+
 impl Twin {
     /// Builds the library; nothing where there is no C compiler, which is said.
     pub(crate) fn of(consumers: &[Consumer]) -> Option<Self> {

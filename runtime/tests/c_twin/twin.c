@@ -52,6 +52,7 @@ EXPORT int twin_dump(uint32_t consumer, uint32_t workspace, uint32_t memory, con
 	probing.read = inspect_posix_memory()->read;
 	probing.readable = NULL;
 	probing.context = NULL;
+	probing.readable_runs = NULL;
 	robbed = sink;
 	request.consumer = &consumers[consumer];
 	request.memory = memory == COPYING ? &probing : inspect_posix_memory();

@@ -22,8 +22,9 @@ use super::Files;
 use crate::model::Model;
 use crate::model::names::schema_word;
 
-const FIXED: [(&str, &str); 7] = [
+const FIXED: [(&str, &str); 8] = [
     ("c/inspect.h", include_str!("../../../c/inspect.h")),
+    ("c/inspect_types.h", include_str!("../../../c/inspect_types.h")),
     ("c/inspect_decode.h", include_str!("../../../c/inspect_decode.h")),
     ("c/inspect_dump.h", include_str!("../../../c/inspect_dump.h")),
     ("c/inspect_hotplug.h", include_str!("../../../c/inspect_hotplug.h")),
