@@ -272,6 +272,35 @@ fn captured_layouts_are_patches() {
     assert_eq!((at("lock"), at("node")), (0, at("mode")), "at the member before");
 }
 
+/// A schema may have structs of both languages. Neither compiler knows of the other's, and says no zeros for it.
+#[test]
+fn each_compiler_captures_its_own_structs() {
+    let model = model_of(
+        "schema s version 1;\n\
+         extern struct theirs from \"h.h\" { a: u32, inner: struct { b: u8 } }\n\
+         extern struct ours in rust { c: u64, d: u32 }\n\
+         struct holds { one: *theirs, two: *ours }",
+    );
+    let (schema, _) = model.emitted().next().expect("a schema");
+    let asked = |types: &blobs::Types, name: &str| {
+        let (id, _) = find(&model, types, name);
+        let is_own = |patch: &Patch| match patch {
+            Patch::Size { aggregate } | Patch::Offset { aggregate, .. } => *aggregate == id.0,
+            _ => false,
+        };
+        let words = types.blob.words.iter();
+        words.filter(|word| matches!(word, Word::Patch { patch, .. } if is_own(patch))).count()
+    };
+    let by = [
+        ("C", blobs::types(&model, schema), [3, 0]),
+        ("Rust", blobs::rust_types(&model, schema), [0, 3]),
+        ("nobody", blobs::known_types(&model, schema), [0, 0]),
+    ];
+    for (who, types, expected) in by {
+        assert_eq!(["theirs", "ours"].map(|name| asked(&types, name)), expected, "{who}");
+    }
+}
+
 fn find<'t>(model: &Model, types: &'t blobs::Types, name: &str) -> (&'t AggregateId, &'t u32) {
     let named = |aggregate: &Aggregate| aggregate.naming.name == name;
     types.aggregates.iter().find(|(id, _)| named(&model[**id])).expect("the struct")

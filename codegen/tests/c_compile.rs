@@ -229,6 +229,31 @@ fn the_same_schemas_give_the_same_bytes() {
     assert!(generate(&sources) == generate(&all), "the order of the arguments shows");
 }
 
+/// Types of Rust have names of their own module, and decoders in C no module: whoever reads both schemas has them
+/// all in one source.
+#[test]
+fn structs_of_rust_that_are_called_alike_do_not_meet() {
+    let schema = |name: &str| {
+        format!(
+            "schema {name} version 1;\nextern struct cache in rust {{ hits: u64 }}\nclass cache: cache;"
+        )
+    };
+    let folder = support::written_with_core(&[
+        ("one.inspect", &schema("one")),
+        ("two.inspect", &schema("two")),
+    ]);
+    let folder = folder.path().join("c");
+    let source =
+        "#include \"one.decode.h\"\n#include \"two.decode.h\"\nint main(void) { return 0; }\n";
+    std::fs::write(folder.join("both.c"), source).expect("a source");
+    for compiler in ["gcc", "clang"].into_iter().filter(|compiler| has(compiler)) {
+        let mut arguments = vec!["-std=c99", "-I.", "-c", "-o", "both.o"];
+        arguments.extend(STRICT);
+        arguments.push("both.c");
+        run(&folder, compiler, &arguments).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
 /// Six records of begin, class, name, address, length, file, line and end, 128 bytes each, in a
 /// writable section; none where annotations are switched off; none of a variable of another type.
 #[test]

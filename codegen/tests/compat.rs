@@ -331,6 +331,37 @@ fn the_document_has_every_rule() {
     assert_eq!(&rest[..end], expected, "UPDATE_DOCUMENTS=1 writes it anew");
 }
 
+/// Every promise of the document names a file that is there, and every test that it names stands in that file.
+#[test]
+fn every_promise_has_its_test() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = std::fs::read_to_string(root.join("docs/compatibility.md")).expect("the document");
+    let table = text.split_once("| promise | test |\n|---|---|\n").expect("the promises").1;
+    let rows: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() > 10, "{} promises", rows.len());
+    for row in rows {
+        let cell = row.trim_end_matches(" |").rsplit_once(" | ").expect("two cells").1;
+        let mut file = None;
+        let mut named = 0;
+        for word in cell.split('`').skip(1).step_by(2) {
+            let there = [tests.join(word), root.join(word)].into_iter().find(|it| it.exists());
+            if let Some(path) = there {
+                file = path.is_file().then(|| std::fs::read_to_string(path).expect("a test"));
+                named += 1;
+            } else if let Some((folder, _)) = word.split_once('/') {
+                assert!(tests.join(folder).is_dir(), "{word} is not there: {row}");
+            } else if !word.contains('=') {
+                let text = file.as_ref().unwrap_or_else(|| panic!("{word} is in no file: {row}"));
+                let function = format!("fn {word}(");
+                let is_there = text.contains(&function);
+                assert!(is_there, "no test `{word}`: {row}");
+            }
+        }
+        assert!(named > 0, "no file is named: {row}");
+    }
+}
+
 /// The locks of the repository's own schemas are up to date: a change of what they hold is a change of a line there.
 #[test]
 fn the_locks_here_are_up_to_date() {

@@ -15,7 +15,7 @@ use inspect_format::table::{self, Phase, Row, Table};
 use inspect_format::{schema, walk};
 
 pub use brought::{Brought, BroughtError, Misfit};
-pub use fields::{Field, FieldValue};
+pub use fields::{Field, FieldValue, Flag};
 pub use names::{Names, PropertyNames};
 
 use crate::discover::{Discovery, Found, Origin};

@@ -7,7 +7,9 @@ use super::attributes::{Place, find};
 use super::types::{Holder, Where};
 use super::{Checker, SchemaIndex};
 use crate::diag::{Code, Diagnostic};
-use crate::model::{AggregateId, EnumRepr, Field, Naming, Scalar, Type, Value, Width, names};
+use crate::model::{
+    AggregateId, EnumRepr, Field, Lifetime, Naming, Scalar, Type, Value, Width, names,
+};
 use crate::source::Span;
 use crate::syntax::ast;
 
@@ -187,11 +189,12 @@ impl<'a> Checker<'a> {
         bits: Option<u32>,
     ) -> Option<Option<Naming>> {
         let Some(name) = &field.name else {
-            if !matches!(ty, Type::Aggregate(_)) {
+            let Type::Aggregate(inner) = ty else {
                 self.error(Code::E0310, field.span, "a field needs a name");
                 return None;
-            }
-            self.lifetime(schema, &field.attributes);
+            };
+            let lifetime = self.lifetime(schema, &field.attributes);
+            self.inherit(*inner, &lifetime);
             return Some(None);
         };
         if name.text == "_" {
@@ -217,6 +220,20 @@ impl<'a> Checker<'a> {
             names::rust_identifier(&names::snake_case(&name.text)),
         );
         Some(Some(self.naming(schema, name, &field.docs, &field.attributes, derived)))
+    }
+
+    /// What is said of the age of an anonymous aggregate holds for its members: readers know them alone.
+    fn inherit(&mut self, id: AggregateId, lifetime: &Lifetime) {
+        let mut rest = vec![id];
+        while let Some(id) = rest.pop() {
+            for field in &mut self.built[id.index()].fields {
+                match (&mut field.naming, &field.ty) {
+                    (Some(naming), _) => inherited(&mut naming.lifetime, lifetime),
+                    (None, Type::Aggregate(inner)) => rest.push(*inner),
+                    (None, _) => {}
+                }
+            }
+        }
     }
 
     fn check_flexible(
@@ -293,5 +310,14 @@ impl<'a> Checker<'a> {
             }
             _ => None,
         }
+    }
+}
+
+/// The lifetime of a member of what has a lifetime itself: it came no earlier, and went no later.
+fn inherited(own: &mut Lifetime, outer: &Lifetime) {
+    own.since = own.since.max(outer.since);
+    own.removed = own.removed.into_iter().chain(outer.removed).min();
+    if own.deprecated.is_none() {
+        own.deprecated.clone_from(&outer.deprecated);
     }
 }

@@ -55,8 +55,6 @@ pub struct Difference {
     pub new_place: Option<Span>,
     /// The bytes that a decoder without type information reads as something else.
     pub bytes: Vec<ByteChange>,
-    /// A younger version brings it, and it does not say so of itself: decoders take it for as old as its struct.
-    pub unsaid: bool,
     /// Why it was allowed.
     pub excepted: Option<String>,
 }
@@ -79,9 +77,6 @@ impl Difference {
     pub fn help(&self) -> Option<String> {
         if self.grown && self.outcome().severity != Severity::Break {
             return None;
-        }
-        if self.unsaid {
-            return Some(format!("say `#[since({})]` of it, too", self.next_version));
         }
         Some(self.rule.help.replace("{next}", &self.next_version.to_string()))
     }
@@ -227,20 +222,10 @@ impl Comparison<'_> {
             || Place { old: old.map(|it| it.place), new: new.map(|it| it.place).or(around) };
         match (old, new) {
             (Some(old), Some(new)) => self.facts(subject, &name, &old.facts, &new.facts, &place),
-            (None, Some(new)) => {
+            (None, Some(_)) => {
                 let closed = holder.kind == ItemKind::Enum && !holder.facts.has(Fact::Open);
                 let change = if closed { Change::AddedToClosed } else { Change::Added };
-                // A younger version brings it, but it does not say so of itself, as the members of an anonymous
-                // struct that has `#[since]`: decoders ask every table for it.
-                let unsaid = new.facts.since() <= u64::from(self.released);
-                let grown = self.grown;
-                self.grown &= !unsaid;
-                let before = self.found.len();
                 self.push(subject, change, name, place());
-                self.grown = grown;
-                for difference in self.found.iter_mut().skip(before) {
-                    difference.unsaid = grown && unsaid;
-                }
             }
             _ => self.push(subject, Change::Removed, name, place()),
         }
@@ -313,7 +298,6 @@ impl Comparison<'_> {
             old_place: place.old,
             new_place: place.new.or(self.home),
             bytes: Vec::new(),
-            unsaid: false,
             excepted: None,
         };
         if difference.outcome().severity != Severity::Nothing {

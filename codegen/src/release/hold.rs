@@ -170,9 +170,6 @@ fn label(difference: &Difference) -> String {
     use super::Change::{Added, AddedToClosed, Removed};
     let rule = difference.rule.name;
     let what = match (difference.rule.change, &difference.old, &difference.new) {
-        (Added | AddedToClosed, ..) if difference.unsaid => {
-            "decoders ask every table for it".to_owned()
-        }
         (Added | AddedToClosed, ..) => "was not there".to_owned(),
         (Removed, ..) => {
             let name = difference.subject.rsplit(['.', ' ']).next().unwrap_or_default();

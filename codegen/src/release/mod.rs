@@ -156,15 +156,6 @@ impl Facts {
         }
     }
 
-    /// The version that brought what the facts are about.
-    #[must_use]
-    pub fn since(&self) -> u64 {
-        match self.get(Fact::Since) {
-            Some(Value::Number(version)) => *version,
-            _ => 1,
-        }
-    }
-
     /// Every fact, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Fact, &Value)> {
         self.0.iter().map(|(fact, value)| (*fact, value))

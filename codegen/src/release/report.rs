@@ -146,12 +146,9 @@ fn what(difference: &Difference) -> String {
     let mut text = match (difference.rule.change, &difference.old, &difference.new) {
         (Change::Added | Change::AddedToClosed, ..) => {
             let version = difference.next_version.saturating_sub(1);
-            match (difference.unsaid, difference.grown) {
-                (true, _) => "is younger than its struct and says no `#[since]` itself: \
-                    decoders ask every table for it"
-                    .to_owned(),
-                (false, true) => format!("came after version {version}"),
-                (false, false) => format!("is new in version {version}, which is released"),
+            match difference.grown {
+                true => format!("came after version {version}"),
+                false => format!("is new in version {version}, which is released"),
             }
         }
         (Change::Removed, ..) => "is gone".to_owned(),

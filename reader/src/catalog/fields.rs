@@ -1,11 +1,13 @@
 //! The fields that a schema adds to every entry, as values.
 
+use std::fmt;
+
 use inspect_format::abi::Order;
 use inspect_format::schema::{EntryField, Value};
 use inspect_format::table::Row;
 use inspect_format::{bits, table};
 
-use super::names::{FieldInfo, Names, named};
+use super::names::{FieldInfo, Names, set};
 use crate::decode::Hints;
 
 /// A field of an entry.
@@ -35,9 +37,27 @@ pub enum FieldValue<'a> {
     /// A member of an enum.
     Member(&'a str),
     /// Flags by name, and the bits that have none.
-    Flags(Vec<&'a str>, u64),
+    Flags(Vec<Flag<'a>>, u64),
     /// A text that is not there.
     Broken(table::Error),
+}
+
+/// Flags that are set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flag<'a> {
+    /// Their name.
+    pub name: &'a str,
+    /// The number that stands there; `None` for a single bit.
+    pub value: Option<u64>,
+}
+
+impl fmt::Display for Flag<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value {
+            Some(value) => write!(f, "{}={value}", self.name),
+            None => f.write_str(self.name),
+        }
+    }
 }
 
 /// What the type of a field means.
@@ -148,7 +168,13 @@ impl<'a> Names<'a> {
     }
 
     fn flags(&self, index: usize, value: u64) -> FieldValue<'a> {
-        let found = named(self.flags_at(index), value);
-        FieldValue::Flags(found.names, found.rest)
+        let bits = self.flags_at(index);
+        let rest = bits.iter().fold(value, |rest, bits| rest & !bits.mask);
+        let flags = set(bits, value).map(|bits| {
+            let is_range = bits.mask.count_ones() > 1;
+            let part = (value & bits.mask) >> bits.mask.trailing_zeros();
+            Flag { name: bits.name, value: is_range.then_some(part) }
+        });
+        FieldValue::Flags(flags.collect(), rest)
     }
 }

@@ -169,11 +169,19 @@ impl<'a> Names<'a> {
 /// The names of the bits that are set in `value`.
 pub(super) fn named<'a>(bits: &[NamedBits<'a>], value: u64) -> PropertyNames<'a> {
     let mut found = PropertyNames { names: Vec::new(), rest: value };
-    for bits in bits.iter().filter(|bits| value & bits.mask != 0) {
+    for bits in set(bits, value) {
         found.names.push(bits.name);
         found.rest &= !bits.mask;
     }
     found
+}
+
+/// Those of which a bit is set in `value`.
+pub(super) fn set<'b, 'a>(
+    bits: &'b [NamedBits<'a>],
+    value: u64,
+) -> impl Iterator<Item = &'b NamedBits<'a>> {
+    bits.iter().filter(move |bits| value & bits.mask != 0)
 }
 
 impl<'a> NamedEnum<'a> {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::consumers::{Capture, ConsumerArguments, PolicyFile, Statuses};
 use super::session::{SelectorArguments, check, output_width, remark_unmet, warn};
 use super::{Failure, Session, TargetArguments};
-use crate::catalog::{Entry, Field, FieldValue, NamedTable, State};
+use crate::catalog::{Entry, Field, FieldValue, Flag, NamedTable, State};
 use crate::decode::Hints;
 use crate::digits::hex;
 use crate::discover::Origin;
@@ -196,9 +196,9 @@ fn shown(field: &Field<'_>) -> String {
             forms::bytes_text(field.hints.display, bytes).unwrap_or_else(|| hex(bytes))
         }
         FieldValue::Text(text) => format!("\"{text}\""),
-        FieldValue::Flags(names, rest) => {
+        FieldValue::Flags(flags, rest) => {
             let rest = (*rest != 0).then(|| format!("{rest:#x}"));
-            let names: Vec<&str> = names.iter().copied().chain(rest.as_deref()).collect();
+            let names: Vec<String> = flags.iter().map(Flag::to_string).chain(rest).collect();
             if names.is_empty() { "0".to_owned() } else { names.join("|") }
         }
         FieldValue::Broken(error) => format!("({error})"),

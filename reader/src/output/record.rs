@@ -124,8 +124,9 @@ pub fn json(value: &FieldValue<'_>) -> Value {
         FieldValue::Text(text) => Value::String((*text).to_owned()),
         FieldValue::Bytes(bytes) => Value::String(hex(bytes)),
         FieldValue::Member(name) => Value::String((*name).to_owned()),
-        FieldValue::Flags(names, rest) => {
-            let mut names: Vec<Value> = names.iter().map(|name| Value::from(*name)).collect();
+        FieldValue::Flags(flags, rest) => {
+            let mut names: Vec<Value> =
+                flags.iter().map(|flag| Value::from(flag.to_string())).collect();
             if *rest != 0 {
                 names.push(Value::String(format!("{rest:#x}")));
             }

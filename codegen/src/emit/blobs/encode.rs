@@ -18,13 +18,16 @@ use crate::model::{
     Width,
 };
 
-/// What becomes of a type whose layout only a compiler knows.
+/// Whose compiler says what no schema knows. What it says is a patch, what another language's compiler would have
+/// to say a forward declaration.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Captured {
-    /// Patches.
-    Patched,
-    /// A forward declaration.
-    Forward,
+    /// C: types and constants of headers.
+    C,
+    /// Rust: types that are described beside their definition.
+    Rust,
+    /// Nobody's: a file sees no compiler.
+    Nothing,
 }
 
 /// Encodes all that a schema needs.
@@ -214,7 +217,7 @@ impl<'m> Encoder<'m> {
                 Word::Number(if wide { 8 } else { 4 }),
                 Word::Number(u32::from(scalar.is_signed())),
             ),
-            EnumRepr::C(_) if item.header.is_some() && self.captured == Captured::Forward => {
+            EnumRepr::C(_) if item.header.is_some() && self.captured != Captured::C => {
                 (self.word(Patch::EnumSize { enumeration }, 1, 0), Word::Number(0))
             }
             EnumRepr::C(_) => (
@@ -269,7 +272,7 @@ impl<'m> Encoder<'m> {
         };
         let members = self.model[id].members.iter().enumerate().take(MAX_MEMBERS);
         members
-            .filter(|(_, member)| member.value.is_some() || self.captured == Captured::Patched)
+            .filter(|(_, member)| member.value.is_some() || self.captured == Captured::C)
             .map(|(index, member)| {
                 let (low, high) = words(index, member.value);
                 EnumMember { name: &member.naming.c, low, high }
@@ -308,12 +311,24 @@ impl<'m> Encoder<'m> {
         type_id
     }
 
+    /// Whether the compiler says where the fields of a struct lie that has no layout.
+    fn captures(&self, id: AggregateId) -> bool {
+        let mut root = &self.model[id];
+        while let Some((parent, _)) = root.parent {
+            root = &self.model[parent];
+        }
+        match root.kind {
+            AggregateKind::ExternRust => self.captured == Captured::Rust,
+            _ => self.captured == Captured::C,
+        }
+    }
+
     fn composite(&mut self, id: AggregateId, type_id: u32) {
         let aggregate = &self.model[id];
         let inline = aggregate.parent.is_some();
         let name = if inline || aggregate.c_typedef { "" } else { &aggregate.naming.c };
         let too_large = self.most(|layout| layout.size, aggregate) > u64::from(u32::MAX);
-        let unknown = aggregate.layouts.is_none() && self.captured == Captured::Forward;
+        let unknown = aggregate.layouts.is_none() && !self.captures(id);
         if too_large || unknown {
             let name = if inline { "" } else { &aggregate.naming.c };
             self.builder.define_forward(type_id, name, aggregate.union);
@@ -402,8 +417,8 @@ impl<'m> Encoder<'m> {
     }
 
     fn captured_constant(&mut self, id: ConstantId) {
-        // A file has no compiler to say the value.
-        if self.captured == Captured::Forward || self.constants.contains_key(&id) {
+        // A C compiler alone says the value.
+        if self.captured != Captured::C || self.constants.contains_key(&id) {
             return;
         }
         let word = |high| self.word(Patch::Constant { constant: id.0, high }, 1, 0);

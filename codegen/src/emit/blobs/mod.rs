@@ -37,18 +37,24 @@ pub struct Types {
     pub entry: u32,
 }
 
-/// The schema's types with everything that they refer to, for generated code: what a compiler has
+/// The schema's types with everything that they refer to, for generated C: what a compiler has
 /// to say is a patch, whose numbers are positions in the model. What is the same on every target is
-/// a number.
+/// a number. A struct that Rust captures is a forward declaration.
 #[must_use]
 pub fn types(model: &Model, schema: SchemaId) -> Types {
-    encode::encode(model, schema, encode::Captured::Patched)
+    encode::encode(model, schema, encode::Captured::C)
 }
 
-/// The same types for files, which no compiler sees: a captured struct is a forward declaration.
+/// The same types for generated Rust: a struct that C captures is a forward declaration.
+#[must_use]
+pub fn rust_types(model: &Model, schema: SchemaId) -> Types {
+    encode::encode(model, schema, encode::Captured::Rust)
+}
+
+/// The same types for files, which no compiler sees: every captured struct is a forward declaration.
 #[must_use]
 pub fn known_types(model: &Model, schema: SchemaId) -> Types {
-    encode::encode(model, schema, encode::Captured::Forward)
+    encode::encode(model, schema, encode::Captured::Nothing)
 }
 
 /// The blob of [`types`].

@@ -157,16 +157,6 @@ fn expression(model: &Model, patch: &Patch) -> String {
     match *patch {
         Patch::Magic => "INSPECT_TYPES_MAGIC".to_owned(),
         Patch::WordSize => "sizeof(void *)".to_owned(),
-        Patch::Size { aggregate }
-        | Patch::Offset { aggregate, .. }
-        | Patch::FieldSize { aggregate, .. }
-        | Patch::Length { aggregate, .. }
-        | Patch::BitOffset { aggregate, .. }
-            if root(model, AggregateId(aggregate)).kind == AggregateKind::ExternRust =>
-        {
-            // rustc alone knows; a C producer has no such struct.
-            "0".to_owned()
-        }
         Patch::Size { aggregate } if captured(aggregate) => size(model, AggregateId(aggregate)),
         Patch::Offset { aggregate, field } if captured(aggregate) => {
             offset(model, AggregateId(aggregate), field as usize)

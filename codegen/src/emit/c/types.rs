@@ -222,15 +222,16 @@ fn byte_size(ty: &Type) -> usize {
     usize::try_from(size).unwrap_or(0).min(1 << 20)
 }
 
-/// The name that functions about an aggregate begin with: an `extern` struct keeps its C name,
-/// which would reach into the name space of its header, so the schema's word goes before it.
+/// The name that functions about an aggregate begin with: an `extern` struct keeps its own name,
+/// which would reach into the name space of its header or meet that of another schema, so the
+/// schema's word goes before it.
 pub(super) fn function_prefix(model: &Model, id: AggregateId) -> String {
     let aggregate = &model[id];
     let mut root = aggregate;
     while let Some((parent, _)) = root.parent {
         root = &model[parent];
     }
-    if matches!(root.kind, AggregateKind::ExternC { .. }) {
+    if matches!(root.kind, AggregateKind::ExternC { .. } | AggregateKind::ExternRust) {
         format!("{}_{}", schema_word(&model[aggregate.schema].name), aggregate.naming.c)
     } else {
         aggregate.naming.c.clone()

@@ -10,10 +10,10 @@ use super::plan::Plan;
 use crate::emit::blobs;
 use crate::model::{AggregateId, AggregateKind, Model, SchemaId, Target};
 
-/// The types section that Rust code can carry: with what Rust captures, or, where only a C compiler knows a
-/// part, without anything captured.
+/// The types section that Rust code can carry: with what Rust captures, or, where that cannot be said for want of
+/// what only a C compiler knows, without anything captured.
 pub(super) fn carried(model: &Model, schema: SchemaId) -> blobs::Types {
-    let types = blobs::types(model, schema);
+    let types = blobs::rust_types(model, schema);
     if types.blob.words.iter().all(|word| is_known(model, word)) {
         return types;
     }

@@ -336,29 +336,29 @@ impl View<'_, '_> {
         }
         let arms_name = self.plan.arms_name(union);
         let view = self.view_path(union);
-        let mut cases = TokenStream::new();
-        let mut otherwise = quote!(_ => #arms_name::Unknown(view),);
-        for arm in &self.plan.model[union].fields {
+        let arms = &self.plan.model[union];
+        // A table that is older than an arm knows nothing of its values: what was left over then, is.
+        let mut otherwise = quote!(#arms_name::Unknown(view));
+        for arm in arms.fields.iter().filter(|arm| arm.arm == Some(Arm::Otherwise)) {
             let Some(arm_naming) = &arm.naming else { continue };
-            let (variant, get) = (ident(&variant(arm_naming)), ident(&arm_naming.rust));
-            match &arm.arm {
-                Some(Arm::When(values)) => {
-                    let values: Vec<_> = values
-                        .iter()
-                        .filter_map(|value| match value {
-                            ArmValue::Int(value) => Some(number(*value)),
-                            // Only the table knows the value: the arm is reached through the view.
-                            ArmValue::Captured(..) => None,
-                        })
-                        .collect();
-                    if !values.is_empty() {
-                        cases.extend(quote!(#(#values)|* => #arms_name::#variant(view.#get()),));
-                    }
-                }
-                Some(Arm::Otherwise) => {
-                    otherwise = quote!(_ => #arms_name::#variant(view.#get()),);
-                }
-                None => {}
+            otherwise = Self::arm(&arms_name, arm_naming, is_optional(arms, arm), &otherwise);
+        }
+        let mut cases = TokenStream::new();
+        for arm in &arms.fields {
+            let (Some(arm_naming), Some(Arm::When(values))) = (&arm.naming, &arm.arm) else {
+                continue;
+            };
+            let values: Vec<_> = values
+                .iter()
+                .filter_map(|value| match value {
+                    ArmValue::Int(value) => Some(number(*value)),
+                    // Only the table knows the value: the arm is reached through the view.
+                    ArmValue::Captured(..) => None,
+                })
+                .collect();
+            if !values.is_empty() {
+                let made = Self::arm(&arms_name, arm_naming, is_optional(arms, arm), &otherwise);
+                cases.extend(quote!(#(#values)|* => #made,));
             }
         }
         let name = self.method(format!("{}_arm", naming.rust));
@@ -369,10 +369,27 @@ impl View<'_, '_> {
                 let view: #view<'a> = rt::Wrapper::wrap(self.0.inner(#slot));
                 match #tag as i128 {
                     #cases
-                    #otherwise
+                    _ => #otherwise,
                 }
             }
         })
+    }
+
+    /// An arm of a union in `view`; what else there is where the table may lack it.
+    fn arm(
+        arms_name: &proc_macro2::Ident,
+        naming: &crate::model::Naming,
+        is_optional: bool,
+        otherwise: &TokenStream,
+    ) -> TokenStream {
+        let (variant, get) = (ident(&variant(naming)), ident(&naming.rust));
+        match is_optional {
+            false => quote!(#arms_name::#variant(view.#get())),
+            true => quote!(match view.#get() {
+                Some(arm) => #arms_name::#variant(arm),
+                None => #otherwise,
+            }),
+        }
     }
 
     /// A name for a method, out of the way of the fields'.
