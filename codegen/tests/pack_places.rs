@@ -321,3 +321,35 @@ class conn: conn;
     workshop.program("ambiguous", "-g other.o");
     case("E0916-several", &workshop.refused("ambiguous", &[]));
 }
+
+/// The place of a field is captured, and its type is written twice: where the two differ, nothing is compiled.
+#[test]
+fn a_field_of_another_type_does_not_compile() {
+    let compiled = |schema: &str, compiler: &str| -> Option<Result<String, String>> {
+        let workshop = Workshop::new(schema)?;
+        let line = "-Wall -Wextra -Wpedantic -Werror -Iout/c -I. -c out/c/app.inspect.c -o app.o";
+        let words: Vec<&str> = line.split(' ').collect();
+        let (program, language) = compiler.split_once(' ').unwrap_or((compiler, ""));
+        let language: Vec<&str> = language.split_whitespace().collect();
+        support::has(program)
+            .then(|| support::run(workshop.0.path(), program, &[language, words].concat()))
+    };
+    let cases = [
+        ("id: u32", "id: u64", "conn.id is not as wide as the schema says: u64"),
+        ("id: u32", "id: [u32; 2]", "conn.id is not as wide as the schema says: [u32; 2]"),
+        ("id: u32", "id: i32", "conn.id is another kind of number than the schema says: i32"),
+        ("id: u32", "id: f32", "conn.id is another kind of number than the schema says: f32"),
+        ("next: *conn", "next: u16", "conn.next is not as wide as the schema says: u16"),
+    ];
+    for compiler in ["gcc", "gcc -std=c99", "clang", "g++ -x c++ -std=c++17", "clang++ -x c++"] {
+        match compiled(SCHEMA, compiler) {
+            None => continue,
+            Some(result) => assert!(result.is_ok(), "{compiler}: {result:?}"),
+        }
+        for (from, to, expected) in cases {
+            let result = compiled(&SCHEMA.replace(from, to), compiler).expect("a compiler");
+            let said = result.expect_err(to);
+            assert!(said.contains(expected), "{compiler} {to}: {said}");
+        }
+    }
+}
