@@ -19,6 +19,8 @@ fi
 INSPECT_FUZZ_SEEDS=$PWD/fuzz/corpus cargo test --package inspect-reader \
     --test decode_hostile --test table_hostile seeds
 
+INSPECT_FUZZ_SEEDS=$PWD/fuzz/corpus cargo test --package inspect-gen --test fuzz_replay seeds
+
 failed=()
 for target in "${targets[@]}"; do
     echo "== $target"

@@ -41,6 +41,25 @@ extern "C" {
 #define INSPECT_AT(type, member, offset)                                                                   \
 	INSPECT_ASSERT(offsetof(type, member) == (offset), #type "." #member " is not at " #offset)
 
+/* What a schema says of the fields of a program's own structs: which kind of number one is. */
+#ifndef __cplusplus
+#define INSPECT_TYPE_IS_(place, type) __builtin_types_compatible_p(__typeof__(place), type)
+#elif defined(__clang__) || __GNUC__ >= 10
+#define INSPECT_TYPE_IS_(place, type) __is_same(__typeof__(place), type)
+#else
+#define INSPECT_TYPE_IS_(place, type) 0
+#endif
+#define INSPECT_IS_SIGNED(place)                                                                           \
+	(INSPECT_TYPE_IS_(place, signed char) || INSPECT_TYPE_IS_(place, short) ||                         \
+	 INSPECT_TYPE_IS_(place, int) || INSPECT_TYPE_IS_(place, long) ||                                  \
+	 INSPECT_TYPE_IS_(place, __INT64_TYPE__))
+#define INSPECT_IS_UNSIGNED(place)                                                                         \
+	(INSPECT_TYPE_IS_(place, unsigned char) || INSPECT_TYPE_IS_(place, unsigned short) ||              \
+	 INSPECT_TYPE_IS_(place, unsigned int) || INSPECT_TYPE_IS_(place, unsigned long) ||                \
+	 INSPECT_TYPE_IS_(place, __UINT64_TYPE__))
+#define INSPECT_IS_REAL(place)                                                                             \
+	(INSPECT_TYPE_IS_(place, float) || INSPECT_TYPE_IS_(place, double))
+
 #define INSPECT_INLINE static inline __attribute__((unused))
 #define INSPECT_CONST static const __attribute__((unused))
 

@@ -52,6 +52,40 @@ fn c_compilers_agree_with_what_is_imported() {
     }
 }
 
+/// All files that were split off, in one beside the image: `.dwp`.
+#[test]
+fn packages_of_split_files_are_read() {
+    let mut packages = 0;
+    for (form, tool) in [("-gdwarf-4", "dwp"), ("-gdwarf-4", "llvm-dwp"), ("-gdwarf-5", "llvm-dwp")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(program) = build("gcc", &[form, "-gsplit-dwarf"], folder.path()) else { continue };
+        let expected = imported(&program, &STRUCTS).unwrap().text;
+        let mut command = Command::new(tool);
+        command.args(["-e", "program", "-o", "program.dwp"]).current_dir(folder.path());
+        let Some(output) = support::run(&mut command) else { continue };
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let bytes = std::fs::read(&program).unwrap();
+        let package = std::fs::read(folder.path().join("program.dwp")).unwrap();
+        let image = Image::parse(bytes.as_slice(), None, None).unwrap();
+        let package = Image::parse(package.as_slice(), None, None).unwrap();
+        let beside = Beside { package: Some(&package), ..Beside::default() };
+        let binary = Binary::open(&image, &beside).unwrap();
+        let wanted: Vec<Wanted> = STRUCTS.iter().map(|name| Wanted::parse(name)).collect();
+        let options = import::Options {
+            schema: "sample".to_owned(),
+            image: "program".to_owned(),
+            header: None,
+            depth: 0,
+        };
+        let found = import::import(&binary, &wanted, &options);
+        let found = found.unwrap_or_else(|faults| panic!("{form} {tool}: {faults:?}"));
+        assert_eq!(found.text, expected, "{form} {tool}");
+        packages += 1;
+    }
+    println!("{packages} packages");
+}
+
 /// A program of structs whose addresses somebody takes, so that no compiler leaves one out.
 fn build(compiler: &str, form: &[&str], folder: &Path) -> Option<PathBuf> {
     let mut source = format!("#include \"{}\"\n", sample("types.h").display());

@@ -54,7 +54,7 @@ pub(super) struct Sections<'d> {
 }
 
 /// What types are in. Line numbers, places of variables and code are never looked at.
-const DWARF_SECTIONS: [&str; 14] = [
+const DWARF_SECTIONS: [&str; 20] = [
     ".debug_info",
     ".debug_abbrev",
     ".debug_str",
@@ -69,6 +69,13 @@ const DWARF_SECTIONS: [&str; 14] = [
     ".debug_cu_index",
     ".debug_tu_index",
     ".debug_line_str.dwo",
+    // The index of a package says where the part of a unit lies in each of these: they have to be there for that.
+    ".debug_line.dwo",
+    ".debug_loc.dwo",
+    ".debug_loclists.dwo",
+    ".debug_rnglists.dwo",
+    ".debug_macinfo.dwo",
+    ".debug_macro.dwo",
 ];
 
 impl<'d> Image<'d> {

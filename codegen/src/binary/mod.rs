@@ -9,6 +9,7 @@ mod btf;
 mod dwarf;
 mod error;
 mod image;
+pub(crate) mod place;
 mod types;
 mod wanted;
 
@@ -65,7 +66,20 @@ pub struct Binary<'d> {
     target: Target,
     language: Language,
     format: Format,
+    build_id: Option<&'d [u8]>,
     known: RefCell<HashMap<Key, Rc<Type>>>,
+}
+
+/// Where the types of an image come from, for whoever needs them only sometimes.
+pub trait DebugInformation {
+    /// Opens it and hands it over.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be read: what is wrong with it, in words. Errors of `work` are its own.
+    fn look(
+        &self,
+        work: &mut dyn FnMut(&Binary<'_>) -> Result<()>,
+    ) -> std::result::Result<(), String>;
 }
 
 impl<'d> Binary<'d> {
@@ -92,13 +106,20 @@ impl<'d> Binary<'d> {
                 (Box::new(reader), language)
             }
         };
-        Ok(Self { reader, target, language, format, known: RefCell::default() })
+        let build_id = image.build_id();
+        Ok(Self { reader, target, language, format, build_id, known: RefCell::default() })
     }
 
     /// The target that the binary was built for.
     #[must_use]
     pub fn target(&self) -> Target {
         self.target
+    }
+
+    /// What identifies the build, if the image says that.
+    #[must_use]
+    pub fn build_id(&self) -> Option<&[u8]> {
+        self.build_id
     }
 
     /// The language that most of it was written in.

@@ -90,7 +90,7 @@ const FIELDS: Place = LAID_OUT.or(Place::ENTRY_FIELD);
 const MEMBERS: Place = Place::ENUM_MEMBER.or(Place::FLAG_MEMBER).or(Place::PROPERTY);
 
 /// Every attribute, the places it may stand in, how many arguments it takes, and how it is written.
-pub(super) const TABLE: [(&str, Place, std::ops::RangeInclusive<usize>, &str); 20] = [
+pub(super) const TABLE: [(&str, Place, std::ops::RangeInclusive<usize>, &str); 21] = [
     ("since", ITEMS.or(FIELDS).or(MEMBERS), 1..=1, "#[since(2)]"),
     ("deprecated", ITEMS.or(FIELDS).or(MEMBERS), 1..=2, "#[deprecated(2, \"use x\")]"),
     ("removed", FIELDS.or(MEMBERS).or(Place::CLASS), 1..=1, "#[removed(3)]"),
@@ -110,6 +110,7 @@ pub(super) const TABLE: [(&str, Place, std::ops::RangeInclusive<usize>, &str); 2
     ("rust_name", ITEMS.or(FIELDS).or(MEMBERS), 1..=1, "#[rust_name(\"x\")]"),
     ("number", Place::CLASS, 1..=1, "#[number(7)]"),
     ("if", Place::EXTERN_FIELD, 1..=1, "#[if(\"CONFIG_SMP\")]"),
+    ("debug", Place::EXTERN_STRUCT.or(Place::EXTERN_FIELD), 0..=0, "#[debug]"),
     ("sensitive", FIELDS, 0..=0, "#[sensitive]"),
 ];
 

@@ -8,7 +8,8 @@ use super::types::{Holder, Where};
 use super::{Checker, SchemaIndex};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
-    AggregateId, EnumRepr, Field, Lifetime, Naming, Scalar, Type, Value, Width, names,
+    AggregateId, AggregateKind, EnumRepr, Field, Length, Lifetime, Naming, Scalar, Type, Value,
+    Width, names,
 };
 use crate::source::Span;
 use crate::syntax::ast;
@@ -119,6 +120,10 @@ impl<'a> Checker<'a> {
             Some(width) => Some(self.resolve_bits(schema, context, field, width, &ty)?),
         };
         let naming = self.field_naming(schema, field, &ty, bits)?;
+        let debug = match context {
+            Where::Extern => self.debug_place(holder, field, bits, &ty)?,
+            _ => None,
+        };
         let mut resolved = Field {
             naming,
             origin: field.span,
@@ -134,6 +139,7 @@ impl<'a> Checker<'a> {
             unit: self.text_attribute(&field.attributes, "unit").map(|(text, _)| text),
             display: self.display_attribute(&field.attributes),
             condition: self.condition(field),
+            debug,
             sensitive: find(&field.attributes, "sensitive").is_some(),
             ty,
         };
@@ -254,6 +260,68 @@ impl<'a> Checker<'a> {
         Some(ty)
     }
 
+    /// Where a field of an `extern` struct is written whose place only debug information tells; `None` within
+    /// where the compiler tells it, and outside where nothing could.
+    fn debug_place(
+        &mut self,
+        holder: Holder<'a>,
+        field: &'a ast::Field,
+        bits: Option<u32>,
+        ty: &Type,
+    ) -> Option<Option<String>> {
+        let mut root = holder.id;
+        while let Some((around, _)) = self.built[root.index()].parent {
+            root = around;
+        }
+        let (kind, whole) = (&self.built[root.index()].kind, &self.built[root.index()].debug);
+        let attribute = find(&field.attributes, "debug");
+        if bits.is_none() && attribute.is_none() && whole.is_none() {
+            return Some(None);
+        }
+        let span = field.span;
+        let refused = if bits.is_some() && *kind == AggregateKind::ExternRust {
+            Diagnostic::new(Code::E0306, span, "Rust has no bit-fields")
+                .help("name the integer that holds the bits, with `flags` for what they mean")
+        } else if self.aggregates[holder.id.index()].is_anonymous {
+            let message = "debug information tells the place of no field of an anonymous member";
+            Diagnostic::new(Code::E0302, span, message).help(
+                "declare the field in the struct around: what is anonymous is that struct's own",
+            )
+        } else if self.is_inline(ty) {
+            let message = "debug information tells the place of no type without a name";
+            Diagnostic::new(Code::E0302, field.ty.span, message)
+                .help("give the type a name: `extern struct name from \"header.h\" { .. }`")
+        } else if is_measured(ty) {
+            let message = "debug information tells where a field lies, and not how long it is";
+            Diagnostic::new(Code::E0302, field.ty.span, message)
+                .help("write the length, `[T; N]` or `bytes<N>`, or a struct with a name")
+        } else if let Some(sensitive) = find(&field.attributes, "sensitive") {
+            let message = "until the image is packed nobody knows where a sensitive field lies";
+            Diagnostic::new(Code::E0702, sensitive.span, message)
+                .help("mark the whole entry: `properties: sensitive` in its class")
+        } else {
+            return Some(Some(self.written_at(span)));
+        };
+        self.push(refused);
+        None
+    }
+
+    fn is_inline(&self, ty: &Type) -> bool {
+        match ty {
+            Type::Array(element, _) | Type::Flexible(element) => self.is_inline(element),
+            Type::Aggregate(id) => self.built[id.index()].parent.is_some(),
+            _ => false,
+        }
+    }
+
+    /// The file and the line of a place, as they are carried into images: without the folders, which differ from
+    /// one machine to the next.
+    pub(super) fn written_at(&self, span: Span) -> String {
+        let name = &self.sources.file(span.file).name;
+        let name = name.rsplit('/').next().unwrap_or(name);
+        format!("{name}:{}", self.sources.line_column(span).0)
+    }
+
     fn resolve_bits(
         &mut self,
         schema: SchemaIndex,
@@ -262,11 +330,8 @@ impl<'a> Checker<'a> {
         width: &'a ast::Expr,
         ty: &Type,
     ) -> Option<u32> {
-        if context != Where::Struct {
-            let help = match context {
-                Where::Extern => "no C compiler tells the offset of a bit-field: leave it out",
-                _ => "name whole bytes, and the bits in them with `flags`: their order varies",
-            };
+        if !matches!(context, Where::Struct | Where::Extern) {
+            let help = "name whole bytes, and the bits in them with `flags`: their order varies";
             let message = format!("a bit-field cannot stand in {}", context.word());
             self.push(Diagnostic::new(Code::E0306, field.span, message).help(help));
             return None;
@@ -281,6 +346,15 @@ impl<'a> Checker<'a> {
         };
         let width_value = self.integer(schema, width, i128::MIN, i128::MAX, "a width")?;
         let named = field.name.as_ref().is_some_and(|name| name.text != "_");
+        if context == Where::Extern && !named {
+            let message = "an extern struct has no bit-fields without a name";
+            self.push(
+                Diagnostic::new(Code::E0306, field.span, message).help(
+                    "leave it out: fields stand in any order, and what is not named is skipped",
+                ),
+            );
+            return None;
+        }
         let lowest = i128::from(named);
         if width_value < lowest || width_value > i128::from(widest) {
             let message = format!("a width of {width_value} is not among {lowest} to {widest}");
@@ -319,5 +393,14 @@ fn inherited(own: &mut Lifetime, outer: &Lifetime) {
     own.removed = own.removed.into_iter().chain(outer.removed).min();
     if own.deprecated.is_none() {
         own.deprecated.clone_from(&outer.deprecated);
+    }
+}
+
+/// Whether a compiler has to say how many bytes a type has.
+fn is_measured(ty: &Type) -> bool {
+    match ty {
+        Type::Opaque | Type::Array(_, Length::Captured) => true,
+        Type::Array(element, _) | Type::Flexible(element) => is_measured(element),
+        _ => false,
     }
 }

@@ -216,6 +216,7 @@ pub(super) fn padding(bytes: u64, origin: Span) -> Field {
         unit: None,
         display: None,
         condition: None,
+        debug: None,
         sensitive: false,
     }
 }

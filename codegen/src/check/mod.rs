@@ -164,11 +164,13 @@ struct AggregateDecl<'a> {
     syntax: Vec<Option<&'a ast::Field>>,
     /// A field is missing because it is at fault: there will be no layout, and nothing more is said.
     broken: bool,
+    /// An inline aggregate whose field has no name, so that C cannot name its type.
+    is_anonymous: bool,
 }
 
 impl<'a> AggregateDecl<'a> {
     fn named(schema: SchemaIndex, item: &'a ast::Item) -> Self {
-        Self { schema, item, syntax: Vec::new(), broken: false }
+        Self { schema, item, syntax: Vec::new(), broken: false, is_anonymous: false }
     }
 }
 

@@ -107,6 +107,7 @@ impl<'a> Checker<'a> {
             align: self.align_attribute(schema, &item.attributes),
             c_typedef: find(&item.attributes, "c_type").is_some(),
             fields: Vec::new(),
+            debug: find(&item.attributes, "debug").map(|_| self.written_at(item.name.span)),
             layouts: None,
             target_dependent: false,
             flexible: false,
@@ -528,11 +529,20 @@ impl<'a> Checker<'a> {
             align: None,
             c_typedef: false,
             fields: Vec::new(),
+            debug: None,
             layouts: None,
             target_dependent: false,
             flexible: false,
         });
-        self.aggregates.push(AggregateDecl { schema, item, syntax: Vec::new(), broken: false });
+        let is_anonymous = holder.name.is_none();
+        let broken = false;
+        self.aggregates.push(AggregateDecl {
+            schema,
+            item,
+            syntax: Vec::new(),
+            broken,
+            is_anonymous,
+        });
         self.resolve_fields(id, context, fields, ty.span);
         id
     }

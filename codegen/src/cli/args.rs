@@ -324,6 +324,13 @@ pub(super) struct Pack {
     /// `<schema>.inspect.c`; may repeat.
     #[arg(long = "schema", value_name = "FILE")]
     pub(super) schemas: Vec<PathBuf>,
+    /// The image with debug information, where that was stripped off: for the places of bit-fields and of fields
+    /// with `#[debug]`.
+    #[arg(long, value_name = "FILE")]
+    pub(super) debug: Option<PathBuf>,
+    /// The kernel's image, whose type information that of a module goes on from.
+    #[arg(long, value_name = "FILE")]
+    pub(super) base: Option<PathBuf>,
     /// Where type information goes: into the tables, or nowhere, for readers with a schema of their own.
     #[arg(long, value_name = "WHERE", default_value = "embedded")]
     pub(super) types: Types,
@@ -380,6 +387,8 @@ impl Link {
             images: vec![image],
             output: None,
             schemas: self.schemas.clone(),
+            debug: None,
+            base: None,
             types: self.types,
             detached: None,
             remove_annotations: false,

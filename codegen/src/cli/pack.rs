@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::args::{MessageFormat, Pack, Types};
+use super::import;
 use super::output::{self, Terminal};
 use super::progress::Progress;
 use super::{Status, findings};
+use crate::binary::{self, Binary, DebugInformation};
 use crate::build;
 use crate::diag::{Code, render};
 use crate::pack::{self, Finding, Options, Packed, SchemaFile, Summary};
@@ -39,6 +41,7 @@ pub(super) fn run(arguments: &Pack, terminal: Terminal) -> Status {
         brought.iter().map(|(name, bytes)| SchemaFile { name, bytes }).collect();
     let options = Options {
         schemas: &schemas,
+        debug: None,
         without_types: arguments.types == Types::Detached,
         detached: arguments.detached.is_some(),
         remove_annotations: arguments.remove_annotations,
@@ -64,8 +67,10 @@ fn pack_one(
     progress: &Progress,
 ) -> Status {
     let format = arguments.message_format;
+    let base = arguments.base.as_deref();
     let result = read(path).map_err(Vec::from).and_then(|bytes| {
-        let packed = pack::pack(&bytes, options)?;
+        let debug = Debug { path: arguments.debug.as_deref().unwrap_or(path), base };
+        let packed = pack::pack(&bytes, &Options { debug: Some(&debug), ..*options })?;
         // A copy elsewhere is wanted even where nothing changes.
         let copy = arguments.output.is_some() && packed.image.is_none();
         Ok((packed, copy.then_some(bytes)))
@@ -100,6 +105,25 @@ fn pack_one(
     match say(path, &packed, &changes, arguments).worse(warned) {
         Status::Done if arguments.check && !changes.is_empty() => Status::Findings,
         status => status,
+    }
+}
+
+/// Debug information in a file, which is opened only if a field waits for it.
+struct Debug<'a> {
+    path: &'a Path,
+    base: Option<&'a Path>,
+}
+
+impl DebugInformation for Debug<'_> {
+    fn look(&self, work: &mut dyn FnMut(&Binary<'_>) -> binary::Result<()>) -> Result<(), String> {
+        let found = import::Files::open(self.path, self.base).and_then(|files| {
+            files.with_binary(None, None, |binary| {
+                work(binary).map_err(|error| vec![import::unreadable(&error)])
+            })
+        });
+        found.map_err(|found| {
+            found.into_iter().next().map_or_else(String::new, |finding| finding.message)
+        })
     }
 }
 
@@ -169,7 +193,13 @@ struct Json<'a> {
     annotations: usize,
     annotation_bytes: u64,
     repeated: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    places: usize,
     tables: Vec<JsonTable<'a>>,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 #[derive(Serialize)]
@@ -201,6 +231,7 @@ fn say(path: &Path, packed: &Packed, changes: &[&Path], arguments: &Pack) -> Sta
             annotations: packed.annotations,
             annotation_bytes: packed.annotation_bytes,
             repeated: packed.repeated,
+            places: packed.places,
             tables: packed.tables.iter().map(JsonTable::of).collect(),
         });
         return output::print((render::json_text(&line.unwrap_or_default()) + "\n").as_bytes());
@@ -210,6 +241,10 @@ fn say(path: &Path, packed: &Packed, changes: &[&Path], arguments: &Pack) -> Sta
     for Summary { schema, version, entries, size, .. } in &packed.tables {
         let schema = render::visible(schema);
         text.push_str(&format!("{image}: {schema} {version}: {entries} entries in {size} bytes\n"));
+    }
+    if packed.places > 0 {
+        let count = packed.places;
+        text.push_str(&format!("{image}: {count} places from debug information\n"));
     }
     if packed.tables.is_empty() {
         text.push_str(&format!("{image}: no annotations\n"));
@@ -231,6 +266,7 @@ fn what_differs(path: &Path, change: &Path, packed: &Packed, arguments: &Pack) -
     }
     let why = match packed.annotations {
         0 if packed.tables.is_empty() => "its signature would be taken away".to_owned(),
+        0 if packed.places > 0 => format!("{} places of fields are missing", packed.places),
         0 => "its tables would be written anew".to_owned(),
         count if arguments.detached.is_some() => format!("{count} annotations would be removed"),
         count => format!("{count} annotations are not packed"),

@@ -131,6 +131,8 @@ codes! {
     E0912 "an annotation lies outside its section"
     E0913 "the number of entries is not the expected one"
     E0914 "types say what is sensitive and may not be left out"
+    E0915 "nobody knows where a field lies"
+    E0916 "debug information contradicts what was compiled"
 
     W0901 "annotations are not packed"
     W0902 "a linker may drop annotations"

@@ -568,6 +568,7 @@ fn append_field_facts(model: &Model, note: &mut String, field: &Field) {
         }),
         field.expected.as_ref().map(|value| format!("Always `{}`.", spell::value_text(value))),
         field.condition.as_ref().map(|condition| format!("Only if `{condition}`.")),
+        field.debug.as_ref().map(|_| "Found by debug information when packed.".to_owned()),
     ];
     append(note, facts.into_iter().flatten().map(|fact| cell(&fact)));
     append_facts(note, field.unit.as_deref(), field.sensitive);

@@ -28,6 +28,9 @@ pub struct Aggregate {
     /// In order. Every byte that C would leave as padding is *not* listed for a struct; a record has none;
     /// `#[offset]` has become explicit padding.
     pub fields: Vec<Field>,
+    /// `#[debug]`: no producer's compiler can be asked for its size, only the debug information of the image.
+    /// Where it is written, `shop.inspect:7`.
+    pub debug: Option<String>,
     /// One layout per target; `None` where a compiler has to capture it.
     pub layouts: Option<Layouts>,
     /// Holds a pointer, a C type or an enum of the target's size, directly or inside: its layout or the
@@ -87,6 +90,10 @@ pub struct Field {
     pub display: Option<Display>,
     /// `#[if("CONFIG_SMP")]`: absent where this macro is not defined. Only in `extern` structs.
     pub condition: Option<String>,
+    /// A field of an `extern` struct whose place no expression of the producer's compiler tells: a bit-field, or
+    /// one with `#[debug]`. Its place comes from the debug information of the image when that is packed. Where it
+    /// is written, `shop.inspect:12`.
+    pub debug: Option<String>,
     /// `#[sensitive]`
     pub sensitive: bool,
 }

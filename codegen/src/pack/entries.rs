@@ -33,6 +33,8 @@ pub(super) struct Collected<'a> {
     pub(super) generator: Option<&'a str>,
     /// Repetitions of one annotation.
     pub(super) repeated: usize,
+    /// Places of fields that debug information told.
+    pub(super) places: usize,
     /// What is wrong.
     pub(super) findings: Vec<Finding>,
 }

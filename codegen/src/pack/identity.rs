@@ -14,7 +14,7 @@ const GENERATOR: &str = concat!("inspect-gen ", env!("CARGO_PKG_VERSION"));
 pub(super) fn of(elf: &Elf<'_>, collected: &Collected<'_>) -> Vec<u8> {
     // Who packs nothing leaves what another version has packed, so that a younger one finds nothing to do.
     let packed_by = collected.generator.filter(|_| collected.annotations == 0);
-    let build_id = elf.sections.iter().find_map(|section| build_id(elf, section));
+    let build_id = own_build_id(elf);
     let content = if build_id.is_none() { content(elf).to_vec() } else { Vec::new() };
     encode(&Identity {
         content: (!content.is_empty()).then_some(Value::Bytes(&content)),
@@ -25,6 +25,11 @@ pub(super) fn of(elf: &Elf<'_>, collected: &Collected<'_>) -> Vec<u8> {
 }
 
 /// The note of GNU linkers: type 3 of the owner `GNU`.
+/// The build-id of an image.
+pub(super) fn own_build_id<'a>(elf: &Elf<'a>) -> Option<&'a [u8]> {
+    elf.sections.iter().find_map(|section| build_id(elf, section))
+}
+
 fn build_id<'a>(elf: &Elf<'a>, section: &Section<'a>) -> Option<&'a [u8]> {
     if section.name != b".note.gnu.build-id" {
         return None;

@@ -35,7 +35,7 @@ mod tests {
     fn an_id_that_is_given_twice_is_refused() {
         let rules = Rules { name: "test.ids", version: 1, entry_size: 64, ..Rules::default() };
         let parts = [Carried { target: Target::Null, size: 0, bytes: None }; 3];
-        let schema = Schema { rules, parts };
+        let schema = Schema { rules, parts, settled: None };
         let entry = |name| Entry { class: "it", number: 1, name, id: Some(5), ..Entry::blank() };
         let twice = [entry("a"), entry("b")];
         let finding = ids(&schema, &twice.iter().collect::<Vec<_>>()).unwrap_err();

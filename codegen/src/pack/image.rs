@@ -165,6 +165,9 @@ pub(super) trait Image<'a> {
     /// `size` bytes at a place, if the file holds them.
     fn read(&self, target: &Target, size: u64) -> Option<&'a [u8]>;
 
+    /// Where in the file `size` bytes at a place stand, if it holds them.
+    fn range_of(&self, target: &Target, size: u64) -> Option<Range<usize>>;
+
     /// What the distance `value`, which stands in the field at `field` of a table at `table`, leads to.
     fn relative(&self, chunk: &Chunk<'a>, table: u64, field: u64, value: u64) -> Target;
 

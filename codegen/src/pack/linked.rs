@@ -250,6 +250,13 @@ impl<'a> Image<'a> for Linked<'a> {
         }
     }
 
+    fn range_of(&self, target: &Target, size: u64) -> Option<Range<usize>> {
+        match target {
+            Target::Address(address) => self.elf.range_at(*address, size),
+            _ => None,
+        }
+    }
+
     fn relative(&self, chunk: &Chunk<'a>, table: u64, _: u64, value: u64) -> Target {
         let header = chunk.address.wrapping_add(table);
         Target::Address(offset_address(header, value, self.elf.word_size))

@@ -17,6 +17,7 @@ mod image;
 mod linked;
 mod machine;
 mod overview;
+mod places;
 mod relocatable;
 mod schemas;
 mod tables;
@@ -30,6 +31,7 @@ pub use overview::{
 pub use schemas::SchemaFile;
 pub use tables::Summary;
 
+use crate::binary::DebugInformation;
 use crate::diag::Code;
 use elf::{Elf, Kind, Place};
 use entries::Collected;
@@ -40,10 +42,12 @@ use relocatable::Relocatable;
 use tables::{Contents, Form, Tables};
 
 /// What is wanted of the packer.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Options<'a> {
     /// Schemas of annotations whose descriptor is defined in another file.
     pub schemas: &'a [SchemaFile<'a>],
+    /// Where the places come from that no compiler could tell; the image itself without it.
+    pub debug: Option<&'a dyn DebugInformation>,
     /// Leave type information out of the tables.
     pub without_types: bool,
     /// Put the tables into a file of their own, and leave the image as it is.
@@ -71,6 +75,8 @@ pub struct Packed {
     pub annotation_bytes: u64,
     /// Annotations that repeated another one.
     pub repeated: usize,
+    /// Places of fields that were found by debug information.
+    pub places: usize,
     /// What keeps readers from finding the tables.
     pub warnings: Vec<Finding>,
 }
@@ -115,7 +121,9 @@ fn pack_relocatable(image: &Relocatable<'_>, options: &Options<'_>) -> Results<P
     let contents = tables::contents(&collected);
     let tables = tables::build(image.elf(), &contents, Form::Relocatable, !options.without_types)?;
     let summaries = tables.summaries.clone();
-    let bytes = image.write(tables)?.apply(image.elf().bytes)?;
+    let mut edits = image.write(tables)?;
+    places::write(image, &collected, &mut edits);
+    let bytes = edits.apply(image.elf().bytes)?;
     Ok(Packed::new(bytes, None, summaries, &collected))
 }
 
@@ -132,7 +140,9 @@ fn pack_linked<'a>(image: &Linked<'a>, options: &Options<'a>) -> Results<Packed>
         if let (Some(warning), None) = (&warning, image.root()) {
             return Err(warning.clone().denied().into());
         }
-        let bytes = image.write(tables)?.apply(image.elf().bytes)?;
+        let mut edits = image.write(tables)?;
+        places::write(image, &collected, &mut edits);
+        let bytes = edits.apply(image.elf().bytes)?;
         let packed = Packed::new(bytes, None, summaries, &collected);
         return Ok(Packed { warnings: warning.into_iter().collect(), ..packed });
     }
@@ -179,6 +189,9 @@ fn collect<'a>(image: &dyn Image<'a>, options: &Options<'a>) -> Results<Collecte
         collected.findings.extend(secretive);
     }
     if collected.findings.is_empty() {
+        if !options.without_types {
+            collected.places = places::settle(image, &mut collected, options)?;
+        }
         return Ok(collected);
     }
     let mut findings = std::mem::take(&mut collected.findings);
@@ -299,6 +312,7 @@ impl Packed {
             annotations: collected.annotations,
             annotation_bytes: collected.annotation_bytes,
             repeated: collected.repeated,
+            places: collected.places,
             warnings: Vec::new(),
         }
     }

@@ -5,6 +5,7 @@
 //! a slot of the table. Whoever looks for a pair in the result finds none.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use inspect_format::abi::Root;
 use object::elf;
@@ -411,6 +412,14 @@ impl<'a> Image<'a> for Relocatable<'a> {
         let bytes = self.elf.bytes_of(self.elf.sections.get(*section as usize)?);
         let start = usize::try_from(*offset).ok()?;
         bytes.get(start..start.checked_add(usize::try_from(size).ok()?)?)
+    }
+
+    fn range_of(&self, target: &Target, size: u64) -> Option<Range<usize>> {
+        let Target::Here { section, offset, .. } = target else { return None };
+        let range = &self.elf.sections.get(*section as usize)?.range;
+        let start = range.start.checked_add(usize::try_from(*offset).ok()?)?;
+        let end = start.checked_add(usize::try_from(size).ok()?)?;
+        (end <= range.end).then_some(start..end)
     }
 
     fn relative(&self, chunk: &Chunk<'a>, table: u64, field: u64, _: u64) -> Target {

@@ -23,6 +23,8 @@ pub(super) struct Schema<'a> {
     pub(super) rules: Rules<'a>,
     /// By [`Part`].
     pub(super) parts: [Carried<'a>; 3],
+    /// Its types once all places in them are known, where the program's own wait for some.
+    pub(super) settled: Option<Vec<u8>>,
 }
 
 /// Bytes that describe a schema, and where the program has them.
@@ -160,6 +162,12 @@ impl<'a> Schema<'a> {
         numbers(&self.rules) == numbers(&other.rules) && are_same(&self.parts, &other.parts)
     }
 
+    /// Its types, for a table that holds them itself.
+    pub(super) fn types(&self) -> &[u8] {
+        let carried = self.parts[Part::Types as usize].bytes.unwrap_or_default();
+        self.settled.as_deref().unwrap_or(carried)
+    }
+
     /// Bytes of all that describes it.
     pub(super) fn size(&self) -> u64 {
         size_of_parts(&self.parts)
@@ -204,7 +212,7 @@ impl<'a> Schema<'a> {
         bytes: &'a [u8],
     ) -> Result<Self> {
         let rules = Rules::read(descriptor, bytes, order).map_err(broken)?;
-        Ok(Self { rules, parts })
+        Ok(Self { rules, parts, settled: None })
     }
 }
 
@@ -395,7 +403,7 @@ mod tests {
             fingerprint: 3,
             ..Rules::default()
         };
-        let known = Schema { rules, parts };
+        let known = Schema { rules, parts, settled: None };
         let with = |change: fn(&mut Rules<'static>)| {
             let mut other = known.clone();
             change(&mut other.rules);

@@ -220,7 +220,7 @@ impl Writer<'_> {
         if is_detached {
             writer.schema(part(Part::Schema).bytes.unwrap_or_default());
             if self.with_types {
-                writer.types(part(Part::Types).bytes.unwrap_or_default());
+                writer.types(schema.types());
             }
             return Ok(writer);
         }

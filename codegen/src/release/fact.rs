@@ -72,6 +72,8 @@ facts! {
     Display "display"
     /// The macro without which a field is absent.
     If "if"
+    /// Its place comes from the debug information of the image.
+    Debug "debug"
     /// Not printed or copied unless permitted.
     Sensitive "sensitive"
     /// The version that brought it.
@@ -132,7 +134,7 @@ impl Fact {
     pub fn form(self) -> ValueForm {
         use Fact::*;
         match self {
-            Open | Sensitive | Typedef => ValueForm::Yes,
+            Open | Debug | Sensitive | Typedef => ValueForm::Yes,
             Offset | Bit | Size | Align | Signed => ValueForm::PerTarget,
             Bits | Since | Removed | Number | Section | Base | MaxRegions | LimitRegions
             | LimitName | LimitBytes => ValueForm::Number,

@@ -45,6 +45,8 @@ fn struct_facts(model: &Model, aggregate: &Aggregate) -> Facts {
         c_typedef,
         // Members, which have facts of their own.
         fields: _,
+        // All of its fields say it too.
+        debug: _,
         layouts,
         // These two follow from the fields.
         target_dependent: _,
@@ -142,6 +144,7 @@ impl<'m> Flat<'m, '_> {
             unit,
             display,
             condition,
+            debug,
             sensitive,
         } = field;
         let layouts = model[holder].layouts.as_ref();
@@ -209,6 +212,8 @@ impl<'m> Flat<'m, '_> {
         if let Some(condition) = condition {
             facts.say_text(Fact::If, condition);
         }
+        // A bit-field of a captured struct is always found that way.
+        facts.say_if(Fact::Debug, debug.is_some() && bits.is_none());
         facts.say_if(Fact::Sensitive, *sensitive || around.sensitive);
         let rust = names::rust_identifier(&names::snake_case(&naming.name));
         naming_facts(&mut facts, naming, &names::c_identifier(&naming.name), &rust);

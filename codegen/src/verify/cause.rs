@@ -1,8 +1,8 @@
 //! Why a field most likely lies elsewhere: what compilers, their options and configurations do to structs.
 
 use super::Declared;
-use super::found::Place;
 use crate::binary::Composite;
+use crate::binary::place::{self as found, Place};
 use crate::diag::nearest;
 
 /// Why the binary does not have a field.
@@ -53,7 +53,7 @@ pub(super) fn of_place(
             }
             None => format!(
                 "padding is missing before it, or it is aligned: {} in all",
-                super::found::width(place.bit_offset - here)
+                found::width(place.bit_offset - here)
             ),
         });
     }

@@ -1,12 +1,12 @@
 //! Whether the structs of schemas lie in a binary where their schemas say.
 //!
-//! `found` looks a field up in the binary's types, `cause` guesses why one lies elsewhere; here every declared struct
+//! `binary::place` looks a field up, `cause` guesses why one lies elsewhere; here every declared struct
 //! is compared, field by field, on the binary's target. What a schema leaves out is no difference: padding may hold
 //! anything, and an `extern struct` names what its readers need.
 
 mod cause;
-mod found;
 
+use crate::binary::place::{self as found, Place};
 use crate::binary::{self, Binary, Candidate, Composite, Language, Type, Wanted};
 use crate::check::trial::extent_of;
 use crate::diag::{Code, Diagnostic};
@@ -14,7 +14,6 @@ use crate::model::{
     self, Aggregate, AggregateId, AggregateKind, EnumRepr, Length, Model, Target, TypeId,
 };
 use crate::source::Span;
-use found::Place;
 
 /// What became of each declared struct.
 #[derive(Clone, Debug, Default)]

@@ -236,6 +236,14 @@ impl Builder {
         self.typedef(super::ABSENT, nothing)
     }
 
+    /// The type of a member whose place is still to be found.
+    pub fn pending(&mut self) -> u32 {
+        let byte = self.int("unsigned char", 1, 0);
+        let nothing = self.array(byte, Word::Number(0));
+        let pending = self.typedef(super::PENDING, nothing);
+        self.typedef(super::ABSENT, pending)
+    }
+
     /// An enum in at most 4 bytes, or in 8.
     pub fn enumeration(
         &mut self,

@@ -8,6 +8,7 @@
 //! | tag | on | means |
 //! |---|---|---|
 //! | `inspect:if=CONFIG_X` | member | the macro on which it depends; undefined, its type is [`ABSENT`] |
+//! | `inspect:debug=17:3 FILE:LINE` | type, member | its place comes from debug information: see [`Pending`] |
 //! | `inspect:count=expr` | member | how many elements are valid: of fields, else of enumerators |
 //! | `inspect:tag=field` | member | the field that says which arm of this union is valid |
 //! | `inspect:when=1,2` | member | the values of the tag that make this arm valid, or members' names |
@@ -31,6 +32,7 @@
 mod bind;
 #[cfg(feature = "alloc")]
 mod build;
+mod pending;
 mod read;
 
 pub use bind::{BindError, BindErrorKind, Binder, Place};
@@ -38,6 +40,9 @@ pub use bind::{BindError, BindErrorKind, Binder, Place};
 pub use build::{
     Blob, Builder, EnumMember, MAX_MEMBERS, Member, Patch, Word, c_integer, magic_word,
 };
+pub use pending::{Found, Pending, PendingMember};
+#[cfg(feature = "alloc")]
+pub use pending::{member_tag, struct_tag};
 pub use read::{
     Array, Btf, DeclTag, Enumerator, Error, ErrorKind, Int, Members, RawMember, Type, Types,
 };
@@ -50,6 +55,8 @@ pub const VERSION: u8 = 1;
 pub const HEADER_SIZE: u32 = 24;
 /// The typedef that stands as the type of a member which its compiler did not have.
 pub const ABSENT: &str = "inspect_absent";
+/// What [`ABSENT`] is a typedef of where the member exists, and its place is still to be found.
+pub const PENDING: &str = "inspect_pending";
 
 /// The kinds of types.
 pub mod kind {

@@ -19,6 +19,8 @@ const MARKS: usize = 64;
 #[derive(Clone, Copy, Debug)]
 pub struct Btf<'a> {
     types: &'a [u8],
+    /// Where these begin in the blob.
+    types_start: u32,
     strings: &'a str,
     /// The texts of the blob that this one continues; offsets count through both.
     base_strings: &'a str,
@@ -175,7 +177,18 @@ impl<'a> Btf<'a> {
         })?;
         let first_id = ids.checked_add(1).ok_or(error(types_start, ErrorKind::Type(ids)))?;
         let (count, marks) = (u32::MAX, [0; MARKS]);
-        let mut btf = Self { types, strings, base_strings, order, first_id, count, marks };
+        // Both of its parts are words of the header, and the bytes have been there.
+        let types_at = u32::try_from(types_start).unwrap_or(u32::MAX);
+        let mut btf = Self {
+            types,
+            types_start: types_at,
+            strings,
+            base_strings,
+            order,
+            first_id,
+            count,
+            marks,
+        };
         btf.count = btf.check(types_start)?;
         btf.check_references(types_start)?;
         btf.set_marks();
@@ -230,6 +243,13 @@ impl<'a> Btf<'a> {
     #[must_use]
     pub fn type_at(&self, position: u32, id: u32) -> Option<Type<'a>> {
         self.record(position as usize, id).ok().map(|(ty, _)| ty)
+    }
+
+    /// Where in the blob the record of a type begins.
+    pub(super) fn record_at(&self, id: u32) -> Option<usize> {
+        let types = self.types_from(id);
+        let exists = types.at < self.types.len();
+        exists.then_some(types.at + self.types_start as usize)
     }
 
     /// Every type from an id on; none where the id does not exist.
@@ -670,6 +690,14 @@ impl<'a> Iterator for Members<'a> {
             bit_offset,
             bit_size: (bits != 0).then_some(bits),
         })
+    }
+
+    /// Records are of one size: whoever looks for one among many need not read those before it.
+    fn nth(&mut self, n: usize) -> Option<RawMember<'a>> {
+        if let Some(before) = n.checked_sub(1) {
+            self.chunks.nth(before)?;
+        }
+        self.next()
     }
 }
 

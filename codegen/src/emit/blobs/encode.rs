@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use inspect_format::abi::CoreEntry;
 use inspect_format::btf::encoding;
-use inspect_format::btf::{Builder, EnumMember, MAX_MEMBERS, Member, Patch, Word, c_integer};
+use inspect_format::btf::{
+    Builder, EnumMember, MAX_MEMBERS, Member, Patch, Word, c_integer, member_tag, struct_tag,
+};
 
 use super::{Types, half, resolve};
 use crate::emit::blobs::tags;
@@ -341,12 +343,19 @@ impl<'m> Encoder<'m> {
             return;
         }
         let members = Members::collect(self, id);
-        let size = self.word(Patch::Size { aggregate: id.0 }, 1, 0);
+        let size = match aggregate.debug {
+            // Until it is found, as those of its members.
+            Some(_) => Word::Number(0),
+            None => self.word(Patch::Size { aggregate: id.0 }, 1, 0),
+        };
         let bit_fields = members.has_bit_fields;
         let list = &members.list;
         self.builder.define_composite(type_id, name, aggregate.union, bit_fields, size, list);
         if members.incomplete {
             self.builder.tag("inspect:incomplete", type_id, None);
+        }
+        if let Some(declared) = &aggregate.debug {
+            self.builder.tag(&struct_tag(declared), type_id, None);
         }
         if aggregate.naming.lifetime.since > 1 && !inline {
             let since = aggregate.naming.lifetime.since;
@@ -494,12 +503,17 @@ impl<'m> Members<'m> {
         let field = &model[id].fields[index];
         let place = Dimension { aggregate: id, field: index, dimension: 0 };
         let ids = (id.0, index as u32);
+        let mut found_by = None;
         let (mut type_id, mut offset) = match field.bits {
+            _ if let Some(declared) = &field.debug => {
+                let type_id = encoder.type_id(&field.ty, None);
+                found_by = Some(member_tag(type_id, field.bits, declared));
+                (Word::Number(encoder.builder.pending()), last_offset.clone())
+            }
             None => (
                 Word::Number(encoder.type_id(&field.ty, Some(place))),
                 encoder.word(Patch::Offset { aggregate: ids.0, field: ids.1 }, 8, 0),
             ),
-            // Only a struct of known layout has bit-fields: no expression tells where others lie.
             Some(bits) => (
                 Word::Number(encoder.type_id(&field.ty, Some(place))),
                 encoder.word(Patch::BitOffset { aggregate: ids.0, field: ids.1 }, 1, bits << 24),
@@ -510,12 +524,12 @@ impl<'m> Members<'m> {
             type_id = either(condition, type_id, absent);
             offset = either(condition, offset, last_offset.clone());
         }
-        if field.bits.is_none() {
+        if field.bits.is_none() && field.debug.is_none() {
             *last_offset = offset.clone();
         }
         let member = self.list.len() as u32;
         let texts = tags::field(model, id, field);
-        self.tags.extend(texts.into_iter().map(|text| (member, text)));
+        self.tags.extend(texts.into_iter().chain(found_by).map(|text| (member, text)));
         if let Some(formula) = &field.count {
             encoder.captured_constants(formula);
         }

@@ -209,8 +209,7 @@ impl Writer<'_> {
 
     fn field(&mut self, shape: &Shape<'_>, leaf: &Leaf<'_>, position: usize) {
         let Some(naming) = &leaf.field.naming else { return };
-        let captured = self.model[shape.id].layouts.is_none();
-        let optional = is_optional(leaf.field, captured);
+        let optional = is_optional(leaf.field);
         let field = Accessor {
             name: naming.c.as_str(),
             view: shape.view.as_str(),

@@ -152,7 +152,7 @@ fn root(model: &Model, id: AggregateId) -> &Aggregate {
 }
 
 /// A constant expression for a patch.
-fn expression(model: &Model, patch: &Patch) -> String {
+pub(super) fn expression(model: &Model, patch: &Patch) -> String {
     let captured = |id: u32| model[AggregateId(id)].layouts.is_none();
     match *patch {
         Patch::Magic => "INSPECT_TYPES_MAGIC".to_owned(),
@@ -259,7 +259,7 @@ fn member(model: &Model, id: AggregateId, field: usize) -> String {
         .map_or(String::new(), |naming| naming.c.clone())
 }
 
-fn lvalue(model: &Model, id: AggregateId, field: usize) -> String {
+pub(super) fn lvalue(model: &Model, id: AggregateId, field: usize) -> String {
     format!("(({} *)0)->{}", named(model, id), member(model, id, field))
 }
 

@@ -164,11 +164,11 @@ pub(super) fn element(ty: &Type) -> &Type {
 }
 
 /// Whether a decoder finds a field in every table that has the struct.
-pub(super) fn is_optional(field: &Field, captured: bool) -> bool {
+pub(super) fn is_optional(field: &Field) -> bool {
     let since = field.naming.as_ref().map_or(1, |naming| naming.lifetime.since);
     let removed = field.naming.as_ref().is_some_and(|naming| naming.lifetime.removed.is_some());
-    // No expression of C tells where a bit-field of a captured struct lies.
-    since > 1 || removed || field.condition.is_some() || (captured && field.bits.is_some())
+    // Nobody knows where it lies before the image is packed.
+    since > 1 || removed || field.condition.is_some() || field.debug.is_some()
 }
 
 /// Decides everything that the decoder says.
@@ -208,7 +208,7 @@ fn struct_view(model: &Model, shapes: &Shapes<'_>, shape: &Shape<'_>) -> StructV
             }
             _ => 0,
         };
-        let (width, flags) = requirement(model, leaf.field, aggregate.layouts.is_none());
+        let (width, flags) = requirement(model, leaf.field);
         let name = leaf.field.naming.as_ref().map_or("", |naming| naming.c.as_str());
         FieldView { name: string_literal(name.as_bytes()), width, flags, inner }
     });
@@ -227,8 +227,8 @@ fn struct_view(model: &Model, shapes: &Shapes<'_>, shape: &Shape<'_>) -> StructV
 }
 
 /// The width and the flags of an `inspect_field_spec`.
-fn requirement(model: &Model, field: &Field, captured: bool) -> (&'static str, u8) {
-    let mut flags = u8::from(is_optional(field, captured));
+fn requirement(model: &Model, field: &Field) -> (&'static str, u8) {
+    let mut flags = u8::from(is_optional(field));
     if field.bits.is_some() {
         return ("INSPECT_WIDTH_ANY", flags | 2);
     }

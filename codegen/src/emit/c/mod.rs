@@ -7,6 +7,7 @@
 
 mod accessors;
 mod annotations;
+mod believed;
 mod capture;
 mod decode;
 mod docs;

@@ -3,8 +3,8 @@
 
 use askama::Template;
 
-use super::capture;
 use super::types::{mask, schema_hash, string_literal};
+use super::{believed, capture};
 use crate::emit::blobs;
 use crate::model::names::schema_word;
 use crate::model::{Class, EntryField, Model, Scalar, SchemaId, Type, Value};
@@ -21,6 +21,8 @@ pub(super) struct SourceView {
     fingerprint: String,
     /// The headers of captured types.
     headers: Vec<String>,
+    /// What is asserted of their fields.
+    asserts: String,
     words: String,
     text: String,
     cbor: String,
@@ -63,6 +65,7 @@ pub(super) fn view(model: &Model, id: SchemaId, carried: &Carried) -> SourceView
         entry_size: schema.entry.size,
         fingerprint: mask(own.copied().unwrap_or(0), 8),
         headers: capture::headers(model, &blob.words),
+        asserts: believed::asserts(model, id),
         words: capture::words(model, &blob.words),
         text: capture::bytes(&blob.strings),
         cbor: capture::bytes(cbor),

@@ -232,6 +232,7 @@ fn field(cx: &Context<'_>, field: &model::Field) -> view::Field {
         unit: field.unit.clone(),
         display: field.display.map(model::Display::word),
         condition: field.condition.clone(),
+        debug: field.debug.is_some(),
         sensitive: field.sensitive,
     }
 }

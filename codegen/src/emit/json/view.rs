@@ -226,6 +226,9 @@ pub(super) struct Field {
     pub(super) display: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) condition: Option<String>,
+    /// Its place comes from debug information.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(super) debug: bool,
     #[serde(skip_serializing_if = "is_false")]
     pub(super) sensitive: bool,
 }

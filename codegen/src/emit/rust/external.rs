@@ -52,7 +52,9 @@ fn marker(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
 fn fields(plan: &Plan<'_>, aggregate: &Aggregate) -> TokenStream {
     let name = ident(&aggregate.naming.rust);
     let holder = format_ident!("{}Fields", aggregate.naming.rust);
-    let places = aggregate.fields.iter().filter_map(|field| {
+    // What debug information tells, `describe!` could not name.
+    let named = aggregate.fields.iter().filter(|field| field.debug.is_none());
+    let places = named.filter_map(|field| {
         let naming = field.naming.as_ref()?;
         let docs = docs(&naming.docs);
         let name = ident(&naming.rust);

@@ -522,10 +522,12 @@ fn arms_type(plan: &Plan<'_>, id: AggregateId, field: &Field) -> Option<TokenStr
     })
 }
 
-/// A table may lack the field: it is younger than the struct, or there under a condition only.
+/// A table may lack the field: it is younger than the struct, there under a condition only, or of a program that
+/// nobody packed, whose compiler could not tell its place.
 fn is_optional(aggregate: &Aggregate, field: &Field) -> bool {
     let since = field.naming.as_ref().map_or(1, |naming| naming.lifetime.since);
-    since > aggregate.naming.lifetime.since.max(1) || field.condition.is_some()
+    let may_lack = field.condition.is_some() || field.debug.is_some();
+    since > aggregate.naming.lifetime.since.max(1) || may_lack
 }
 
 fn getter(scalar: Scalar) -> proc_macro2::Ident {

@@ -225,7 +225,7 @@ pub fn facts_of(subject: Subject) -> &'static [Fact] {
         Subject::Struct => &[Form, Size, Align, From, Since, Deprecated, Typedef, CName, RustName],
         Subject::Field => &[
             Offset, Bit, Size, Bits, Type, Expected, Count, Tag, When, List, Ring, Unit, Display,
-            If, Sensitive, Since, Deprecated, Removed, CName, RustName,
+            If, Debug, Sensitive, Since, Deprecated, Removed, CName, RustName,
         ],
         Subject::Entry => &[Name, Size, Since, Deprecated, CName, RustName],
         Subject::EntryField => &[

@@ -238,6 +238,10 @@ fn structs(out: &mut Vec<Rule>) {
             note(D, No), note(D, No), "nothing needs to be done: it is shown in another form";
         "field-condition-changed", Changed(Fact::If) =>
             broken(D | C | R, New), broken(D | C | R, New), BACK;
+        "field-debug-set", Set(Fact::Debug) =>
+            broken(D | C | R, Old), broken(D | C | R, Old), BACK;
+        "field-debug-cleared", Cleared(Fact::Debug) =>
+            broken(D | C | R, New), broken(D | C | R, New), BACK;
         "field-sensitive-set", Set(Fact::Sensitive) =>
             note(T, No), note(T, No),
             "nothing needs to be done: consumers without permission see less";

@@ -1,14 +1,20 @@
 //! A field of the binary, looked up by its path as C does: what is anonymous is transparent.
 
-use crate::binary::{Array, Binary, Composite, Key, Member, Result, Type};
+use std::rc::Rc;
+
+use super::{Array, Binary, Composite, Key, Member, Result, Type};
 
 /// Where a field lies in the binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// From the start of the struct.
-    pub(super) bit_offset: u64,
+    pub(crate) bit_offset: u64,
     /// Its width; 0 where it has no bytes by itself.
-    pub(super) bits: u64,
+    pub(crate) bits: u64,
+    /// It is a bit-field.
+    pub(crate) is_bit_field: bool,
+    /// Its type.
+    pub(crate) ty: Key,
 }
 
 /// How deep anonymous members may lie.
@@ -18,7 +24,7 @@ const MAX_DEPTH: usize = 64;
 const MOST_ENTERED: usize = 4096;
 
 /// The place of `a.b.c`; nothing where there is none.
-pub(super) fn look_up(
+pub(crate) fn look_up(
     binary: &Binary<'_>,
     composite: &Composite,
     path: &str,
@@ -38,11 +44,27 @@ pub(super) fn look_up(
                 Some(bits) => bits,
                 None => size_of(binary, member.ty, 0)?.saturating_mul(8),
             };
-            return Ok(Some(Place { bit_offset: base, bits }));
+            let is_bit_field = member.bits.is_some();
+            return Ok(Some(Place { bit_offset: base, bits, is_bit_field, ty: member.ty }));
         }
         match &*binary.behind_typedefs(element(binary, member.ty)?)?.1 {
             Type::Composite(inner) => current = Some(inner.clone()),
             _ => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+/// The composite that a field is made of, behind arrays and pointers; nothing where it is none.
+pub(crate) fn behind(binary: &Binary<'_>, key: Key) -> Result<Option<Rc<Type>>> {
+    let mut key = key;
+    for _ in 0..MAX_DEPTH {
+        let ty = binary.behind_typedefs(key)?.1;
+        match &*ty {
+            Type::Array(array) => key = array.element,
+            Type::Pointer(pointer) => key = pointer.target,
+            Type::Composite(_) => return Ok(Some(ty)),
+            _ => break,
         }
     }
     Ok(None)
@@ -107,7 +129,7 @@ fn size_of(binary: &Binary<'_>, key: Key, depth: usize) -> Result<u64> {
 }
 
 /// `24`, or `24, bit 3`.
-pub(super) fn shown(bit_offset: u64) -> String {
+pub(crate) fn shown(bit_offset: u64) -> String {
     match bit_offset % 8 {
         0 => format!("{}", bit_offset / 8),
         bit => format!("{}, bit {bit}", bit_offset / 8),
@@ -115,7 +137,7 @@ pub(super) fn shown(bit_offset: u64) -> String {
 }
 
 /// `4 bytes`, or `3 bits`.
-pub(super) fn width(bits: u64) -> String {
+pub(crate) fn width(bits: u64) -> String {
     match (bits % 8, bits / 8) {
         (0, 1) => "1 byte".to_owned(),
         (0, bytes) => format!("{bytes} bytes"),
