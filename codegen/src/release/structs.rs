@@ -3,6 +3,8 @@
 //! The model's structs are taken apart member by member, without `..`: whoever adds a member to one decides here which
 //! fact it is, or writes why it is none.
 
+use std::collections::BTreeSet;
+
 use super::items::{naming_facts, number, type_facts};
 use super::{Fact, Facts, Item, ItemKind, Member, Value};
 use crate::emit::spell;
@@ -88,13 +90,28 @@ fn struct_facts(model: &Model, aggregate: &Aggregate) -> Facts {
     facts
 }
 
-/// What an anonymous aggregate says of everything in it.
+/// What the anonymous aggregates around a field say of everything in them.
 #[derive(Clone, Default)]
 struct Around<'m> {
-    tag: Option<&'m str>,
-    when: Option<String>,
-    condition: Option<&'m str>,
+    /// One for each tagged union, from the outermost.
+    tags: Vec<&'m str>,
+    /// One for each arm, from the outermost.
+    arms: Vec<String>,
+    /// A field is there only where all of these are defined.
+    conditions: BTreeSet<&'m str>,
     sensitive: bool,
+}
+
+impl<'m> Around<'m> {
+    /// Together with what a field says itself.
+    fn with(&self, model: &Model, holder: &Aggregate, field: &'m Field) -> Self {
+        let mut all = self.clone();
+        all.tags.extend(field.tag.as_deref().map(|path: &FieldPath| path.text.as_str()));
+        all.arms.extend(field.arm.as_ref().map(|arm| arm_text(model, holder, arm)));
+        all.conditions.extend(field.condition.as_deref());
+        all.sensitive |= field.sensitive;
+        all
+    }
 }
 
 /// The members of an aggregate with a name, as they are found.
@@ -135,32 +152,25 @@ impl<'m> Flat<'m, '_> {
             packed: _,
             expected,
             count,
-            tag,
-            arm,
+            // These four stand together with what is said around the field, in `Around`.
+            tag: _,
+            arm: _,
+            condition: _,
+            sensitive: _,
             list,
             ring,
             unit,
             display,
-            condition,
-            sensitive,
         } = field;
         let layouts = model[holder].layouts.as_ref();
-        let condition = condition.as_deref().or(around.condition);
-        let tag = tag.as_deref().map(|path: &FieldPath| path.text.as_str());
-        let when = arm.as_ref().map(|arm| arm_text(model, arm));
+        let said = around.with(model, &model[holder], field);
         let Some(naming) = naming else {
             // Padding shows in the offsets of what follows it.
             let Type::Aggregate(inner) = ty else { return };
-            let inside = Around {
-                tag: tag.or(around.tag),
-                when: when.or_else(|| around.when.clone()),
-                condition,
-                sensitive: *sensitive || around.sensitive,
-            };
             let begin = layouts
                 .zip(origin)
                 .map(|(layouts, origin)| origin.plus(&place(layouts, index, |place| place.offset)));
-            self.fields(*inner, begin.as_ref(), &inside);
+            self.fields(*inner, begin.as_ref(), &said);
             return;
         };
         let mut facts = Facts::default();
@@ -188,11 +198,11 @@ impl<'m> Flat<'m, '_> {
         if let Some(count) = count {
             facts.say_text(Fact::Count, spell::formula_text(model, count));
         }
-        if let Some(tag) = tag.or(around.tag) {
-            facts.say_text(Fact::Tag, tag);
+        if !said.tags.is_empty() {
+            facts.say_text(Fact::Tag, said.tags.join(LEVEL));
         }
-        if let Some(when) = when.or_else(|| around.when.clone()) {
-            facts.say_text(Fact::When, when);
+        if !said.arms.is_empty() {
+            facts.say_text(Fact::When, said.arms.join(LEVEL));
         }
         if let Some(list) = list {
             facts.say_text(Fact::List, list_text(model, holder, list));
@@ -206,10 +216,11 @@ impl<'m> Flat<'m, '_> {
         if let Some(display) = display {
             facts.say_text(Fact::Display, display.word());
         }
-        if let Some(condition) = condition {
-            facts.say_text(Fact::If, condition);
+        if !said.conditions.is_empty() {
+            let conditions: Vec<&str> = said.conditions.into_iter().collect();
+            facts.say_text(Fact::If, conditions.join(" "));
         }
-        facts.say_if(Fact::Sensitive, *sensitive || around.sensitive);
+        facts.say_if(Fact::Sensitive, said.sensitive);
         let rust = names::rust_identifier(&names::snake_case(&naming.name));
         naming_facts(&mut facts, naming, &names::c_identifier(&naming.name), &rust);
         let name = naming.name.as_str().into();
@@ -226,7 +237,9 @@ fn inline(model: &Model, ty: &Type) -> Option<AggregateId> {
     }
 }
 
-fn arm_text(model: &Model, arm: &Arm) -> String {
+/// For which values an arm is valid: those of `#[when]`, or all but those of the other arms, which an arm that comes
+/// later takes from it.
+fn arm_text(model: &Model, union: &Aggregate, arm: &Arm) -> String {
     let value = |value: &ArmValue| match value {
         ArmValue::Int(value) => value.to_string(),
         ArmValue::Captured(id, member) => {
@@ -234,16 +247,28 @@ fn arm_text(model: &Model, arm: &Arm) -> String {
             format!("{}::{}", owner.naming.name, owner.members[*member].naming.name)
         }
     };
-    match arm {
-        Arm::When(values) => {
-            let mut values: Vec<String> = values.iter().map(value).collect();
-            values.sort();
-            values.join(",")
+    let list = |arms: &[&Arm]| {
+        let mut values: Vec<String> = Vec::new();
+        for arm in arms {
+            if let Arm::When(own) = arm {
+                values.extend(own.iter().map(value));
+            }
         }
-        Arm::Otherwise => "otherwise".to_owned(),
+        values.sort_by_cached_key(|text| (text.parse().unwrap_or(i128::MAX), text.clone()));
+        values.join(",")
+    };
+    match arm {
+        Arm::When(_) => list(&[arm]),
+        Arm::Otherwise => {
+            let arms: Vec<&Arm> =
+                union.fields.iter().filter_map(|field| field.arm.as_ref()).collect();
+            format!("not {}", list(&arms))
+        }
     }
 }
 
+/// Between what unions say that stand in each other.
+const LEVEL: &str = " > ";
 fn list_text(model: &Model, holder: AggregateId, list: &List) -> String {
     let List { element, link } = list;
     let schema = model[holder].schema;

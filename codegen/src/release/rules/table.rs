@@ -57,6 +57,9 @@ const NAMES: &str =
 const PLACE: &str = "let what is new come with `#[since({next})]`, \
     and leave order, types and attributes of the rest";
 
+const RECORD: &str = "leave the record inside as it was, and let a new one stand at the end with `#[since({next})]`: \
+    records grow at the end";
+
 macro_rules! rules {
     ($out:ident, $subject:ident: $($name:expr, $change:expr => $stray:expr, $grown:expr, $help:expr;)*) => {
         $($out.push(Rule {
@@ -198,7 +201,7 @@ pub(super) fn table() -> Vec<Rule> {
 }
 
 fn structs(out: &mut Vec<Rule>) {
-    use Change::{Added, Changed, Cleared, Removed, Set};
+    use Change::{Added, Changed, Cleared, ElementsMoved, RecordMoved, Removed, Set};
     rules! { out, Struct:
         "struct-added", Added => broken(D, New), NOTHING, SINCE;
         "struct-removed", Removed =>
@@ -217,6 +220,10 @@ fn structs(out: &mut Vec<Rule>) {
         "field-added", Added => broken(D | R, New), note(R, No), SINCE;
         "field-removed", Removed => broken(D | C | R, Old), broken(D | C | R, Old), KEEP;
         "field-moved", Changed(Fact::Offset) => broken(D | A, Both), note(A, No), PLACE;
+        "record-field-moved", RecordMoved =>
+            broken(D | A, Both), broken(D | A, Both), RECORD;
+        "record-elements-moved", ElementsMoved =>
+            broken(D | A, Both), broken(D | A, Both), RECORD;
         "field-bit-moved", Changed(Fact::Bit) => broken(D | A, Both), note(A, No), PLACE;
         "field-size-changed", Changed(Fact::Size) => broken(D | A, Both), NOTHING, ANEW;
         "field-width-changed", Changed(Fact::Bits) =>
@@ -230,7 +237,8 @@ fn structs(out: &mut Vec<Rule>) {
         "field-tag-changed", Changed(Fact::Tag) =>
             broken(D | C | R, Both), broken(D | C | R, Both), ANEW;
         "field-when-changed", Changed(Fact::When) =>
-            broken(D, Both), note(D, Old), "add an arm with `#[since({next})]` for the new value";
+            broken(D, Both), broken(D, Both),
+            "add an arm with `#[since({next})]` for values that no arm has: `#[otherwise]` has all others";
         "field-list-changed", Changed(Fact::List) => broken(D, Both), broken(D, Both), ANEW;
         "field-ring-changed", Changed(Fact::Ring) => broken(D, Both), broken(D, Both), ANEW;
         "field-unit-changed", Changed(Fact::Unit) => broken(D, Both), broken(D, Both), ANEW;
