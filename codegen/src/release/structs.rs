@@ -3,10 +3,11 @@
 //! The model's structs are taken apart member by member, without `..`: whoever adds a member to one decides here which
 //! fact it is, or writes why it is none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::items::{naming_facts, number, type_facts};
+use super::items::{list_fact, naming_facts, number, type_facts};
 use super::{Fact, Facts, Item, ItemKind, Member, Value};
+use crate::emit::rust::api::{FieldApi, SchemaApi, StructApi};
 use crate::emit::spell;
 use crate::model::{
     Aggregate, AggregateId, AggregateKind, Arm, ArmValue, Field, FieldPath, Layouts, List, Model,
@@ -14,26 +15,33 @@ use crate::model::{
 };
 
 /// The item of a named aggregate, and those of the inline ones in it that have a name.
-pub(super) fn push_struct(model: &Model, id: AggregateId, items: &mut Vec<Item>) {
+pub(super) fn push_struct(
+    model: &Model,
+    api: &SchemaApi<'_>,
+    id: AggregateId,
+    items: &mut Vec<Item>,
+) {
     let name = model[id].naming.name.clone();
-    push(model, id, name, items);
+    push(model, api, id, name, items);
 }
 
-fn push(model: &Model, id: AggregateId, path: String, items: &mut Vec<Item>) {
-    let mut flat = Flat { model, path: &path, members: Vec::new(), inline: Vec::new() };
+fn push(model: &Model, api: &SchemaApi<'_>, id: AggregateId, path: String, items: &mut Vec<Item>) {
+    let own = api.aggregate(id);
+    let generated = own.fields.iter().map(|(holder, at, field)| ((*holder, *at), field)).collect();
+    let mut flat = Flat { model, generated, path: &path, members: Vec::new(), inline: Vec::new() };
     let origin = model[id].layouts.as_ref().map(|_| Value::Number(0));
     flat.fields(id, origin.as_ref(), &Around::default());
     let Flat { mut members, inline, .. } = flat;
     members.sort_by(|a, b| a.name.cmp(&b.name));
-    let facts = struct_facts(model, &model[id]);
+    let facts = struct_facts(model, &model[id], &own);
     let place = model[id].naming.origin;
     items.push(Item { kind: ItemKind::Struct, name: path.into(), facts, members, place });
     for (path, id) in inline {
-        push(model, id, path, items);
+        push(model, api, id, path, items);
     }
 }
 
-fn struct_facts(model: &Model, aggregate: &Aggregate) -> Facts {
+fn struct_facts(model: &Model, aggregate: &Aggregate, api: &StructApi) -> Facts {
     let Aggregate {
         // The item stands in its schema.
         schema,
@@ -78,6 +86,12 @@ fn struct_facts(model: &Model, aggregate: &Aggregate) -> Facts {
         facts.say(Fact::Size, per_target(layouts, |layout| layout.size));
         facts.say(Fact::Align, per_target(layouts, |layout| u64::from(layout.align)));
     }
+    if let Some(form) = api.form {
+        facts.say_text(Fact::RustForm, form);
+    }
+    facts.say_if(Fact::RustNoCopy, !api.copy);
+    facts.say_if(Fact::RustNoDebug, !api.debug);
+    list_fact(&mut facts, Fact::RustNames, &api.names);
     // The names of an inline aggregate follow from those of the struct around it and of the field.
     if parent.is_none() {
         let word = names::schema_word(&model[*schema].name);
@@ -117,6 +131,8 @@ impl<'m> Around<'m> {
 /// The members of an aggregate with a name, as they are found.
 struct Flat<'m, 'p> {
     model: &'m Model,
+    /// By who holds a field and its position there.
+    generated: BTreeMap<(AggregateId, usize), &'p FieldApi>,
     path: &'p str,
     members: Vec<Member>,
     /// Aggregates inside that are items of their own.
@@ -221,6 +237,12 @@ impl<'m> Flat<'m, '_> {
             facts.say_text(Fact::If, conditions.join(" "));
         }
         facts.say_if(Fact::Sensitive, said.sensitive);
+        if let Some(generated) = self.generated.get(&(holder, index)) {
+            list_fact(&mut facts, Fact::RustNames, &generated.names);
+            if !generated.path.is_empty() {
+                facts.say_text(Fact::RustPath, generated.path.join(LEVEL));
+            }
+        }
         let rust = names::rust_identifier(&names::snake_case(&naming.name));
         naming_facts(&mut facts, naming, &names::c_identifier(&naming.name), &rust);
         let name = naming.name.as_str().into();

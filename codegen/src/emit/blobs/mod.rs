@@ -37,6 +37,20 @@ pub struct Types {
     pub entry: u32,
 }
 
+impl Types {
+    /// Those of nothing.
+    pub(crate) fn none() -> Self {
+        Self {
+            blob: Blob { words: Vec::new(), strings: Vec::new() },
+            classes: BTreeMap::new(),
+            aggregates: BTreeMap::new(),
+            enums: BTreeMap::new(),
+            flags: BTreeMap::new(),
+            entry: 0,
+        }
+    }
+}
+
 /// The schema's types with everything that they refer to, for generated code: what a compiler has
 /// to say is a patch, whose numbers are positions in the model. What is the same on every target is
 /// a number.

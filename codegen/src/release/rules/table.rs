@@ -54,6 +54,10 @@ const VERSION: &str =
     "let `n` be the version that really did it: a released version stays what it was";
 const NAMES: &str =
     "the name in the schema may change nothing here: leave the output's name as it was";
+const AWAY: &str =
+    "say `#[rust_name(\"..\")]` of what is new, so that no generated name has to give way to it";
+const RUST: &str = "leave the fields as they were, and let what is new be a struct of its own with `#[since({next})]`; \
+    with an exception in the lock it is a break that users are told of";
 const PLACE: &str = "let what is new come with `#[since({next})]`, \
     and leave order, types and attributes of the rest";
 
@@ -214,6 +218,14 @@ fn structs(out: &mut Vec<Rule>) {
         "struct-source-changed", Changed(Fact::From) => broken(C, No), broken(C, No), BACK;
         "struct-typedef-set", Set(Fact::Typedef) => broken(C, No), broken(C, No), BACK;
         "struct-typedef-cleared", Cleared(Fact::Typedef) => broken(C, No), broken(C, No), BACK;
+        "struct-rust-names-changed", Changed(Fact::RustNames) => broken(R, No), broken(R, No), AWAY;
+        "struct-rust-form-changed", Changed(Fact::RustForm) => broken(R, No), broken(R, No), RUST;
+        "struct-rust-copy-lost", Set(Fact::RustNoCopy) => broken(R, No), broken(R, No), RUST;
+        "struct-rust-copy-gained", Cleared(Fact::RustNoCopy) =>
+            note(R, No), note(R, No), "nothing needs to be done";
+        "struct-rust-debug-lost", Set(Fact::RustNoDebug) => broken(R, No), broken(R, No), RUST;
+        "struct-rust-debug-gained", Cleared(Fact::RustNoDebug) =>
+            note(R, No), note(R, No), "nothing needs to be done";
     }
     named!(out, Struct, "struct", since: broken(D | R, New), c_name: broken(D | C, Both));
     rules! { out, Field:
@@ -253,6 +265,12 @@ fn structs(out: &mut Vec<Rule>) {
             note(T, No), note(T, No),
             "be sure of it: consumers without permission see it from now on";
     }
+    rules! { out, Field:
+        "field-rust-names-changed", Changed(Fact::RustNames) => broken(R, No), broken(R, No), AWAY;
+        "field-rust-path-changed", Changed(Fact::RustPath) =>
+            broken(R, No), broken(R, No),
+            "let what is new stand behind the anonymous structs and unions, and leave these as they were";
+    }
     named!(out, Field, "field", since: broken(D | R, New), c_name: broken(D | C, Both));
     removable!(out, Field, "field");
 }
@@ -266,6 +284,9 @@ fn entries(out: &mut Vec<Rule>) {
         "entry-size-changed", Changed(Fact::Size) =>
             broken(T | A, Both), note(A, No),
             "new fields stand at the end, with `#[since({next})]`";
+    }
+    rules! { out, Entry:
+        "entry-rust-names-changed", Changed(Fact::RustNames) => broken(R, No), broken(R, No), AWAY;
     }
     named!(out, Entry, "entry", since: broken(C | R, No), c_name: broken(C, No));
     rules! { out, EntryField:
