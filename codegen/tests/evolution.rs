@@ -36,6 +36,14 @@ struct Schema {
     flags: Vec<(u32, u32)>,
     /// Versions of classes and of structs beside the first.
     classes: Vec<u32>,
+    /// Arms with version and value, of a union that has `#[otherwise]` and of one that has not.
+    closed_arms: Vec<(u32, u32)>,
+    arms: Vec<(u32, u32)>,
+    /// The tag and the value of an arm that holds a tagged union, and the condition around a condition.
+    outer: (&'static str, u32, &'static str),
+    /// Versions of the fields of a record, and of one that holds it with fields behind.
+    inner_record: Vec<u32>,
+    outer_record: Vec<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +55,10 @@ enum Edit {
     Member,
     Flag,
     Class,
+    /// An arm for a value that no other has.
+    Arm,
+    /// A field at the end of a record.
+    RecordField,
     Deprecate(Index),
     Remove(Index),
     /// The next version.
@@ -68,6 +80,14 @@ enum Damage {
     Sneak(Index),
     RowSneak,
     Class,
+    /// A new arm takes a value that `#[otherwise]` had.
+    TakesFromOtherwise,
+    /// What stands around a tagged union or a condition.
+    OuterTag,
+    OuterArm,
+    OuterCondition,
+    /// A record that stands in another one, with fields behind.
+    InnerRecord,
 }
 
 impl Damage {
@@ -85,6 +105,10 @@ impl Damage {
             Self::Sneak(_) => "field-added",
             Self::RowSneak => "entry-field-added",
             Self::Class => "class-removed",
+            Self::TakesFromOtherwise | Self::OuterArm => "field-when-changed",
+            Self::OuterTag => "field-tag-changed",
+            Self::OuterCondition => "field-condition-changed",
+            Self::InnerRecord => "record-field-moved",
         }
     }
 }
@@ -102,6 +126,11 @@ impl Schema {
             members: vec![(1, 0)],
             flags: vec![(1, 0)],
             classes: vec![1],
+            closed_arms: vec![(1, 0)],
+            arms: vec![(1, 0)],
+            outer: ("k", 1, "A"),
+            inner_record: vec![1],
+            outer_record: vec![1, 1],
         };
         for ty in fields {
             let field = schema.field(1, ty);
@@ -137,6 +166,8 @@ impl Schema {
             Edit::Flag if self.flags.len() < 30 => self.flags.push((next, self.flags.len() as u32)),
             Edit::Flag => {}
             Edit::Class => self.classes.push(next),
+            Edit::Arm => self.arms.push((next, self.arms.len() as u32)),
+            Edit::RecordField => self.outer_record.push(next),
             Edit::Deprecate(at) | Edit::Remove(at) => {
                 let word = if let Edit::Remove(_) = edit { "removed" } else { "deprecated" };
                 let at = at.index(self.fields.len());
@@ -203,6 +234,15 @@ impl Schema {
             Damage::Class => {
                 self.classes.remove(0);
             }
+            // These come with a younger version, and hurt all the same.
+            Damage::TakesFromOtherwise if self.version > 1 => {
+                self.closed_arms.push((self.version, 1));
+            }
+            Damage::InnerRecord if self.version > 1 => self.inner_record.push(self.version),
+            Damage::TakesFromOtherwise | Damage::InnerRecord => return false,
+            Damage::OuterTag => self.outer.0 = "j",
+            Damage::OuterArm => self.outer.1 = 3,
+            Damage::OuterCondition => self.outer.2 = "C",
         }
         true
     }
@@ -240,9 +280,32 @@ impl Schema {
             .enumerate()
             .map(|(index, age)| format!("{}class c{age}_{index}: s;\n", since(*age)))
             .collect();
+        let arms = |arms: &[(u32, u32)]| -> String {
+            arms.iter()
+                .map(|(age, value)| format!("#[when({value})] {}a{value}: u32, ", since(*age)))
+                .collect()
+        };
+        let numbers = |ages: &[u32]| -> String {
+            let ages = ages.iter().enumerate();
+            ages.map(|(at, age)| format!("{}n{at}: u32, ", since(*age))).collect()
+        };
+        let (tag, value, condition) = self.outer;
+        let unions = format!(
+            "struct open {{ k: u8, #[tag(k)] u: union {{ {}}} }}\n\
+             struct rest {{ k: u8, #[tag(k)] union {{ {}#[otherwise] o: u32 }} }}\n\
+             struct nest {{ k: u8, j: u8, #[tag({tag})] union {{\n    #[when({value})] struct {{ \
+             #[tag(j)] union {{ #[when(1)] a: u32, #[when(2)] b: u32 }} }},\n    \
+             #[when(2)] c: u32\n}} }}\n\
+             extern struct seen from \"a.h\" {{ #[if(\"{condition}\")] struct {{ #[if(\"B\")] a: u32 }} }}\n\
+             record inner {{ {}}}\nrecord outer {{ i: inner, {}}}\n",
+            arms(&self.arms),
+            arms(&self.closed_arms),
+            numbers(&self.inner_record),
+            numbers(&self.outer_record),
+        );
         format!(
             "schema demo version {};\nstruct s {{\n{}    e: e,\n    f: f,\n}}\nentry row {{\n{}}}\n\
-             enum e: u8 {{\n{members}    ..\n}}\nflags f: u32 {{\n{flags}}}\n{classes}",
+             enum e: u8 {{\n{members}    ..\n}}\nflags f: u32 {{\n{flags}}}\n{classes}{unions}",
             self.version,
             fields(&self.fields),
             fields(&self.row),
@@ -279,6 +342,8 @@ fn edit() -> impl Strategy<Value = Edit> {
         1 => Just(Edit::Member),
         1 => Just(Edit::Flag),
         1 => Just(Edit::Class),
+        1 => Just(Edit::Arm),
+        1 => Just(Edit::RecordField),
         1 => index().prop_map(Edit::Deprecate),
         1 => index().prop_map(Edit::Remove),
         2 => Just(Edit::Version),
@@ -299,6 +364,11 @@ fn damage() -> impl Strategy<Value = Damage> {
         index().prop_map(Damage::Sneak),
         Just(Damage::RowSneak),
         Just(Damage::Class),
+        Just(Damage::TakesFromOtherwise),
+        Just(Damage::OuterTag),
+        Just(Damage::OuterArm),
+        Just(Damage::OuterCondition),
+        Just(Damage::InnerRecord),
     ]
 }
 
@@ -309,7 +379,7 @@ fn schema() -> impl Strategy<Value = Schema> {
 
 fn cases() -> ProptestConfig {
     let long = std::env::var_os("INSPECT_LONG").is_some();
-    ProptestConfig { cases: if long { 2000 } else { 48 }, ..ProptestConfig::default() }
+    ProptestConfig { cases: if long { 2000 } else { 80 }, ..ProptestConfig::default() }
 }
 
 proptest! {

@@ -24,6 +24,10 @@ pub enum Change {
     Cleared(Fact),
     /// A fact has another value, or one where there was none, or none any longer.
     Changed(Fact),
+    /// A field of a record lies elsewhere.
+    RecordMoved,
+    /// The elements of an array in a record have another size, so that all but the first lie elsewhere.
+    ElementsMoved,
     /// The version of a schema is lower than before.
     Lowered,
     /// The entry format of a version has another fingerprint.
@@ -100,6 +104,7 @@ pub fn compare(old: &Release, new: &Release, grown: bool) -> Vec<Difference> {
             schema: name,
             released: old.or(new).map_or(0, |schema| schema.version),
             home: new.map(|schema| schema.place),
+            in_record: false,
             found: &mut found,
         };
         match (old, new) {
@@ -120,6 +125,8 @@ struct Comparison<'c> {
     released: u32,
     /// The new schema's header, for what has no other place.
     home: Option<Span>,
+    /// What is compared is a record, or stands inside one.
+    in_record: bool,
     found: &'c mut Vec<Difference>,
 }
 
@@ -156,7 +163,10 @@ impl Comparison<'_> {
             &old.items,
             &new.items,
             |a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)),
-            |old, new| self.item(old, new),
+            |a, b| {
+                self.in_record = a.is_some_and(|item| is_in_record(item, old));
+                self.item(a, b);
+            },
         );
         // Whatever changes the fields of the entry changes its fingerprint.
         let explained = self.found.get(first..).unwrap_or_default().iter().any(|difference| {
@@ -239,6 +249,8 @@ impl Comparison<'_> {
         new: &Facts,
         place: &dyn Fn() -> Place,
     ) {
+        let type_stays = old.get(Fact::Type) == new.get(Fact::Type);
+        let elements = type_stays && old.text(Fact::Type).starts_with('[');
         let (old, new): (Vec<_>, Vec<_>) = (old.iter().collect(), new.iter().collect());
         merge(
             &old,
@@ -257,6 +269,8 @@ impl Comparison<'_> {
                     }
                     (None, Some(Value::Yes)) => Change::Set(fact),
                     (Some(Value::Yes), None) => Change::Cleared(fact),
+                    _ if self.in_record && fact == Fact::Offset => Change::RecordMoved,
+                    _ if self.in_record && elements && fact == Fact::Size => Change::ElementsMoved,
                     _ => Change::Changed(fact),
                 };
                 let before = self.found.len();
@@ -311,6 +325,14 @@ impl Comparison<'_> {
             (last.old, last.new) = (old, new);
         }
     }
+}
+
+/// Whether an item of a schema is a record, or an inline struct or union of one.
+fn is_in_record(item: &Item, schema: &ReleasedSchema) -> bool {
+    let root = item.name.split('.').next().unwrap_or_default();
+    let root = schema.item(item.kind, root);
+    item.kind == ItemKind::Struct
+        && root.is_some_and(|root| root.facts.text(Fact::Form) == "record")
 }
 
 /// An item as exceptions name it.

@@ -120,6 +120,16 @@ facts! {
     CName "c_name"
     /// The Rust name, where it does not follow from the schema's.
     RustName "rust_name"
+    /// Names in generated Rust that gave way to others of the schema, and what is missing there.
+    RustNames "rust_names"
+    /// What a struct is in Rust, where it is none with fields.
+    RustForm "rust_form"
+    /// The anonymous fields on the way to a field in Rust.
+    RustPath "rust_path"
+    /// It has no `Clone` and `Copy` in Rust.
+    RustNoCopy "rust_no_copy"
+    /// It has no `Debug` in Rust.
+    RustNoDebug "rust_no_debug"
 }
 
 impl Fact {
@@ -134,15 +144,14 @@ impl Fact {
     pub fn form(self) -> ValueForm {
         use Fact::*;
         match self {
-            Open | Debug | Sensitive | Typedef => ValueForm::Yes,
+            Open | Debug | Sensitive | Typedef | RustNoCopy | RustNoDebug => ValueForm::Yes,
             Offset | Bit | Size | Align | Signed => ValueForm::PerTarget,
             Bits | Since | Removed | Number | Section | Base | MaxRegions | LimitRegions
             | LimitName | LimitBytes => ValueForm::Number,
             Form | Name | Type | From | Value | Mask | Default | Expected | Count | Tag | When
             | List | Ring | Unit | Display | If | Deprecated | Key | Properties | Assign
-            | Partial | Allow | Deny | Require | Permit | Order | CName | RustName => {
-                ValueForm::Text
-            }
+            | Partial | Allow | Deny | Require | Permit | Order | CName | RustName | RustNames
+            | RustForm | RustPath => ValueForm::Text,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use super::structs::push_struct;
 use super::{Fact, Facts, Item, ItemKind, Member, Value};
+use crate::emit::rust::api::SchemaApi;
 use crate::emit::spell;
 use crate::model::{
     Assign, Class, Constant, ConstantValue, Consumer, Entry, EntryField, Enum, EnumMember,
@@ -12,7 +13,7 @@ use crate::model::{
 };
 
 /// The items of a schema, in no order.
-pub(super) fn items(model: &Model, id: SchemaId) -> Vec<Item> {
+pub(super) fn items(model: &Model, api: &SchemaApi<'_>, id: SchemaId) -> Vec<Item> {
     let Schema {
         // These are the schema's own, not its items'.
         name: _,
@@ -37,14 +38,14 @@ pub(super) fn items(model: &Model, id: SchemaId) -> Vec<Item> {
     items.extend(constants.iter().map(|id| cx.constant(&model[*id])));
     for ty in types {
         match ty {
-            TypeId::Aggregate(id) => push_struct(model, *id, &mut items),
+            TypeId::Aggregate(id) => push_struct(model, api, *id, &mut items),
             TypeId::Enum(id) => items.push(cx.enumeration(&model[*id])),
             TypeId::Flags(id) => items.push(cx.flags(&model[*id])),
         }
     }
     items.extend(properties.iter().map(|properties| cx.properties(properties)));
     items.extend(classes.iter().map(|id| cx.class(&model[*id])));
-    items.push(cx.entry(entry));
+    items.push(cx.entry(entry, api));
     items.extend(spaces.iter().map(|space| cx.space(space)));
     items.extend(consumers.iter().map(|consumer| cx.consumer(consumer)));
     items
@@ -82,6 +83,13 @@ pub(super) fn naming_facts(facts: &mut Facts, naming: &Naming, c: &str, rust: &s
 /// A type. What it says of a named one is the name: that one is an item of its own.
 pub(super) fn type_facts(facts: &mut Facts, model: &Model, schema: SchemaId, ty: &Type) {
     facts.say_text(Fact::Type, spell::type_text(model, schema, ty));
+}
+
+/// Words, if there are some.
+pub(super) fn list_fact(facts: &mut Facts, fact: Fact, words: &[String]) {
+    if !words.is_empty() {
+        facts.say_text(fact, words.join(", "));
+    }
 }
 
 /// A number, if there is one.
@@ -250,7 +258,7 @@ impl Context<'_> {
         }
     }
 
-    fn entry(&self, entry: &Entry) -> Item {
+    fn entry(&self, entry: &Entry, api: &SchemaApi<'_>) -> Item {
         let Entry {
             naming,
             // One that is not written is called `entry`, and otherwise like one without fields.
@@ -263,6 +271,7 @@ impl Context<'_> {
         number(&mut facts, Fact::Size, Some((*size).into()));
         let c = names::c_identifier(&format!("{}_{}", self.word, naming.name));
         naming_facts(&mut facts, naming, &c, &names::rust_type(&naming.name));
+        list_fact(&mut facts, Fact::RustNames, &api.names());
         let members = fields.iter().map(|field| {
             let EntryField {
                 naming,

@@ -29,6 +29,7 @@ pub use rules::{
     Consequence, Consequences, Outcome, Rule, Severity, Subject, facts_of, rule, rules,
 };
 
+use crate::emit::rust::api::{Api, SchemaApi};
 use crate::model::{Model, SchemaId};
 use crate::source::Span;
 
@@ -210,19 +211,20 @@ impl Release {
     /// What the emitted schemas of a model promise, on every target.
     #[must_use]
     pub fn of(model: &Model) -> Self {
+        let api = Api::new(model);
         let schemas = model
             .emitted()
-            .map(|(id, schema)| (schema.name.clone(), ReleasedSchema::of(model, id)));
+            .map(|(id, schema)| (schema.name.clone(), ReleasedSchema::of(model, &api.of(id), id)));
         Self { targets: Targets::all(), schemas: schemas.collect() }
     }
 }
 
 impl ReleasedSchema {
-    fn of(model: &Model, id: SchemaId) -> Self {
+    fn of(model: &Model, api: &SchemaApi<'_>, id: SchemaId) -> Self {
         let schema = &model[id];
         let elsewhere = schema.dependencies.iter().map(|id| &model[*id]);
         let elsewhere = elsewhere.filter(|other| other.imported && other.name != CORE);
-        let mut items = items::items(model, id);
+        let mut items = items::items(model, api, id);
         items.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
         Self {
             version: schema.version,

@@ -3,8 +3,11 @@
 //! The model's structs are taken apart member by member, without `..`: whoever adds a member to one decides here which
 //! fact it is, or writes why it is none.
 
-use super::items::{naming_facts, number, type_facts};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::items::{list_fact, naming_facts, number, type_facts};
 use super::{Fact, Facts, Item, ItemKind, Member, Value};
+use crate::emit::rust::api::{FieldApi, SchemaApi, StructApi};
 use crate::emit::spell;
 use crate::model::{
     Aggregate, AggregateId, AggregateKind, Arm, ArmValue, Field, FieldPath, Layouts, List, Model,
@@ -12,26 +15,33 @@ use crate::model::{
 };
 
 /// The item of a named aggregate, and those of the inline ones in it that have a name.
-pub(super) fn push_struct(model: &Model, id: AggregateId, items: &mut Vec<Item>) {
+pub(super) fn push_struct(
+    model: &Model,
+    api: &SchemaApi<'_>,
+    id: AggregateId,
+    items: &mut Vec<Item>,
+) {
     let name = model[id].naming.name.clone();
-    push(model, id, name, items);
+    push(model, api, id, name, items);
 }
 
-fn push(model: &Model, id: AggregateId, path: String, items: &mut Vec<Item>) {
-    let mut flat = Flat { model, path: &path, members: Vec::new(), inline: Vec::new() };
+fn push(model: &Model, api: &SchemaApi<'_>, id: AggregateId, path: String, items: &mut Vec<Item>) {
+    let own = api.aggregate(id);
+    let generated = own.fields.iter().map(|(holder, at, field)| ((*holder, *at), field)).collect();
+    let mut flat = Flat { model, generated, path: &path, members: Vec::new(), inline: Vec::new() };
     let origin = model[id].layouts.as_ref().map(|_| Value::Number(0));
     flat.fields(id, origin.as_ref(), &Around::default());
     let Flat { mut members, inline, .. } = flat;
     members.sort_by(|a, b| a.name.cmp(&b.name));
-    let facts = struct_facts(model, &model[id]);
+    let facts = struct_facts(model, &model[id], &own);
     let place = model[id].naming.origin;
     items.push(Item { kind: ItemKind::Struct, name: path.into(), facts, members, place });
     for (path, id) in inline {
-        push(model, id, path, items);
+        push(model, api, id, path, items);
     }
 }
 
-fn struct_facts(model: &Model, aggregate: &Aggregate) -> Facts {
+fn struct_facts(model: &Model, aggregate: &Aggregate, api: &StructApi) -> Facts {
     let Aggregate {
         // The item stands in its schema.
         schema,
@@ -78,6 +88,12 @@ fn struct_facts(model: &Model, aggregate: &Aggregate) -> Facts {
         facts.say(Fact::Size, per_target(layouts, |layout| layout.size));
         facts.say(Fact::Align, per_target(layouts, |layout| u64::from(layout.align)));
     }
+    if let Some(form) = api.form {
+        facts.say_text(Fact::RustForm, form);
+    }
+    facts.say_if(Fact::RustNoCopy, !api.copy);
+    facts.say_if(Fact::RustNoDebug, !api.debug);
+    list_fact(&mut facts, Fact::RustNames, &api.names);
     // The names of an inline aggregate follow from those of the struct around it and of the field.
     if parent.is_none() {
         let word = names::schema_word(&model[*schema].name);
@@ -90,18 +106,35 @@ fn struct_facts(model: &Model, aggregate: &Aggregate) -> Facts {
     facts
 }
 
-/// What an anonymous aggregate says of everything in it.
+/// What the anonymous aggregates around a field say of everything in them.
 #[derive(Clone, Default)]
 struct Around<'m> {
-    tag: Option<&'m str>,
-    when: Option<String>,
-    condition: Option<&'m str>,
+    /// One for each tagged union, from the outermost.
+    tags: Vec<&'m str>,
+    /// One for each arm, from the outermost.
+    arms: Vec<String>,
+    /// A field is there only where all of these are defined.
+    conditions: BTreeSet<&'m str>,
     sensitive: bool,
+}
+
+impl<'m> Around<'m> {
+    /// Together with what a field says itself.
+    fn with(&self, model: &Model, holder: &Aggregate, field: &'m Field) -> Self {
+        let mut all = self.clone();
+        all.tags.extend(field.tag.as_deref().map(|path: &FieldPath| path.text.as_str()));
+        all.arms.extend(field.arm.as_ref().map(|arm| arm_text(model, holder, arm)));
+        all.conditions.extend(field.condition.as_deref());
+        all.sensitive |= field.sensitive;
+        all
+    }
 }
 
 /// The members of an aggregate with a name, as they are found.
 struct Flat<'m, 'p> {
     model: &'m Model,
+    /// By who holds a field and its position there.
+    generated: BTreeMap<(AggregateId, usize), &'p FieldApi>,
     path: &'p str,
     members: Vec<Member>,
     /// Aggregates inside that are items of their own.
@@ -137,33 +170,26 @@ impl<'m> Flat<'m, '_> {
             packed: _,
             expected,
             count,
-            tag,
-            arm,
+            // These four stand together with what is said around the field, in `Around`.
+            tag: _,
+            arm: _,
+            condition: _,
+            sensitive: _,
             list,
             ring,
             unit,
             display,
-            condition,
             debug,
-            sensitive,
         } = field;
         let layouts = model[holder].layouts.as_ref();
-        let condition = condition.as_deref().or(around.condition);
-        let tag = tag.as_deref().map(|path: &FieldPath| path.text.as_str());
-        let when = arm.as_ref().map(|arm| arm_text(model, arm));
+        let said = around.with(model, &model[holder], field);
         let Some(naming) = naming else {
             // Padding shows in the offsets of what follows it.
             let Type::Aggregate(inner) = ty else { return };
-            let inside = Around {
-                tag: tag.or(around.tag),
-                when: when.or_else(|| around.when.clone()),
-                condition,
-                sensitive: *sensitive || around.sensitive,
-            };
             let begin = layouts
                 .zip(origin)
                 .map(|(layouts, origin)| origin.plus(&place(layouts, index, |place| place.offset)));
-            self.fields(*inner, begin.as_ref(), &inside);
+            self.fields(*inner, begin.as_ref(), &said);
             return;
         };
         let mut facts = Facts::default();
@@ -191,11 +217,11 @@ impl<'m> Flat<'m, '_> {
         if let Some(count) = count {
             facts.say_text(Fact::Count, spell::formula_text(model, count));
         }
-        if let Some(tag) = tag.or(around.tag) {
-            facts.say_text(Fact::Tag, tag);
+        if !said.tags.is_empty() {
+            facts.say_text(Fact::Tag, said.tags.join(LEVEL));
         }
-        if let Some(when) = when.or_else(|| around.when.clone()) {
-            facts.say_text(Fact::When, when);
+        if !said.arms.is_empty() {
+            facts.say_text(Fact::When, said.arms.join(LEVEL));
         }
         if let Some(list) = list {
             facts.say_text(Fact::List, list_text(model, holder, list));
@@ -209,12 +235,19 @@ impl<'m> Flat<'m, '_> {
         if let Some(display) = display {
             facts.say_text(Fact::Display, display.word());
         }
-        if let Some(condition) = condition {
-            facts.say_text(Fact::If, condition);
+        if !said.conditions.is_empty() {
+            let conditions: Vec<&str> = said.conditions.into_iter().collect();
+            facts.say_text(Fact::If, conditions.join(" "));
+        }
+        facts.say_if(Fact::Sensitive, said.sensitive);
+        if let Some(generated) = self.generated.get(&(holder, index)) {
+            list_fact(&mut facts, Fact::RustNames, &generated.names);
+            if !generated.path.is_empty() {
+                facts.say_text(Fact::RustPath, generated.path.join(LEVEL));
+            }
         }
         // A bit-field of a captured struct is always found that way.
         facts.say_if(Fact::Debug, debug.is_some() && bits.is_none());
-        facts.say_if(Fact::Sensitive, *sensitive || around.sensitive);
         let rust = names::rust_identifier(&names::snake_case(&naming.name));
         naming_facts(&mut facts, naming, &names::c_identifier(&naming.name), &rust);
         let name = naming.name.as_str().into();
@@ -231,7 +264,9 @@ fn inline(model: &Model, ty: &Type) -> Option<AggregateId> {
     }
 }
 
-fn arm_text(model: &Model, arm: &Arm) -> String {
+/// For which values an arm is valid: those of `#[when]`, or all but those of the other arms, which an arm that comes
+/// later takes from it.
+fn arm_text(model: &Model, union: &Aggregate, arm: &Arm) -> String {
     let value = |value: &ArmValue| match value {
         ArmValue::Int(value) => value.to_string(),
         ArmValue::Captured(id, member) => {
@@ -239,16 +274,28 @@ fn arm_text(model: &Model, arm: &Arm) -> String {
             format!("{}::{}", owner.naming.name, owner.members[*member].naming.name)
         }
     };
-    match arm {
-        Arm::When(values) => {
-            let mut values: Vec<String> = values.iter().map(value).collect();
-            values.sort();
-            values.join(",")
+    let list = |arms: &[&Arm]| {
+        let mut values: Vec<String> = Vec::new();
+        for arm in arms {
+            if let Arm::When(own) = arm {
+                values.extend(own.iter().map(value));
+            }
         }
-        Arm::Otherwise => "otherwise".to_owned(),
+        values.sort_by_cached_key(|text| (text.parse().unwrap_or(i128::MAX), text.clone()));
+        values.join(",")
+    };
+    match arm {
+        Arm::When(_) => list(&[arm]),
+        Arm::Otherwise => {
+            let arms: Vec<&Arm> =
+                union.fields.iter().filter_map(|field| field.arm.as_ref()).collect();
+            format!("not {}", list(&arms))
+        }
     }
 }
 
+/// Between what unions say that stand in each other.
+const LEVEL: &str = " > ";
 fn list_text(model: &Model, holder: AggregateId, list: &List) -> String {
     let List { element, link } = list;
     let schema = model[holder].schema;

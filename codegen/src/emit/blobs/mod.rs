@@ -37,7 +37,21 @@ pub struct Types {
     pub entry: u32,
 }
 
-/// The schema's types with everything that they refer to, for generated C: what a compiler has
+impl Types {
+    /// Those of nothing.
+    pub(crate) fn none() -> Self {
+        Self {
+            blob: Blob { words: Vec::new(), strings: Vec::new() },
+            classes: BTreeMap::new(),
+            aggregates: BTreeMap::new(),
+            enums: BTreeMap::new(),
+            flags: BTreeMap::new(),
+            entry: 0,
+        }
+    }
+}
+
+/// The schema's types with everything that they refer to, for generated code: what a compiler has
 /// to say is a patch, whose numbers are positions in the model. What is the same on every target is
 /// a number. A struct that Rust captures is a forward declaration.
 #[must_use]

@@ -129,9 +129,19 @@ fn structure(
     }
 }
 
+/// Whether an aggregate has `Clone` and `Copy`, and whether it has `Debug`.
+pub(super) fn traits(plan: &Plan<'_>, id: AggregateId) -> (bool, bool) {
+    let debug = match plan.forms.form(id) {
+        Form::Struct { .. } => plan.forms.has_debug(id) && holds_debug(plan, id),
+        // Unions have one that shows nothing.
+        Form::Union { .. } | Form::Bytes => true,
+        Form::External => false,
+    };
+    (plan.forms.is_copy(id), debug)
+}
+
 fn derives(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
-    let debug = plan.forms.has_debug(id) && holds_debug(plan, id);
-    match (plan.forms.is_copy(id), debug) {
+    match traits(plan, id) {
         (true, true) => quote!(#[derive(Clone, Copy, Debug)]),
         (true, false) => quote!(#[derive(Clone, Copy)]),
         (false, true) => quote!(#[derive(Debug)]),
@@ -193,8 +203,7 @@ fn flexible_items(
 ) -> TokenStream {
     let aggregate = &plan.model[id];
     let bound = tail_bound(plan, id);
-    let copies = aggregate.fields.iter().all(|field| plan.forms.copies(&field.ty));
-    let copy = copies.then(|| {
+    let copy = traits(plan, id).0.then(|| {
         quote! {
             impl<T: Copy> Clone for #name<T> {
                 fn clone(&self) -> Self { *self }
@@ -255,7 +264,7 @@ fn union(plan: &Plan<'_>, id: AggregateId, packed: bool, align: Option<u32>) -> 
     }
     let size = size_expression(plan, id);
     let bytes = unclaimed(aggregate, "_bytes".to_owned());
-    let derives = plan.forms.is_copy(id).then(|| quote!(#[derive(Clone, Copy)]));
+    let derives = traits(plan, id).0.then(|| quote!(#[derive(Clone, Copy)]));
     let text = format!("{} {{ .. }}", aggregate.naming.rust);
     let (size, size_item) = size;
     quote! {

@@ -7,6 +7,7 @@
 
 mod aggregates;
 mod annotated;
+pub mod api;
 mod blob;
 mod bytes;
 mod constants;

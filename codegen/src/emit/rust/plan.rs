@@ -356,8 +356,33 @@ pub(super) struct Plan<'m> {
     pub(super) types: blobs::Types,
 }
 
+/// How the fixed items of a module are called where nothing of the schema is called so.
+pub(super) const FIXED: [&str; 15] = [
+    "AnnotationFields",
+    "CARRIED",
+    "CLASS_RECORDS",
+    "FIELD_RECORDS",
+    "HISTORY_SECTION",
+    "HistorySection",
+    "Layouts",
+    "Row",
+    "Rows",
+    "SCHEMA_SECTION",
+    "SHAPES",
+    "SchemaSection",
+    "TYPES_SECTION",
+    "Table",
+    "TypesSection",
+];
+
 impl<'m> Plan<'m> {
     pub(super) fn new(model: &'m Model, forms: &'m Forms, id: SchemaId) -> Self {
+        let types = super::blob::carried(model, id);
+        Self { types, ..Self::without_types(model, forms, id) }
+    }
+
+    /// For those who ask for names and print nothing.
+    pub(super) fn without_types(model: &'m Model, forms: &'m Forms, id: SchemaId) -> Self {
         let schema = &model[id];
         let mut plan = Self {
             model,
@@ -369,7 +394,7 @@ impl<'m> Plan<'m> {
             inline: BTreeMap::new(),
             taken: BTreeSet::new(),
             slot_count: 0,
-            types: super::blob::carried(model, id),
+            types: blobs::Types::none(),
         };
         plan.collect_inline();
         plan.collect_names();
@@ -447,8 +472,17 @@ impl<'m> Plan<'m> {
         out
     }
 
-    /// A name for a fixed item, out of the way of the schema's own.
+    /// The name of a fixed item.
     pub(super) fn fixed(&self, name: &str) -> Ident {
+        debug_assert!(
+            FIXED.contains(&name),
+            "{name} is not on the list, which releases are compared by"
+        );
+        self.free(name)
+    }
+
+    /// A name out of the way of the schema's own.
+    fn free(&self, name: &str) -> Ident {
         let mut name = name.to_owned();
         while self.taken.contains(&name) {
             name.push('_');
@@ -465,7 +499,7 @@ impl<'m> Plan<'m> {
     pub(super) fn view_name(&self, id: AggregateId) -> Ident {
         let aggregate = &self.model[id];
         let name = format!("{}View", aggregate.naming.rust);
-        if aggregate.schema == self.id { self.fixed(&name) } else { ident(&name) }
+        if aggregate.schema == self.id { self.free(&name) } else { ident(&name) }
     }
 
     /// An anonymous aggregate: its fields are the parent's.
@@ -478,9 +512,14 @@ impl<'m> Plan<'m> {
         self.model[id].kind == AggregateKind::ExternRust
     }
 
+    /// [`Plan::arms_name`] where nothing else is called so.
+    pub(super) fn usual_arms_name(&self, id: AggregateId) -> String {
+        format!("{}Arm", camel_case(&self.model[id].naming.rust))
+    }
+
     /// The name of a tagged union's enum.
     pub(super) fn arms_name(&self, id: AggregateId) -> Ident {
-        self.fixed(&format!("{}Arm", camel_case(&self.model[id].naming.rust)))
+        self.free(&self.usual_arms_name(id))
     }
 }
 

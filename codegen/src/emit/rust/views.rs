@@ -13,8 +13,8 @@ use super::plan::{Form, Hoisted, Plan};
 use super::types::{decoded_type, ident, number};
 use crate::model::names::{camel_case, rust_identifier, snake_case};
 use crate::model::{
-    Aggregate, AggregateId, Arm, ArmValue, EnumRepr, Field, Formula, Length, Scalar, Target, Type,
-    Value, Width,
+    Aggregate, AggregateId, Arm, ArmValue, EnumRepr, Field, Formula, Length, Naming, Scalar,
+    Target, Type, Value, Width,
 };
 use crate::operator::BinaryOperator;
 
@@ -247,16 +247,8 @@ impl View<'_, '_> {
         let Hoisted { field, .. } = self.hoisted[index];
         let naming = field.naming.as_ref()?;
         let formula = self.formula(field.count.as_ref()?)?;
-        let mut name = format!("{}_count", naming.rust);
-        while self
-            .hoisted
-            .iter()
-            .any(|it| it.field.naming.as_ref().is_some_and(|it| it.rust == name))
-        {
-            name.push('_');
-        }
+        let name = self.method(usual_count(naming));
         let doc = format!(" How many elements of `{}` are valid.", naming.name);
-        let name = ident(&name);
         let item = quote! {
             #[doc = #doc]
             pub fn #name(self) -> u64 {
@@ -361,7 +353,7 @@ impl View<'_, '_> {
                 cases.extend(quote!(#(#values)|* => #made,));
             }
         }
-        let name = self.method(format!("{}_arm", naming.rust));
+        let name = self.method(usual_arm(naming));
         let doc = format!(" The arm of `{}` that its tag says is valid.", naming.name);
         Some(quote! {
             #[doc = #doc]
@@ -415,7 +407,7 @@ impl View<'_, '_> {
         if checks.is_empty() {
             return None;
         }
-        let name = self.method("check".to_owned());
+        let name = self.method(CHECK.to_owned());
         Some(quote! {
             /// An error where a field does not hold the value that it always has.
             pub fn #name(self) -> Result<(), rt::Mismatch> {
@@ -469,6 +461,74 @@ impl View<'_, '_> {
             false => quote!({ let it = self.#name(); #holds }),
         };
         Some(quote!(self.0.expect(#slot, #text, #holds)?;))
+    }
+}
+
+/// The method that compares fields with what they always hold.
+const CHECK: &str = "check";
+
+fn usual_count(naming: &Naming) -> String {
+    format!("{}_count", naming.rust)
+}
+
+fn usual_arm(naming: &Naming) -> String {
+    format!("{}_arm", naming.rust)
+}
+
+/// The names that are made up for a struct's decoder and do not follow from the schema's: they gave way, or what they
+/// are for is missing.
+pub(super) struct Generated {
+    /// Of the struct.
+    pub(super) names: Vec<String>,
+    /// Of each named field.
+    pub(super) fields: Vec<Vec<String>>,
+}
+
+impl Generated {
+    pub(super) fn of(plan: &Plan<'_>, id: AggregateId) -> Self {
+        let view = View { plan, id, aggregate: &plan.model[id], hoisted: plan.hoisted(id) };
+        let mut names = Vec::new();
+        gave_way(&mut names, format!("{}View", view.aggregate.naming.rust), plan.view_name(id));
+        if view.check().is_some() {
+            gave_way(&mut names, CHECK.to_owned(), view.method(CHECK.to_owned()));
+        }
+        let fields = (0..view.hoisted.len()).map(|index| view.made_up(index)).collect();
+        Self { names, fields }
+    }
+}
+
+/// Notes a name that is not the usual one.
+fn gave_way(names: &mut Vec<String>, usual: String, name: proc_macro2::Ident) {
+    if name != usual {
+        names.push(name.to_string());
+    }
+}
+
+impl View<'_, '_> {
+    /// See [`Generated`].
+    fn made_up(&self, index: usize) -> Vec<String> {
+        let mut names = Vec::new();
+        let Hoisted { field, .. } = self.hoisted[index];
+        let Some(naming) = &field.naming else { return names };
+        if field.count.is_some() {
+            let usual = usual_count(naming);
+            match self.count(index) {
+                Some(_) => gave_way(&mut names, usual.clone(), self.method(usual)),
+                None => names.push(format!("no {usual}")),
+            }
+        }
+        if let (Some(_), Type::Aggregate(union)) = (&field.tag, &field.ty) {
+            let usual = usual_arm(naming);
+            match self.arms(index, &TokenStream::new()) {
+                Some(_) => {
+                    gave_way(&mut names, usual.clone(), self.method(usual));
+                    let name = self.plan.arms_name(*union);
+                    gave_way(&mut names, self.plan.usual_arms_name(*union), name);
+                }
+                None => names.push(format!("no {usual}")),
+            }
+        }
+        names
     }
 }
 

@@ -54,8 +54,15 @@ const VERSION: &str =
     "let `n` be the version that really did it: a released version stays what it was";
 const NAMES: &str =
     "the name in the schema may change nothing here: leave the output's name as it was";
+const AWAY: &str =
+    "say `#[rust_name(\"..\")]` of what is new, so that no generated name has to give way to it";
+const RUST: &str = "leave the fields as they were, and let what is new be a struct of its own with `#[since({next})]`; \
+    with an exception in the lock it is a break that users are told of";
 const PLACE: &str = "let what is new come with `#[since({next})]`, \
     and leave order, types and attributes of the rest";
+
+const RECORD: &str = "leave the record inside as it was, and let a new one stand at the end with `#[since({next})]`: \
+    records grow at the end";
 
 macro_rules! rules {
     ($out:ident, $subject:ident: $($name:expr, $change:expr => $stray:expr, $grown:expr, $help:expr;)*) => {
@@ -198,7 +205,7 @@ pub(super) fn table() -> Vec<Rule> {
 }
 
 fn structs(out: &mut Vec<Rule>) {
-    use Change::{Added, Changed, Cleared, Removed, Set};
+    use Change::{Added, Changed, Cleared, ElementsMoved, RecordMoved, Removed, Set};
     rules! { out, Struct:
         "struct-added", Added => broken(D, New), NOTHING, SINCE;
         "struct-removed", Removed =>
@@ -211,12 +218,24 @@ fn structs(out: &mut Vec<Rule>) {
         "struct-source-changed", Changed(Fact::From) => broken(C, No), broken(C, No), BACK;
         "struct-typedef-set", Set(Fact::Typedef) => broken(C, No), broken(C, No), BACK;
         "struct-typedef-cleared", Cleared(Fact::Typedef) => broken(C, No), broken(C, No), BACK;
+        "struct-rust-names-changed", Changed(Fact::RustNames) => broken(R, No), broken(R, No), AWAY;
+        "struct-rust-form-changed", Changed(Fact::RustForm) => broken(R, No), broken(R, No), RUST;
+        "struct-rust-copy-lost", Set(Fact::RustNoCopy) => broken(R, No), broken(R, No), RUST;
+        "struct-rust-copy-gained", Cleared(Fact::RustNoCopy) =>
+            note(R, No), note(R, No), "nothing needs to be done";
+        "struct-rust-debug-lost", Set(Fact::RustNoDebug) => broken(R, No), broken(R, No), RUST;
+        "struct-rust-debug-gained", Cleared(Fact::RustNoDebug) =>
+            note(R, No), note(R, No), "nothing needs to be done";
     }
     named!(out, Struct, "struct", since: broken(D | R, New), c_name: broken(D | C, Both));
     rules! { out, Field:
         "field-added", Added => broken(D | R, New), note(R, No), SINCE;
         "field-removed", Removed => broken(D | C | R, Old), broken(D | C | R, Old), KEEP;
         "field-moved", Changed(Fact::Offset) => broken(D | A, Both), note(A, No), PLACE;
+        "record-field-moved", RecordMoved =>
+            broken(D | A, Both), broken(D | A, Both), RECORD;
+        "record-elements-moved", ElementsMoved =>
+            broken(D | A, Both), broken(D | A, Both), RECORD;
         "field-bit-moved", Changed(Fact::Bit) => broken(D | A, Both), note(A, No), PLACE;
         "field-size-changed", Changed(Fact::Size) => broken(D | A, Both), NOTHING, ANEW;
         "field-width-changed", Changed(Fact::Bits) =>
@@ -230,7 +249,8 @@ fn structs(out: &mut Vec<Rule>) {
         "field-tag-changed", Changed(Fact::Tag) =>
             broken(D | C | R, Both), broken(D | C | R, Both), ANEW;
         "field-when-changed", Changed(Fact::When) =>
-            broken(D, Both), note(D, Old), "add an arm with `#[since({next})]` for the new value";
+            broken(D, Both), broken(D, Both),
+            "add an arm with `#[since({next})]` for values that no arm has: `#[otherwise]` has all others";
         "field-list-changed", Changed(Fact::List) => broken(D, Both), broken(D, Both), ANEW;
         "field-ring-changed", Changed(Fact::Ring) => broken(D, Both), broken(D, Both), ANEW;
         "field-unit-changed", Changed(Fact::Unit) => broken(D, Both), broken(D, Both), ANEW;
@@ -249,6 +269,12 @@ fn structs(out: &mut Vec<Rule>) {
             note(T, No), note(T, No),
             "be sure of it: consumers without permission see it from now on";
     }
+    rules! { out, Field:
+        "field-rust-names-changed", Changed(Fact::RustNames) => broken(R, No), broken(R, No), AWAY;
+        "field-rust-path-changed", Changed(Fact::RustPath) =>
+            broken(R, No), broken(R, No),
+            "let what is new stand behind the anonymous structs and unions, and leave these as they were";
+    }
     named!(out, Field, "field", since: broken(D | R, New), c_name: broken(D | C, Both));
     removable!(out, Field, "field");
 }
@@ -262,6 +288,9 @@ fn entries(out: &mut Vec<Rule>) {
         "entry-size-changed", Changed(Fact::Size) =>
             broken(T | A, Both), note(A, No),
             "new fields stand at the end, with `#[since({next})]`";
+    }
+    rules! { out, Entry:
+        "entry-rust-names-changed", Changed(Fact::RustNames) => broken(R, No), broken(R, No), AWAY;
     }
     named!(out, Entry, "entry", since: broken(C | R, No), c_name: broken(C, No));
     rules! { out, EntryField:
