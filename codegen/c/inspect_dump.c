@@ -1542,22 +1542,35 @@ static void inspect_refuse_frozen(struct inspect_plan *plan, const struct inspec
 	inspect_refuse(plan, row->table->schema, row->core, row->name);
 }
 
-/* The same for every entry of a table that has no frozen copy. */
+/*
+ * The same for every entry of a table that has no frozen copy. Nobody reads its types, and so every entry of a table
+ * that has some may be sensitive from its first byte to its last.
+ */
 static int inspect_refuse_live(struct inspect_plan *plan, const struct inspect_header *header)
 {
 	struct inspect_runtime_table table;
+	struct inspect_places places;
+	bool is_sensitive;
 	uint32_t slot;
 
 	if (inspect_table_open(&table, header, ~(uint64_t)0) != INSPECT_OK)
 		return INSPECT_E_TABLES;
+	is_sensitive = (plan->request->consumer->permit & INSPECT_SENSITIVE) == 0 &&
+		       (inspect_find_places(header, &places) != INSPECT_OK || places.size[INSPECT_SECTION_TYPES] != 0);
 	for (slot = 0; slot < table.capacity; slot++) {
 		struct inspect_entry core;
+		struct inspect_run reach;
 		const char *name;
 		uint64_t size;
 
 		if (inspect_read(&table, slot, &core, sizeof(core)) != INSPECT_OK)
 			continue;
 		inspect_make_absolute(plan->request->memory, header, &core);
+		if (is_sensitive) {
+			if (inspect_reach(plan, &core, &reach))
+				inspect_cut(plan, reach.start, reach.end);
+			continue;
+		}
 		name = inspect_name_in(table.names, table.names_size, core.name, &size);
 		inspect_refuse(plan, header->schema, &core, size > INSPECT_NAME_MAX ? NULL : name);
 	}

@@ -168,6 +168,12 @@ impl<'m, M: Memory + ?Sized> LiveTable<'m, M> {
         self.header.flags & abi::table_flags::RUN_TIME != 0
     }
 
+    /// Whether it carries types: a table of which some field is sensitive does.
+    #[must_use]
+    pub fn has_types(&self) -> bool {
+        self.place(section_kind::TYPES).size > 0
+    }
+
     /// How many rows there are, free slots of run-time tables included.
     #[must_use]
     pub fn row_count(&self) -> u64 {

@@ -361,6 +361,27 @@ fn a_table_without_room_is_missing_and_still_refuses() {
     assert_eq!((dump.report.tables, dump.report.missing), (1, 2));
 }
 
+/// Its types have no room either, and what they say is sensitive is not known.
+#[test]
+fn a_table_without_room_hides_what_its_types_may_call_sensitive() {
+    let block = [9_u8; 64];
+    let at = address_of(&block);
+    let first = table(&[("block", entry(1, at, 64))]);
+    let users: Vec<_> = (0..40)
+        .map(|index| ("x", CoreEntry { type_: 2, ..entry(1, at + 16 + index % 2 * 16, 8) }))
+        .collect();
+    let tables = [first, table_with_types(&users)];
+    let dump = |consumer: &Consumer| {
+        let workspace: Workspace<8, 1200> = Workspace::new();
+        let request = Request::new(consumer).tables(&tables);
+        let dump = dump_in(&request, &workspace).expect("a dump");
+        assert_eq!((dump.report.tables, dump.report.missing), (1, 1));
+        dump.segments()
+    };
+    assert_eq!(dump(&CONSUMER), [(at, 16), (at + 24, 8), (at + 40, 24)]);
+    assert_eq!(dump(&Consumer { permit: SENSITIVE, ..CONSUMER }), [(at, 64)]);
+}
+
 /// As must one that cannot be copied, since a part of it cannot be read, or whose copy is none.
 #[test]
 fn a_table_that_cannot_be_copied_still_refuses() {

@@ -446,7 +446,8 @@ fn refuse_fields(tables: &[u8], selected: &[Selected], runs: &mut Runs<'_>) {
     }
 }
 
-/// The same for every entry of a table that has no frozen copy.
+/// The same for every entry of a table that has no frozen copy. Nobody reads its types, and so every
+/// entry of a table that has some may be sensitive from its first byte to its last.
 fn refuse_live(
     consumer: &crate::Consumer,
     address: u64,
@@ -456,7 +457,12 @@ fn refuse_live(
     let table = LiveTable::at(&MEMORY, address).map_err(Error::Table)?;
     let shape = Shape { word_size: table.word_size(), order: table.order() };
     let needed = table.frozen_size();
+    let is_sensitive = consumer.permit & core_properties::SENSITIVE == 0 && table.has_types();
     let mut visit = |entry: inspect_format::walk::LiveEntry<'_>| {
+        if is_sensitive {
+            runs.cut_reach(reach(&MEMORY, &entry.core, shape.word_size, shape.order));
+            return ControlFlow::Continue(());
+        }
         let mut name = [0; 256];
         let name = table.text(entry.core.name, &mut name).ok();
         refuse(consumer, table.header().schema, &entry.core, name, shape, runs);
