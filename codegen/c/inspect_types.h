@@ -25,20 +25,18 @@ struct inspect_bytes {
 	size_t size;
 };
 
+/* Byte by byte: compilers make one load of it, and call nobody where there is no such load. */
 INSPECT_INLINE uint16_t inspect_get_u16(const unsigned char *data, bool big)
 {
-	uint16_t value;
-
-	__builtin_memcpy(&value, data, sizeof(value));
-	return big == INSPECT_BIG_ENDIAN ? value : __builtin_bswap16(value);
+	return (uint16_t)(big ? data[0] << 8 | data[1] : data[1] << 8 | data[0]);
 }
 
 INSPECT_INLINE uint32_t inspect_get_u32(const unsigned char *data, bool big)
 {
-	uint32_t value;
+	const uint32_t first = inspect_get_u16(data, big);
+	const uint32_t second = inspect_get_u16(data + 2, big);
 
-	__builtin_memcpy(&value, data, sizeof(value));
-	return big == INSPECT_BIG_ENDIAN ? value : __builtin_bswap32(value);
+	return big ? first << 16 | second : second << 16 | first;
 }
 
 /* ---- Records ----------------------------------------------------------------------------------------- */
