@@ -19,7 +19,7 @@ mod rust_support;
 mod schema;
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -324,7 +324,7 @@ fn table(counts: &Counts) -> String {
 
 /// Compares what was printed with what follows from the models, and says all that differs.
 fn compare(found: &BTreeMap<String, String>, expected: &BTreeMap<String, String>, what: &str) {
-    let paths: std::collections::BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
+    let paths: BTreeSet<&String> = found.keys().chain(expected.keys()).collect();
     let mut faults = String::new();
     for path in paths {
         let (found, expected) = (found.get(path), expected.get(path));
@@ -444,8 +444,11 @@ fn no_version_breaks_an_older_one() {
         let releases = releases(&sources, &files, &model, &options, &release).expect("a release");
         let verdict = release::judge(&release, releases.then(), &releases.now, true);
         let breaks = verdict.differences.iter().filter(|difference| difference.is_break());
-        let breaks: Vec<&str> = breaks.map(|difference| difference.rule.name).collect();
-        assert!(breaks.is_empty(), "version {}: {breaks:?}", old.number);
+        let breaks: BTreeSet<&str> = breaks.map(|difference| difference.rule.name).collect();
+        // A field before an anonymous struct moves the names that Rust gives to that; no table knows them.
+        let of_rust = if old.number < 3 { &["field-rust-path-changed"][..] } else { &[] };
+        let of_rust: BTreeSet<&str> = of_rust.iter().copied().collect();
+        assert_eq!(breaks, of_rust, "version {}", old.number);
     }
 }
 

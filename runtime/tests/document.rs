@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Names that belong to others: the kernel's, the C library's, the language's.
-const FOREIGN: [&str; 8] = [
+const FOREIGN: [&str; 9] = [
     "Ok",
     "mutex_lock",
     "mutex_unlock",
     "MADV_POPULATE_READ",
+    "rt_sigprocmask",
     "GOING_OFFLINE",
     "CANCEL_OFFLINE",
     "GOING_",

@@ -123,7 +123,7 @@ impl<'m> Around<'m> {
     fn with(&self, model: &Model, holder: &Aggregate, field: &'m Field) -> Self {
         let mut all = self.clone();
         all.tags.extend(field.tag.as_deref().map(|path: &FieldPath| path.text.as_str()));
-        all.arms.extend(field.arm.as_ref().map(|arm| arm_text(model, holder, arm)));
+        all.arms.extend(field.arm.as_ref().map(|arm| arm_text(model, holder, arm, &field.ty)));
         all.conditions.extend(field.condition.as_deref());
         all.sensitive |= field.sensitive;
         all
@@ -266,7 +266,7 @@ fn inline(model: &Model, ty: &Type) -> Option<AggregateId> {
 
 /// For which values an arm is valid: those of `#[when]`, or all but those of the other arms, which an arm that comes
 /// later takes from it.
-fn arm_text(model: &Model, union: &Aggregate, arm: &Arm) -> String {
+fn arm_text(model: &Model, union: &Aggregate, arm: &Arm, ty: &Type) -> String {
     let value = |value: &ArmValue| match value {
         ArmValue::Int(value) => value.to_string(),
         ArmValue::Captured(id, member) => {
@@ -286,6 +286,8 @@ fn arm_text(model: &Model, union: &Aggregate, arm: &Arm) -> String {
     };
     match arm {
         Arm::When(_) => list(&[arm]),
+        // Bytes stay the bytes that they are, whatever a younger reader makes of them.
+        Arm::Otherwise if matches!(ty, Type::Bytes(_)) => "otherwise".to_owned(),
         Arm::Otherwise => {
             let arms: Vec<&Arm> =
                 union.fields.iter().filter_map(|field| field.arm.as_ref()).collect();

@@ -62,7 +62,7 @@ fn text(out: &mut dyn Write, map: &Map<'_>) -> Result<(), Failure> {
     let mut holes = map.holes.iter().peekable();
     for (index, region) in map.regions.iter().enumerate() {
         if let Some(hole) = holes.next_if(|hole| hole.before == index) {
-            columns.row(hole_row(hole));
+            columns.row(hole_row(map, hole));
         }
         columns.row(region_row(map, region));
     }
@@ -112,11 +112,13 @@ fn plain(text: String) -> Cell {
     Cell { text, style: Style::new() }
 }
 
-fn hole_row(hole: &Hole) -> Vec<Cell> {
+fn hole_row(map: &Map<'_>, hole: &Hole) -> Vec<Cell> {
     let dimmed = |text: String| Cell { text, style: Style::new().dimmed() };
     let place = hole.object.as_deref().map(|name| format!("in {}", Terminal(name)));
+    // As wide as the addresses around it.
+    let digits = map.regions.get(hole.before).map_or(0, digits);
     vec![
-        dimmed(format!("{:#x}", hole.start)),
+        dimmed(format!("{:#0digits$x}", hole.start)),
         dimmed(size(hole.length)),
         dimmed("-".to_owned()),
         Cell::default(),
@@ -124,8 +126,13 @@ fn hole_row(hole: &Hole) -> Vec<Cell> {
     ]
 }
 
+/// How wide the addresses of a region's machine are.
+fn digits(region: &Region<'_>) -> usize {
+    usize::from(region.entry.table.table.word_size()) * 2 + 2
+}
+
 fn region_row(map: &Map<'_>, region: &Region<'_>) -> Vec<Cell> {
-    let digits = usize::from(region.entry.table.table.word_size()) * 2 + 2;
+    let digits = digits(region);
     let address = format!("{:#0digits$x}", region.start);
     let address = match region.entry.row.space() {
         space::VIRTUAL => address,

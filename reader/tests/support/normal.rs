@@ -95,7 +95,10 @@ impl Normal {
             let length = digits.len() + 2;
             let value = u64::from_str_radix(&digits, 16).ok();
             match (value.and_then(|it| self.label(it)), value) {
-                (Some(label), _) if self.is_padded => out.push_str(&format!("{label:length$}")),
+                // In JSON nothing stands in columns.
+                (Some(label), _) if self.is_padded && !before.ends_with('"') => {
+                    out.push_str(&format!("{label:length$}"));
+                }
                 (Some(label), _) => out.push_str(&label),
                 // Zeros before a number are the width of a pointer.
                 (None, Some(value)) if !self.is_padded => out.push_str(&format!("{value:#x}")),
