@@ -181,3 +181,44 @@ fn a_directory_that_leads_back_is_refused() {
     let found = load(&[folder.path().to_owned()], &[]).diagnostics.into_sorted();
     assert!(found.iter().any(|diagnostic| diagnostic.code == Code::E0005), "{found:?}");
 }
+
+/// Blocks of schema text in an explanation that stand behind a paragraph that begins with this word.
+fn examples<'t>(explanation: &'t str, word: &str) -> Vec<&'t str> {
+    let mut found = Vec::new();
+    let mut before = "";
+    for part in explanation.split("```") {
+        if let Some(text) = part.strip_prefix("inspect\n") {
+            if before.trim().rsplit("\n\n").next().is_some_and(|it| it.starts_with(word)) {
+                found.push(text);
+            }
+        } else {
+            before = part;
+        }
+    }
+    found
+}
+
+/// Whoever copies what is right gets no error from it, but that a part does not have what is around it.
+#[test]
+fn what_is_explained_as_right_has_no_errors() {
+    const ELSEWHERE: [Code; 3] = [Code::E0201, Code::E0207, Code::E0805];
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for code in Code::ALL {
+        for text in examples(code.explanation(), "Right") {
+            let mut sources = SourceMap::new();
+            // Parts of a schema go without the line that every file begins with.
+            let head = if text.contains("schema ") { "" } else { "schema demo version 9;\n" };
+            sources.add("right.inspect", format!("{head}{text}"), false);
+            let found = diagnostics(&sources, &Options::default());
+            count += 1;
+            let is_wrong =
+                |it: &Diagnostic| it.severity() == Severity::Error && !ELSEWHERE.contains(&it.code);
+            if found.iter().any(is_wrong) {
+                let said = render::human(&sources, &found, false);
+                wrong.push(format!("{}:\n{said}", code.name()));
+            }
+        }
+    }
+    assert!(count > 20, "{count} examples");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
