@@ -56,6 +56,13 @@ fn accidents() -> Vec<(&'static str, String)> {
         ("an item twice", with("  entry", "  struct s size=16 align=8\n  entry")),
         ("a member twice", with("    b", "    a offset=8 size=8 type=u64\n    b")),
         ("a schema twice", with("end\n", "schema demo version 0\nend\n").replace("n 0", "n 1")),
+        (
+            "an exception twice",
+            with(
+                "  entry",
+                "  except field-moved struct s.a \"why\"\n  except field-moved struct s.a \"so\"\n  entry",
+            ),
+        ),
         ("a fact twice", with("type=u64", "type=u64 type=u32")),
         ("a target twice", with("size[32bit]=12", "size[32bit]=12 size[mips]=12")),
         ("some targets only", with("size=16 size[32bit]=12", "size[32bit]=12")),

@@ -297,7 +297,19 @@ impl Parser {
                 let wrong = || fault(value.span, "a fingerprint has 16 hexadecimal digits", AGAIN);
                 schema.fingerprints.push(number.ok_or_else(wrong)?);
             }
-            "except" => exceptions.push(exception(line, name)?),
+            "except" => {
+                let new = exception(line, name)?;
+                let is_same = |it: &&Exception| {
+                    (&it.schema, it.rule.name, &it.subject)
+                        == (&new.schema, new.rule.name, &new.subject)
+                };
+                // Of two reasons one would be nobody's.
+                if let Some(first) = exceptions.iter().find(is_same) {
+                    let message = format!("`{}` is excepted twice", new.subject);
+                    return Err(twice(new.place, first.place, message));
+                }
+                exceptions.push(new);
+            }
             _ => {
                 let item = self.item(word, line)?;
                 schema.items.push(item);
