@@ -1542,6 +1542,20 @@ static void inspect_refuse_frozen(struct inspect_plan *plan, const struct inspec
 	inspect_refuse(plan, row->table->schema, row->core, row->name);
 }
 
+/* Whether a table has types. It has been opened, and so its sections are there. */
+static bool inspect_has_types(const struct inspect_header *header)
+{
+	const struct inspect_section *sections =
+		(const struct inspect_section *)((uintptr_t)header + header->header_size);
+	uint32_t i;
+
+	for (i = 0; i < header->section_count; i++) {
+		if (sections[i].kind == INSPECT_SECTION_TYPES && sections[i].size != 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * The same for every entry of a table that has no frozen copy. Nobody reads its types, and so every entry of a table
  * that has some may be sensitive from its first byte to its last.
@@ -1549,14 +1563,12 @@ static void inspect_refuse_frozen(struct inspect_plan *plan, const struct inspec
 static int inspect_refuse_live(struct inspect_plan *plan, const struct inspect_header *header)
 {
 	struct inspect_runtime_table table;
-	struct inspect_places places;
 	bool is_sensitive;
 	uint32_t slot;
 
 	if (inspect_table_open(&table, header, ~(uint64_t)0) != INSPECT_OK)
 		return INSPECT_E_TABLES;
-	is_sensitive = (plan->request->consumer->permit & INSPECT_SENSITIVE) == 0 &&
-		       (inspect_find_places(header, &places) != INSPECT_OK || places.size[INSPECT_SECTION_TYPES] != 0);
+	is_sensitive = (plan->request->consumer->permit & INSPECT_SENSITIVE) == 0 && inspect_has_types(header);
 	for (slot = 0; slot < table.capacity; slot++) {
 		struct inspect_entry core;
 		struct inspect_run reach;
