@@ -94,10 +94,11 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
         Ok(Frozen { size: total, summary })
     }
 
-    /// Bytes in which rows are fetched, a few at a time.
+    /// Bytes in which rows are fetched, many at a time where there are many: each fetch of a process's rows
+    /// is three calls of its kernel. They stay small beside the block.
     fn work_size(&self) -> usize {
-        const ROWS: u64 = 64;
-        self.buffer_size(self.row_count().clamp(1, ROWS) as usize)
+        let rows = (self.row_count() / 64).clamp(64, 1024).min(self.row_count().max(1));
+        self.buffer_size(rows as usize)
     }
 
     fn frozen_header(&self, total: usize, sections: usize) -> Header {
