@@ -16,7 +16,6 @@
 //! A glob has `*`, `?` and `[a-z]`; numbers are decimal or begin with `0x`. Where nothing is meant, [`Unmet`] says which
 //! term it is, and what was perhaps to be written.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -156,24 +155,16 @@ impl Term {
 impl Term {
     /// The same term with the word that was meant, if one is near.
     fn meant(&self, catalogs: &[&Catalog<'_>]) -> Option<String> {
-        let (key, written) = match self.text.split_once(':') {
-            None => ("", self.text.as_str()),
-            Some((key, value)) => (key, value.trim_start_matches('!')),
+        let written = match self.text.split_once(':') {
+            None => self.text.as_str(),
+            Some((_, value)) => value.trim_start_matches('!'),
         };
-        let mut near = BTreeSet::new();
-        for catalog in catalogs {
-            for word in self.words(catalog) {
-                near.extend(distance(written, &word).map(|distance| (distance, word)));
-            }
-        }
         let before = self.text.strip_suffix(written)?;
-        let (_, word) = near.into_iter().next()?;
+        let words = catalogs.iter().flat_map(|catalog| self.words(catalog));
+        let near = words.filter_map(|word| Some((distance(written, &word)?, word)));
+        let (_, word) = near.min()?;
         // Whoever copies it gets this word, and not what a glob in it would mean.
-        Some(if key.is_empty() {
-            Pattern::escape(&word)
-        } else {
-            format!("{before}{}", Pattern::escape(&word))
-        })
+        Some(format!("{before}{}", Pattern::escape(&word)))
     }
 
     /// What could stand in the term, as far as an image knows it.

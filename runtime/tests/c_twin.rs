@@ -447,17 +447,8 @@ fn a_sink_that_fails_is_the_result() {
 /// no order, that share pages, overlap, and reach into a page that cannot be read.
 fn crowd(count: u64) -> (u64, u64, u64) {
     const CROWD: u64 = 700;
-    let size = (CROWD * PAGE) as usize;
-    // SAFETY: a new mapping, which nobody else knows and which stays.
-    let start = unsafe {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        let start = libc::mmap(std::ptr::null_mut(), size, access, flags, -1, 0);
-        assert_ne!(start, libc::MAP_FAILED);
-        start.cast::<u8>().write_bytes(0x5a, size);
-        assert_eq!(libc::mprotect(start.byte_add(size / 2), PAGE as usize, libc::PROT_NONE), 0);
-        start.expose_provenance() as u64
-    };
+    let start = mapped(CROWD);
+    protect(start + CROWD * PAGE / 2, PAGE, libc::PROT_NONE);
     let mut chance = Chance(9);
     let mut writer = TableWriter::new(Order::NATIVE, 8, SCHEMA, 1, 64, &[1]).unwrap();
     for index in 0..count {
@@ -469,7 +460,7 @@ fn crowd(count: u64) -> (u64, u64, u64) {
         let core = CoreEntry { state: phase::LIVE, class: 1, address, length, ..CoreEntry::ZERO };
         writer.row(&core, &[]).unwrap();
     }
-    (placed(&writer.finish()), start, size as u64)
+    (placed(&writer.finish()), start, CROWD * PAGE)
 }
 
 fn in_rust(consumer: &Consumer, table: u64) -> Vec<u8> {
@@ -567,16 +558,7 @@ fn forbid(what: Forbidden, errno: libc::c_int) -> bool {
 /// A region on every third page of a mapping, of which three cannot be read, in no order.
 fn scattered() -> u64 {
     const COUNT: u64 = 400;
-    let size = (3 * COUNT * PAGE) as usize;
-    // SAFETY: a new mapping, which nobody else knows and which stays.
-    let start = unsafe {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        let start = libc::mmap(std::ptr::null_mut(), size, access, flags, -1, 0);
-        assert_ne!(start, libc::MAP_FAILED);
-        start.cast::<u8>().write_bytes(0x5a, size);
-        start.expose_provenance() as u64
-    };
+    let start = mapped(3 * COUNT);
     for index in [0, 200, 201] {
         protect(start + 3 * index * PAGE, PAGE, libc::PROT_NONE);
     }
@@ -672,6 +654,20 @@ fn pipe() -> (std::fs::File, std::fs::File) {
     unsafe {
         assert_eq!(libc::pipe(ends.as_mut_ptr()), 0);
         (std::fs::File::from_raw_fd(ends[0]), std::fs::File::from_raw_fd(ends[1]))
+    }
+}
+
+/// So many pages, none of them zero, which nobody else knows and which stay.
+fn mapped(pages: u64) -> u64 {
+    let size = (pages * PAGE) as usize;
+    let (flags, access) =
+        (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, libc::PROT_READ | libc::PROT_WRITE);
+    // SAFETY: a new mapping, as large as what is written to it.
+    unsafe {
+        let start = libc::mmap(std::ptr::null_mut(), size, access, flags, -1, 0);
+        assert_ne!(start, libc::MAP_FAILED);
+        start.cast::<u8>().write_bytes(0x5a, size);
+        start.expose_provenance() as u64
     }
 }
 

@@ -29,17 +29,7 @@ impl<'d> BtfReader<'d> {
             None => Btf::parse(bytes),
         };
         let own = own.map_err(|error| of_module(error, base.is_some()))?;
-        let mut positions = Vec::new();
-        for blob in base.iter().chain([&own]) {
-            let mut types = blob.types();
-            loop {
-                let position = types.position();
-                if types.next().is_none() {
-                    break;
-                }
-                positions.push(position);
-            }
-        }
+        let positions = base.iter().chain([&own]).flat_map(Btf::positions).collect();
         Ok(Self { base, own, positions, word_size })
     }
 

@@ -196,7 +196,7 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
     let length = written.chars().count();
     let limit = (length / 3).max(1);
     let near = |candidate: &'a str| {
-        let distance = edit_distance(written, candidate);
+        let distance = strsim::osa_distance(written, candidate);
         let shorter = length.min(candidate.chars().count());
         let is_slip = distance <= limit && distance < shorter;
         let is_beginning = length > 1 && candidate.starts_with(written);
@@ -204,25 +204,6 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
     };
     let known = known.into_iter().filter(|candidate| *candidate != written);
     known.filter_map(near).min().map(|(.., candidate)| candidate)
-}
-
-/// Levenshtein distance with transposition of neighbours (optimal string alignment), in characters.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut before = vec![0; b.len() + 1];
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let substitution = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = substitution.min(above[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before[j - 2] + 1);
-            }
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[b.len()]
 }
 
 #[cfg(test)]

@@ -239,7 +239,7 @@ impl Page<'_> {
     fn inline_aggregates(&self, id: AggregateId) -> Vec<(AggregateId, String)> {
         let mut found = Vec::new();
         for field in &self.model[id].fields {
-            let Some(inner) = inline_of(self.model, &field.ty) else { continue };
+            let Some(inner) = self.model.inline(&field.ty) else { continue };
             if field.naming.is_some() {
                 found.extend(spell::aggregate_path(self.model, inner).map(|path| (inner, path)));
             }
@@ -487,14 +487,6 @@ fn flattened(model: &Model, id: AggregateId) -> Vec<&Field> {
         }
     }
     fields
-}
-
-fn inline_of(model: &Model, ty: &Type) -> Option<AggregateId> {
-    match ty {
-        Type::Aggregate(id) => model[*id].parent.is_some().then_some(*id),
-        Type::Array(element, _) | Type::Flexible(element) => inline_of(model, element),
-        _ => None,
-    }
 }
 
 /// Everything of a schema that has a lifetime, with the words for it in a list of changes.

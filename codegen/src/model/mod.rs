@@ -210,4 +210,24 @@ impl Model {
         let index = self.schemas.binary_search_by(|schema| schema.name.as_str().cmp(name)).ok()?;
         Some(SchemaId(index as u32))
     }
+
+    /// The aggregate with a name that a nested one is declared in; itself for one that has a name.
+    #[must_use]
+    pub fn root(&self, id: AggregateId) -> AggregateId {
+        let mut root = id;
+        while let Some((around, _)) = self[root].parent {
+            root = around;
+        }
+        root
+    }
+
+    /// The aggregate that is declared where a type is written, behind arrays.
+    #[must_use]
+    pub fn inline(&self, ty: &Type) -> Option<AggregateId> {
+        match ty {
+            Type::Aggregate(id) => self[*id].parent.is_some().then_some(*id),
+            Type::Array(element, _) | Type::Flexible(element) => self.inline(element),
+            _ => None,
+        }
+    }
 }

@@ -24,12 +24,12 @@ pub(super) fn of(elf: &Elf<'_>, collected: &Collected<'_>) -> Vec<u8> {
     })
 }
 
-/// The note of GNU linkers: type 3 of the owner `GNU`.
 /// The build-id of an image.
 pub(super) fn own_build_id<'a>(elf: &Elf<'a>) -> Option<&'a [u8]> {
     elf.sections.iter().find_map(|section| build_id(elf, section))
 }
 
+/// The note of GNU linkers: type 3 of the owner `GNU`.
 fn build_id<'a>(elf: &Elf<'a>, section: &Section<'a>) -> Option<&'a [u8]> {
     if section.name != b".note.gnu.build-id" {
         return None;

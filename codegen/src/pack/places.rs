@@ -121,12 +121,9 @@ pub(super) fn write<'a>(image: &dyn Image<'a>, collected: &Collected<'a>, edits:
 /// Debug information of another build, or of another machine.
 fn stranger(elf: &Elf<'_>, binary: &Binary<'_>) -> Option<Finding> {
     let target = binary.target().info();
-    let order = match target.byte_order {
-        ByteOrder::Little => Order::Little,
-        ByteOrder::Big => Order::Big,
-    };
     let finding = |what| Finding::new(Code::E0916, what).help("bring that of this very build");
-    if (order, target.word_size) != (elf.order, elf.word_size) {
+    let is_little = target.byte_order == ByteOrder::Little;
+    if (is_little, target.word_size) != (elf.order == Order::Little, elf.word_size) {
         let what = format!("the debug information is that of a program for {}", target.name);
         return Some(finding(what));
     }
@@ -164,15 +161,7 @@ type Path<'a> = (&'a str, Vec<&'a str>);
 
 impl<'a> Waiting<'a> {
     fn of(bytes: &'a [u8], btf: Btf<'a>, wanted: Vec<Pending<'a>>) -> Self {
-        let mut positions = Vec::new();
-        let mut types = btf.types();
-        loop {
-            let position = types.position();
-            if types.next().is_none() {
-                break;
-            }
-            positions.push(position);
-        }
+        let positions = btf.positions().collect();
         let around = HashMap::new();
         let mut waiting = Self { bytes, btf, wanted, positions, around };
         let mut around = HashMap::new();

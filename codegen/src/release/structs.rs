@@ -194,7 +194,7 @@ impl<'m> Flat<'m, '_> {
         };
         let mut facts = Facts::default();
         type_facts(&mut facts, model, model[holder].schema, ty);
-        if let Some(inner) = inline(model, ty) {
+        if let Some(inner) = model.inline(ty) {
             self.inline.push((format!("{}.{}", self.path, naming.name), inner));
         }
         if let Some((layouts, origin)) = layouts.zip(origin) {
@@ -255,15 +255,6 @@ impl<'m> Flat<'m, '_> {
     }
 }
 
-/// The inline aggregate that a field holds, directly or as an element.
-fn inline(model: &Model, ty: &Type) -> Option<AggregateId> {
-    match ty {
-        Type::Aggregate(id) if model[*id].parent.is_some() => Some(*id),
-        Type::Array(element, _) | Type::Flexible(element) => inline(model, element),
-        _ => None,
-    }
-}
-
 /// For which values an arm is valid: those of `#[when]`, or all but those of the other arms, which an arm that comes
 /// later takes from it.
 fn arm_text(model: &Model, union: &Aggregate, arm: &Arm, ty: &Type) -> String {
@@ -298,6 +289,7 @@ fn arm_text(model: &Model, union: &Aggregate, arm: &Arm, ty: &Type) -> String {
 
 /// Between what unions say that stand in each other.
 const LEVEL: &str = " > ";
+
 fn list_text(model: &Model, holder: AggregateId, list: &List) -> String {
     let List { element, link } = list;
     let schema = model[holder].schema;

@@ -238,8 +238,17 @@ impl<'a> Btf<'a> {
         Types { btf: *self, at: 0, next_id: self.first_id }
     }
 
-    /// The type whose record begins at a position that [`Types::position`] has told; for whoever
-    /// looks at many types and keeps an index of them.
+    /// Where the record of each type begins, in the order of [`Btf::types`]; for whoever looks at many
+    /// types and keeps an index of them.
+    pub fn positions(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let mut types = self.types();
+        core::iter::from_fn(move || {
+            let position = types.position();
+            types.next().map(|_| position)
+        })
+    }
+
+    /// The type whose record begins at a position that [`Btf::positions`] has told.
     #[must_use]
     pub fn type_at(&self, position: u32, id: u32) -> Option<Type<'a>> {
         self.record(position as usize, id).ok().map(|(ty, _)| ty)

@@ -155,15 +155,19 @@ impl<'a> Table<'a> {
     /// Reads a table that lies in one block at the start of `bytes`; more bytes may follow it.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let prefix = Prefix::parse(bytes)?;
-        check_checksum(prefix.block(bytes)?, &prefix)?;
-        Self::parse_again(bytes)
+        let block = prefix.block(bytes)?;
+        check_checksum(block, &prefix)?;
+        Self::of_block(&prefix, block)
     }
 
     /// Reads a block whose checksum is known to be right: it was read before, or has just been
     /// written. Everything else is checked as [`Table::parse`] does.
     pub fn parse_again(bytes: &'a [u8]) -> Result<Self, Error> {
         let prefix = Prefix::parse(bytes)?;
-        let block = prefix.block(bytes)?;
+        Self::of_block(&prefix, prefix.block(bytes)?)
+    }
+
+    fn of_block(prefix: &Prefix<'a>, block: &'a [u8]) -> Result<Self, Error> {
         let mut sections = Sections::default();
         for (index, section) in prefix.sections().enumerate() {
             let at = prefix.header.header_size as usize + index * DirectoryRecord::SIZE;
@@ -171,7 +175,7 @@ impl<'a> Table<'a> {
                 .ok_or(Error::at(at, ErrorKind::SectionOutside(section.kind)))?;
             sections.set(section.kind, range);
         }
-        Self::assemble(&prefix, sections)
+        Self::assemble(prefix, sections)
     }
 
     /// Reads a table whose sections were fetched one by one.

@@ -6,7 +6,7 @@ use super::Types;
 use crate::emit::spell::{self, type_text};
 use crate::model::{
     AggregateId, Assign, ClassId, EnumId, EnumRepr, FlagMember, FlagsId, Model, Partial, Rule,
-    SchemaId, Type, TypeId, Value,
+    SchemaId, TypeId, Value,
 };
 
 /// The description in CBOR.
@@ -296,19 +296,9 @@ fn layout_bytes(model: &Model, id: AggregateId) -> Vec<u8> {
         }
     }
     for field in &aggregate.fields {
-        if let Some(inner) = inline(model, &field.ty) {
+        if let Some(inner) = model.inline(&field.ty) {
             bytes.extend(layout_bytes(model, inner));
         }
     }
     bytes
-}
-
-/// The inline aggregate that a field holds, directly or as an element. Brackets nest no deeper than
-/// the grammar's limit.
-fn inline(model: &Model, ty: &Type) -> Option<AggregateId> {
-    match ty {
-        Type::Aggregate(id) if model[*id].parent.is_some() => Some(*id),
-        Type::Array(element, _) | Type::Flexible(element) => inline(model, element),
-        _ => None,
-    }
 }

@@ -315,11 +315,7 @@ impl<'m> Encoder<'m> {
 
     /// Whether the compiler says where the fields of a struct lie that has no layout.
     fn captures(&self, id: AggregateId) -> bool {
-        let mut root = &self.model[id];
-        while let Some((parent, _)) = root.parent {
-            root = &self.model[parent];
-        }
-        match root.kind {
+        match self.model[self.model.root(id)].kind {
             AggregateKind::ExternRust => self.captured == Captured::Rust,
             _ => self.captured == Captured::C,
         }

@@ -46,7 +46,7 @@ fn aggregate<'m>(
         if field.debug.is_some() || field.is_padding() {
             continue;
         }
-        let inner = inline(model, &field.ty);
+        let inner = model.inline(&field.ty);
         conditions.extend(field.condition.as_deref());
         let path = match &field.naming {
             Some(naming) => format!("{path}.{}", naming.name),
@@ -64,15 +64,6 @@ fn aggregate<'m>(
 
 fn has_bit_fields(aggregate: &Aggregate) -> bool {
     aggregate.fields.iter().any(|field| field.bits.is_some())
-}
-
-/// The inline aggregate that a field is made of, whose fields have assertions of their own.
-fn inline(model: &Model, ty: &Type) -> Option<AggregateId> {
-    match ty {
-        Type::Aggregate(id) => model[*id].parent.is_some().then_some(*id),
-        Type::Array(element, _) | Type::Flexible(element) => inline(model, element),
-        _ => None,
-    }
 }
 
 fn field(

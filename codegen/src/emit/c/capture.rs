@@ -11,8 +11,8 @@ use super::structs::target_bits;
 use super::types::{aggregate_word, is_foreign_typedef};
 use crate::emit::blobs;
 use crate::model::{
-    Aggregate, AggregateId, AggregateKind, ConstantId, ConstantValue, EnumId, Field, Model,
-    Pointee, Target, Type,
+    AggregateId, AggregateKind, ConstantId, ConstantValue, EnumId, Field, Model, Pointee, Target,
+    Type,
 };
 
 /// The words of a blob as the lines of an initialiser.
@@ -129,10 +129,12 @@ fn header<'a>(model: &'a Model, patch: &Patch) -> Option<&'a str> {
         | Patch::Offset { aggregate, .. }
         | Patch::BitOffset { aggregate, .. }
         | Patch::FieldSize { aggregate, .. }
-        | Patch::Length { aggregate, .. } => match &root(model, AggregateId(aggregate)).kind {
-            AggregateKind::ExternC { header } => Some(header),
-            _ => None,
-        },
+        | Patch::Length { aggregate, .. } => {
+            match &model[model.root(AggregateId(aggregate))].kind {
+                AggregateKind::ExternC { header } => Some(header),
+                _ => None,
+            }
+        }
         Patch::Constant { constant, .. } => match &model[ConstantId(constant)].value {
             ConstantValue::Captured(header) => Some(header),
             ConstantValue::Known(_) => None,
@@ -141,14 +143,6 @@ fn header<'a>(model: &'a Model, patch: &Patch) -> Option<&'a str> {
         | Patch::EnumSigned { enumeration }
         | Patch::EnumMember { enumeration, .. } => model[EnumId(enumeration)].header.as_deref(),
     }
-}
-
-fn root(model: &Model, id: AggregateId) -> &Aggregate {
-    let mut aggregate = &model[id];
-    while let Some((parent, _)) = aggregate.parent {
-        aggregate = &model[parent];
-    }
-    aggregate
 }
 
 /// A constant expression for a patch.

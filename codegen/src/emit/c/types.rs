@@ -227,11 +227,10 @@ fn byte_size(ty: &Type) -> usize {
 /// schema's word goes before it.
 pub(super) fn function_prefix(model: &Model, id: AggregateId) -> String {
     let aggregate = &model[id];
-    let mut root = aggregate;
-    while let Some((parent, _)) = root.parent {
-        root = &model[parent];
-    }
-    if matches!(root.kind, AggregateKind::ExternC { .. } | AggregateKind::ExternRust) {
+    if matches!(
+        model[model.root(id)].kind,
+        AggregateKind::ExternC { .. } | AggregateKind::ExternRust
+    ) {
         format!("{}_{}", schema_word(&model[aggregate.schema].name), aggregate.naming.c)
     } else {
         aggregate.naming.c.clone()

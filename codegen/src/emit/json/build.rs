@@ -215,7 +215,7 @@ fn field(cx: &Context<'_>, field: &model::Field) -> view::Field {
     view::Field {
         naming: field.naming.as_ref().map(|naming| self::naming(cx, naming)),
         ty: ty(cx, &field.ty),
-        fields: inline(model, &field.ty).map(|id| fields(cx, &model[id])),
+        fields: model.inline(&field.ty).map(|id| fields(cx, &model[id])),
         bits: field.bits,
         align: field.align,
         packed: field.packed,
@@ -234,15 +234,6 @@ fn field(cx: &Context<'_>, field: &model::Field) -> view::Field {
         condition: field.condition.clone(),
         debug: field.debug.is_some(),
         sensitive: field.sensitive,
-    }
-}
-
-/// The inline aggregate that a field's type declares, behind arrays too.
-fn inline(model: &Model, ty: &Type) -> Option<AggregateId> {
-    match ty {
-        Type::Aggregate(id) => model[*id].parent.is_some().then_some(*id),
-        Type::Array(element, _) | Type::Flexible(element) => inline(model, element),
-        _ => None,
     }
 }
 

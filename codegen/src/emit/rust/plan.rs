@@ -413,11 +413,10 @@ impl<'m> Plan<'m> {
 
     fn collect_inline(&mut self) {
         for (index, aggregate) in self.model.aggregates.iter().enumerate() {
-            let Some((mut root, _)) = aggregate.parent else { continue };
-            while let Some((parent, _)) = self.model[root].parent {
-                root = parent;
+            if aggregate.parent.is_some() {
+                let id = AggregateId(index as u32);
+                self.inline.entry(self.model.root(id)).or_default().push(id);
             }
-            self.inline.entry(root).or_default().push(AggregateId(index as u32));
         }
     }
 
