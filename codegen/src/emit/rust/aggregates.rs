@@ -67,6 +67,7 @@ fn structure(
     let mut fields = TokenStream::new();
     let mut zeros = TokenStream::new();
     let mut accessors = TokenStream::new();
+    let setters = bytes::Setters::of(plan, id);
     for (index, piece) in pieces.iter().enumerate() {
         match piece {
             Piece::Member(at) => {
@@ -92,6 +93,7 @@ fn structure(
                         field,
                         &quote!(self.#bits),
                         &place,
+                        &setters,
                         aggregate.flexible.then(|| quote!(T)).as_ref(),
                     ));
                 }
@@ -214,13 +216,13 @@ fn flexible_items(
     let accessors = (!accessors.is_empty()).then(|| quote!(impl<T #bound> #name<T> { #accessors }));
     let last = aggregate.fields.len().wrapping_sub(1);
     let with = (pieces.last() == Some(&Piece::Member(last))).then(|| {
-        let tail = member_name(aggregate, last);
+        let (with, tail) = (unclaimed(aggregate, "with".to_owned()), member_name(aggregate, last));
         let doc = format!(" All bytes zero but those of `{tail}`.");
         let zeros = zeros_without_tail(zeros, &tail);
         quote! {
             impl<T> #name<T> {
                 #[doc = #doc]
-                pub const fn with(#tail: T) -> Self {
+                pub const fn #with(#tail: T) -> Self {
                     Self { #zeros #tail }
                 }
             }

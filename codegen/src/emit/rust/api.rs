@@ -3,7 +3,10 @@
 //!
 //! Everything here is asked of the decisions by which the code is printed. `release` makes facts of it.
 
+use std::collections::BTreeMap;
+
 use super::aggregates::{member_name, traits};
+use super::bytes::Setters;
 use super::plan::{FIXED, Form, Forms, Hoisted, Plan};
 use super::views::Generated;
 use crate::model::{AggregateId, Model, SchemaId};
@@ -83,12 +86,24 @@ impl SchemaApi<'_> {
             _ => traits(plan, id),
         };
         let generated = Generated::of(plan, id);
+        let mut setters = BTreeMap::new();
         let fields = plan.hoisted(id).into_iter().enumerate().filter_map(|(index, hoisted)| {
             let (holder, position) = *hoisted.path.last()?;
-            let names = generated.fields.get(index).cloned().unwrap_or_default();
+            let mut names = generated.fields.get(index).cloned().unwrap_or_default();
+            if let Some(naming) = &hoisted.field.naming {
+                let holder = self.accessible(&hoisted).unwrap_or(holder);
+                let setters = setters.entry(holder).or_insert_with(|| Setters::of(plan, holder));
+                names.extend(setters.unusual(&naming.rust).map(str::to_owned));
+            }
             Some((holder, position, FieldApi { names, path: self.path(id, &hoisted) }))
         });
         StructApi { form, copy, debug, fields: fields.collect(), names: generated.names }
+    }
+
+    /// The aggregate on the way to a field that has its accessors: the first that is bytes.
+    fn accessible(&self, hoisted: &Hoisted<'_>) -> Option<AggregateId> {
+        let mut holders = hoisted.path.iter().map(|(holder, _)| *holder);
+        holders.find(|holder| *self.plan.forms.form(*holder) == Form::Bytes)
     }
 
     /// The way to a field in what a producer writes. In bytes and markers there is none: accessors have the field's name.

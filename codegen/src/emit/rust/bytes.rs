@@ -1,12 +1,14 @@
 //! What `repr(C)` cannot lay out: bytes of the right size and alignment with constant accessors, and the
 //! accessors of bit-fields.
 
-use proc_macro2::TokenStream;
+use std::collections::{BTreeMap, BTreeSet};
+
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 use super::aggregates::size_expression;
 use super::docs;
-use super::plan::{Hoisted, Plan};
+use super::plan::{Form, Hoisted, Plan};
 use super::types::{decoded_type, groups, ident, number, scalar_type};
 use crate::model::{AggregateId, Field, Length, Scalar, Target, Type, Width};
 
@@ -25,10 +27,10 @@ pub(super) fn bytes(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
         }
     });
     let hoisted = plan.hoisted(id);
-    let places = places(plan, &hoisted);
+    let (places, setters) = (places(plan, &hoisted), Setters::of(plan, id));
     let accessors = hoisted.iter().enumerate().map(|(index, hoisted)| {
         let index = number(index as u64);
-        accessor(plan, hoisted.field, &quote!(Self::PLACES[#index]))
+        accessor(plan, hoisted.field, &quote!(Self::PLACES[#index]), &setters)
     });
     quote! {
         #docs_
@@ -76,15 +78,69 @@ pub(super) fn first_bit(plan: &Plan<'_>, hoisted: &Hoisted<'_>, target: Target) 
     bits
 }
 
-fn accessor(plan: &Plan<'_>, field: &Field, place: &TokenStream) -> TokenStream {
+/// The methods that change a field: `set_level`, and `with_level`, which changes a copy. Getters have the names of
+/// fields, and these give way to them and to each other.
+pub(super) struct Setters(BTreeMap<String, [String; 2]>);
+
+impl Setters {
+    /// Of the fields that have methods in an aggregate's own `impl`: all of one that is bytes, bit-fields otherwise.
+    pub(super) fn of(plan: &Plan<'_>, id: AggregateId) -> Self {
+        let hoisted;
+        let fields: Vec<&Field> = match plan.forms.form(id) {
+            Form::Bytes => {
+                hoisted = plan.hoisted(id);
+                hoisted.iter().map(|it| it.field).collect()
+            }
+            _ => plan.model[id].fields.iter().filter(|field| field.bits.is_some()).collect(),
+        };
+        let names = fields.iter().filter_map(|field| field.naming.as_ref());
+        let getters: Vec<&str> = names.map(|naming| naming.rust.as_str()).collect();
+        let usual = |getter: &str| USUAL.map(|word| format!("{word}_{getter}"));
+        // Who has the usual name keeps it, whatever comes before.
+        let mut taken: BTreeSet<String> = getters.iter().map(|&getter| getter.to_owned()).collect();
+        let clashes = |name: &String| getters.contains(&name.as_str());
+        taken.extend(getters.iter().flat_map(|getter| usual(getter)));
+        let setters = getters.iter().map(|&getter| {
+            let names = usual(getter).map(|mut name| {
+                if clashes(&name) {
+                    while !taken.insert(name.clone()) {
+                        name.push('_');
+                    }
+                }
+                name
+            });
+            (getter.to_owned(), names)
+        });
+        Self(setters.collect())
+    }
+
+    /// Those of a field, by the name of its getter.
+    fn get(&self, getter: &str) -> (Ident, Ident) {
+        let usual = || USUAL.map(|word| format!("{word}_{getter}"));
+        let [set, with] = self.0.get(getter).cloned().unwrap_or_else(usual);
+        (format_ident!("{set}"), format_ident!("{with}"))
+    }
+
+    /// Those of a field that are not the usual ones.
+    pub(super) fn unusual(&self, getter: &str) -> impl Iterator<Item = &str> {
+        let names = self.0.get(getter).into_iter().flatten().zip(USUAL);
+        let unusual = names
+            .filter(move |(name, word)| name.strip_prefix(word) != Some(&format!("_{getter}")));
+        unusual.map(|(name, _)| name.as_str())
+    }
+}
+
+const USUAL: [&str; 2] = ["set", "with"];
+
+fn accessor(plan: &Plan<'_>, field: &Field, place: &TokenStream, setters: &Setters) -> TokenStream {
     let bytes = quote!(self.bytes);
     if field.bits.is_some() {
-        return bit_accessors(plan, field, &bytes, place, None);
+        return bit_accessors(plan, field, &bytes, place, setters, None);
     }
     let Some(naming) = &field.naming else { return TokenStream::new() };
     let docs = docs(&naming.docs);
     let name = ident(&naming.rust);
-    let (set, with) = (format_ident!("set_{}", naming.rust), format_ident!("with_{}", naming.rust));
+    let (set, with) = setters.get(&naming.rust);
     let Some(code) = Code::of(plan, &field.ty) else {
         return quote! {
             #docs
@@ -195,12 +251,13 @@ pub(super) fn bit_accessors(
     field: &Field,
     bytes: &TokenStream,
     place: &TokenStream,
+    setters: &Setters,
     tail: Option<&TokenStream>,
 ) -> TokenStream {
     let (Some(naming), Some(bits)) = (&field.naming, field.bits) else { return TokenStream::new() };
     let docs = docs(&naming.docs);
     let name = ident(&naming.rust);
-    let (set, with) = (format_ident!("set_{}", naming.rust), format_ident!("with_{}", naming.rust));
+    let (set, with) = setters.get(&naming.rust);
     let width = number(bits);
     let (ty, get, put) = bit_code(plan, &field.ty);
     let function = if get.1 { quote!(get_signed) } else { quote!(get) };

@@ -30,7 +30,7 @@ pub(super) fn view(plan: &Plan<'_>, id: AggregateId) -> TokenStream {
     let doc = format!(" A `{}`, read in place.", aggregate.naming.name);
     let accessors = (0..view.hoisted.len()).map(|index| view.accessor(index));
     let check = view.check();
-    let arms = aggregate.fields.iter().map(|field| arms_type(plan, id, field));
+    let arms = (0..view.hoisted.len()).map(|index| view.arms_type(index));
     let open = view.layouts_method();
     quote! {
         #[doc = #doc]
@@ -367,6 +367,37 @@ impl View<'_, '_> {
         })
     }
 
+    /// The enum of a tagged union's arms, where there is a method that returns it.
+    fn arms_type(&self, index: usize) -> Option<TokenStream> {
+        let field = self.hoisted[index].field;
+        let (Type::Aggregate(union), Some(_)) = (&field.ty, self.arms(index, &quote!(0))) else {
+            return None;
+        };
+        let (plan, union) = (self.plan, *union);
+        let union_view =
+            View { plan, id: union, aggregate: &plan.model[union], hoisted: plan.hoisted(union) };
+        let name = plan.arms_name(union);
+        let variants = plan.model[union].fields.iter().filter_map(|arm| {
+            let naming = arm.naming.as_ref()?;
+            arm.arm.as_ref()?;
+            let docs = docs(&naming.docs);
+            let variant = ident(&variant(naming));
+            let (ty, _) = union_view.read(arm, &quote!(0), None);
+            Some(quote!(#docs #variant(#ty),))
+        });
+        let view_path = self.view_path(union);
+        let doc = format!(" The arms of `{}`.", field.name());
+        Some(quote! {
+            #[doc = #doc]
+            #[derive(Clone, Copy, Debug)]
+            pub enum #name<'a> {
+                #(#variants)*
+                /// None that this schema knows.
+                Unknown(#view_path<'a>),
+            }
+        })
+    }
+
     /// An arm of a union in `view`; what else there is where the table may lack it.
     fn arm(
         arms_name: &proc_macro2::Ident,
@@ -548,38 +579,6 @@ fn unbrace(value: TokenStream) -> TokenStream {
 fn variant(naming: &crate::model::Naming) -> String {
     let name = camel_case(&naming.rust);
     if name == "Unknown" || name == "Self" { format!("{name}_") } else { name }
-}
-
-/// The enum of a tagged union's arms.
-fn arms_type(plan: &Plan<'_>, id: AggregateId, field: &Field) -> Option<TokenStream> {
-    let Type::Aggregate(union) = field.ty else { return None };
-    let view = View { plan, id, aggregate: &plan.model[id], hoisted: plan.hoisted(id) };
-    let tagged = field.tag.as_ref().is_some_and(|tag| view.path(&tag.text).is_some());
-    if field.naming.is_none() || !tagged || is_optional(&plan.model[id], field) {
-        return None;
-    }
-    let union_view =
-        View { plan, id: union, aggregate: &plan.model[union], hoisted: plan.hoisted(union) };
-    let name = plan.arms_name(union);
-    let variants = plan.model[union].fields.iter().filter_map(|arm| {
-        let naming = arm.naming.as_ref()?;
-        arm.arm.as_ref()?;
-        let docs = docs(&naming.docs);
-        let variant = ident(&variant(naming));
-        let (ty, _) = union_view.read(arm, &quote!(0), None);
-        Some(quote!(#docs #variant(#ty),))
-    });
-    let view_path = view.view_path(union);
-    let doc = format!(" The arms of `{}`.", field.name());
-    Some(quote! {
-        #[doc = #doc]
-        #[derive(Clone, Copy, Debug)]
-        pub enum #name<'a> {
-            #(#variants)*
-            /// None that this schema knows.
-            Unknown(#view_path<'a>),
-        }
-    })
 }
 
 /// A table may lack the field: it is younger than the struct, there under a condition only, or of a program that
