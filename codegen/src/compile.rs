@@ -4,9 +4,9 @@
 
 use crate::check::{self, Options};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::model::Model;
-use crate::release::{self, Lock, Release};
-use crate::source::SourceMap;
+use crate::model::{Model, Target};
+use crate::release::{self, Lock, Release, Targets};
+use crate::source::{SourceMap, Span};
 use crate::syntax::{self, ast};
 
 /// The schema of the format itself. It joins every compilation that does not bring one of its own.
@@ -47,10 +47,12 @@ pub fn compile_locked(
     let (model, mut found, files) = compile_kept(sources, found, options);
     let Some(model) = model else { return (None, found.into_sorted()) };
     for lock in locks {
+        let whole = lock.whole;
         match read_lock(sources, lock) {
             Ok(lock) => {
+                few_targets(sources, &lock).into_iter().for_each(|few| found.push(few));
                 found.append(match releases(sources, &files, &model, options, &lock.release) {
-                    Ok(releases) => release::hold(&lock, releases.then(), &releases.now, false),
+                    Ok(releases) => release::hold(&lock, releases.then(), &releases.now, whole),
                     Err(failed) => failed,
                 })
             }
@@ -68,6 +70,8 @@ pub struct LockText {
     pub name: String,
     /// What it holds.
     pub text: String,
+    /// Whether all schemas that it speaks of are at hand: one that is not was removed.
+    pub whole: bool,
 }
 
 /// Understands a lock; its text joins `sources`, so that findings point into it.
@@ -75,6 +79,24 @@ pub fn read_lock(sources: &mut SourceMap, lock: LockText) -> Result<Lock, Box<Di
     let file = sources.add(lock.name, lock.text, true);
     let text = &sources.file(file).text;
     release::parse(text, file).map_err(|error| Box::new(release::unreadable(&error)))
+}
+
+/// What to say of a lock that does not speak of every target: breaks on the others pass.
+#[must_use]
+pub fn few_targets(sources: &SourceMap, lock: &Lock) -> Option<Diagnostic> {
+    let release = &lock.release;
+    let missing: Vec<&str> =
+        Targets::all().iter().filter(|it| !release.targets.has(*it)).map(Target::name).collect();
+    let file = release.schemas.values().next()?.place.file;
+    let text = &sources.file(file).text;
+    let start = text.find("targets").filter(|_| !missing.is_empty())?;
+    let length = text.get(start..)?.lines().next()?.len();
+    let message = format!("what breaks on {} passes", missing.join(", "));
+    Some(
+        Diagnostic::new(Code::W0601, Span::new(file, start, start + length), message)
+            .label("these targets are compared, and no others")
+            .help("`inspect-gen lock SCHEMA...` writes down all targets"),
+    )
 }
 
 /// What the schemas of a compilation promise: as of the versions that were released, and now.

@@ -183,6 +183,104 @@ fn compat_has_a_status_and_three_forms() {
     expect(1, &["compat", "schema", "--against", "nowhere.lock"], root);
 }
 
+/// By whatever path a schema is reached, it is held against the nearest lock at or above it.
+#[test]
+fn a_lock_holds_what_lies_below_it() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    fs::create_dir_all(root.join("schema/sub/deep")).unwrap();
+    put(root, ONE);
+    let deep = root.join("schema/sub/deep/d.inspect");
+    fs::write(&deep, "schema d version 1;\nstruct s { a: u32 }\n").unwrap();
+    expect(0, &["lock", "schema"], root);
+    fs::write(&deep, "schema d version 1;\nstruct s { a: u64 }\n").unwrap();
+    for path in ["schema", "schema/sub", "schema/sub/deep/d.inspect"] {
+        for command in ["check", "lock"] {
+            let output = expect(1, &[command, path], root);
+            assert!(text(&output.stderr).contains("E0605"), "{}", text(&output.stderr));
+        }
+    }
+    let output = expect(1, &["check", "d.inspect"], &root.join("schema/sub/deep"));
+    assert!(text(&output.stderr).contains("E0605"), "{}", text(&output.stderr));
+    assert!(!root.join("schema/sub/inspect.lock").exists());
+    // What lies beside is not at hand, and is not gone.
+    fs::write(&deep, "schema d version 1;\nstruct s { a: u32 }\n").unwrap();
+    let before = lock_text(root);
+    expect(0, &["compat", "schema/sub", "--against", "schema/inspect.lock"], root);
+    expect(0, &["lock", "schema/sub"], root);
+    assert_eq!(lock_text(root), before);
+    // A lock below counts for whoever comes from above; one above a work tree is somebody else's.
+    fs::rename(root.join("schema/inspect.lock"), root.join("schema/sub/inspect.lock")).unwrap();
+    fs::write(&deep, "schema d version 1;\nstruct s { a: u64 }\n").unwrap();
+    expect(1, &["check", "schema"], root);
+    fs::create_dir(root.join("schema/sub/deep/.git")).unwrap();
+    expect(0, &["check", "schema"], root);
+}
+
+#[test]
+fn a_schema_that_is_gone_is_a_break_for_all() {
+    let root = workspace();
+    let root = root.path();
+    put(root, &ONE.replace("demo", "other"));
+    for arguments in [
+        &["check", "schema"][..],
+        &["generate", "schema", "-o", "out"],
+        &["lock", "schema"],
+        &["compat", "schema", "--against", "schema/inspect.lock"],
+    ] {
+        let output = expect(1, arguments, root);
+        let said = [text(&output.stdout), text(&output.stderr)].concat();
+        assert!(said.contains("schema-removed") || said.contains("`demo` was released"), "{said}");
+    }
+    assert!(!root.join("out").exists());
+    expect(0, &["lock", "schema", "--replace"], root);
+    assert!(!lock_text(root).contains("demo"));
+    expect(0, &["check", "schema"], root);
+}
+
+#[test]
+fn what_a_checkout_and_a_hand_do_to_a_lock_is_no_riddle() {
+    let root = workspace();
+    let root = root.path();
+    let lock = root.join("schema/inspect.lock");
+    fs::write(&lock, lock_text(root).replace('\n', "\r\n")).unwrap();
+    expect(0, &["lock", "schema", "--check"], root);
+    let whole = lock_text(root);
+    let cut = whole.lines().map(|line| match line.strip_prefix("targets ") {
+        Some(_) => "targets x86_64\n".to_owned(),
+        None => format!("{line}\n"),
+    });
+    fs::write(&lock, cut.collect::<String>()).unwrap();
+    for arguments in
+        [&["check", "schema"][..], &["compat", "schema", "--against", "schema/inspect.lock"]]
+    {
+        let output = expect(0, arguments, root);
+        let said = text(&output.stderr);
+        assert!(said.contains("W0601") && said.contains("i686"), "{said}");
+    }
+    expect(0, &["lock", "schema"], root);
+    assert!(lock_text(root).contains("i686"));
+}
+
+#[test]
+fn programs_find_errors_where_they_find_results() {
+    let root = workspace();
+    let root = root.path();
+    let against = |lock| ["compat", "schema", "--against", lock, "--message-format", "json"];
+    let output = expect(1, &against("nowhere.lock"), root);
+    let object: serde_json::Value = serde_json::from_str(text(&output.stdout)).unwrap();
+    assert_eq!(object["code"], "E0001");
+    let rules = expect(0, &["compat", "--list-rules", "--message-format", "json"], root);
+    for line in text(&rules.stdout).lines() {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(object["rule"].is_string() && object["released"]["severity"].is_string(), "{line}");
+    }
+    put(root, BROKEN);
+    let output = expect(1, &["check", "schema", "--message-format", "github"], root);
+    let said = text(&output.stdout);
+    assert!(said.contains("%0Aschema/inspect.lock:") && said.contains("released as"), "{said}");
+}
+
 #[test]
 fn a_directory_and_a_file_are_compared_as_a_lock_is() {
     let root = workspace();
@@ -247,6 +345,9 @@ fn a_revision_is_compared_as_it_was() {
     expect(1, &["compat", "demo.inspect", "--against", "git:HEAD"], &root.join("schema"));
     put(root, ONE);
     expect(0, &["compat", "schema", "--against", "git:v1"], root);
+    // What is compiled may be imported as well.
+    let sub = ["compat", "schema/sub dir", "--import", "schema", "--against", "git:v1"];
+    expect(0, &sub, root);
     fs::remove_file(root.join("schema/sub dir/two.inspect")).unwrap();
     let output = expect(1, &["compat", "schema", "--against", "git:HEAD"], root);
     assert!(text(&output.stdout).contains("schema-removed"));

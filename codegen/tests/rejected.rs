@@ -74,7 +74,7 @@ fn said(case: &Path, sources: &mut SourceMap) -> Vec<Diagnostic> {
         return diagnostics(sources, &Options::default());
     }
     let text = std::fs::read_to_string(&lock).expect("a lock");
-    let lock = LockText { name: "inspect.lock".to_owned(), text };
+    let lock = LockText { name: "inspect.lock".to_owned(), text, whole: false };
     compile_locked(sources, Diagnostics::new(), &Options::default(), vec![lock]).1
 }
 

@@ -11,7 +11,7 @@ mod write;
 
 pub use depfile::depfile;
 pub use load::{EXTENSION, Loaded, MAX_FILE_SIZE, load, read_text, text_of};
-pub use locks::{LOCK_NAME, lock_places, locks_beside, read_lock_text};
+pub use locks::{LOCK_NAME, is_whole, lock_places, locks_of, read_lock_text};
 #[cfg(feature = "cli")]
 pub(crate) use replace::{Anew, behind_links, replace_file};
 #[cfg(feature = "cli")]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{WriteError, load, locks_beside, read_lock_text, write};
+use super::{WriteError, load, locks_of, read_lock_text, write};
 use crate::check;
 use crate::compile;
 use crate::diag::{Code, Diagnostic, Severity, nearest, render};
@@ -141,14 +141,14 @@ impl Build {
 
     fn generate(&self, sources: &mut SourceMap) -> Result<Generated, Vec<Diagnostic>> {
         let mut loaded = load(&self.schemas, &self.imports);
-        let beside = || locks_beside(&self.schemas);
-        let locks = self.lock.as_ref().map_or_else(beside, |path| vec![path.clone()]);
+        let nearest = || locks_of(&self.schemas, &loaded);
+        let locks = self.lock.as_ref().map_or_else(nearest, |path| vec![path.clone()]);
         for path in loaded.watched.iter().chain(&locks) {
             println!("cargo::rerun-if-changed={}", path.display());
         }
         let mut texts = Vec::new();
         for path in &locks {
-            match read_lock_text(path) {
+            match read_lock_text(path, &self.schemas) {
                 Ok(text) => texts.push(text),
                 Err(unreadable) => loaded.diagnostics.push(*unreadable),
             }

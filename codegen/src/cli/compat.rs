@@ -1,6 +1,6 @@
 //! `inspect-gen compat`: everything that breaks against what was released.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Status;
 use super::args::{Compat, MessageFormat};
@@ -11,12 +11,16 @@ use crate::build;
 use crate::check::Options;
 use crate::compile;
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::release::{self, Exception, Release, Verdict};
+use crate::release::{self, Exception, Lock, Release, Verdict};
 use crate::source::SourceMap;
 
 pub(super) fn run(arguments: &Compat, terminal: Terminal) -> Status {
     if arguments.list_rules {
-        return output::print(release::rules_text().as_bytes());
+        let text = match arguments.message_format {
+            MessageFormat::Json => release::rules_json(),
+            MessageFormat::Human | MessageFormat::Github => release::rules_text(),
+        };
+        return output::print(text.as_bytes());
     }
     match compat(arguments, terminal) {
         Ok(status) | Err(status) => status,
@@ -25,10 +29,14 @@ pub(super) fn run(arguments: &Compat, terminal: Terminal) -> Status {
 
 fn compat(arguments: &Compat, terminal: Terminal) -> Result<Status, Status> {
     let progress = Progress::new(terminal);
-    let reporter = terminal.reporter(arguments.message_format).beside_results();
+    let reporter = terminal.reporter(arguments.message_format);
     progress.stage("checking schemas");
-    let build::Loaded { mut sources, diagnostics, .. } =
-        build::load(&arguments.schemas, &arguments.imports);
+    let loaded = build::load(&arguments.schemas, &arguments.imports);
+    let locks = match &arguments.lock {
+        Some(path) => vec![path.clone()],
+        None => build::locks_of(&arguments.schemas, &loaded),
+    };
+    let build::Loaded { mut sources, diagnostics, .. } = loaded;
     let (files, parsing) = compile::parse_all(&mut sources, diagnostics);
     let refuse = |sources: &SourceMap, found: Diagnostics| -> Result<Status, Status> {
         progress.hide();
@@ -39,7 +47,7 @@ fn compat(arguments: &Compat, terminal: Terminal) -> Result<Status, Status> {
         return refuse(&sources, parsing);
     }
     progress.stage("reading what was released");
-    let old = released(arguments, &mut sources, reporter, &progress)?;
+    let old = released(arguments, &locks, &mut sources, reporter, &progress)?;
     progress.stage("comparing");
     let options = Options::default();
     let (mut found, releases) = compile::check_against(&sources, &files, &options, &old.release);
@@ -52,13 +60,12 @@ fn compat(arguments: &Compat, terminal: Terminal) -> Result<Status, Status> {
             return refuse(&sources, found);
         }
     };
-    let whole = arguments.schemas.iter().any(|path| path.is_dir());
-    let mut verdict = release::judge(&old.release, releases.then(), &releases.now, whole);
+    let mut verdict = release::judge(&old.release, releases.then(), &releases.now, old.whole);
     verdict.except(&old.exceptions);
     if !old.is_lock {
         // They were made for the lock, and may well be of no use here.
         verdict.idle.clear();
-    } else if !whole {
+    } else if !old.whole {
         verdict.idle.retain(|it| releases.now.schemas.contains_key(&it.schema));
     }
     let status = report(&verdict, &sources, arguments, terminal);
@@ -91,10 +98,14 @@ struct Old {
     release: Release,
     exceptions: Vec<Exception>,
     is_lock: bool,
+    /// Whether a schema that is not at hand any more was removed.
+    whole: bool,
 }
 
+/// `locks` are those whose exceptions count where no lock is compared with.
 fn released(
     arguments: &Compat,
+    locks: &[PathBuf],
     sources: &mut SourceMap,
     reporter: Reporter,
     progress: &Progress,
@@ -114,8 +125,16 @@ fn released(
             let path = PathBuf::from(&against);
             let is_schema = path.extension().is_some_and(|it| it == build::EXTENSION);
             if !path.is_dir() && !is_schema {
-                return match read_lock(&path, sources) {
-                    Ok((release, exceptions)) => Ok(Old { release, exceptions, is_lock: true }),
+                let lock = build::read_lock_text(&path, &arguments.schemas);
+                let lock = lock.and_then(|it| Ok((it.whole, compile::read_lock(sources, it)?)));
+                return match lock {
+                    Ok((whole, lock)) => {
+                        if let Some(few) = compile::few_targets(sources, &lock) {
+                            reporter.report(sources, &[few])?;
+                        }
+                        let Lock { release, exceptions } = lock;
+                        Ok(Old { release, exceptions, is_lock: true, whole })
+                    }
                     Err(unreadable) => refuse(sources, *unreadable),
                 };
             }
@@ -125,27 +144,16 @@ fn released(
         }
     };
     let release = compile_old(loaded, sources, reporter, progress)?;
-    let locks = match &arguments.lock {
-        Some(path) => vec![path.clone()],
-        None => build::locks_beside(&arguments.schemas),
-    };
     let mut exceptions = Vec::new();
     for path in locks {
-        match read_lock(&path, sources) {
-            Ok((_, more)) => exceptions.extend(more),
+        let lock = build::read_lock_text(path, &arguments.schemas);
+        match lock.and_then(|text| compile::read_lock(sources, text)) {
+            Ok(lock) => exceptions.extend(lock.exceptions),
             Err(unreadable) => return refuse(sources, *unreadable),
         }
     }
-    Ok(Old { release, exceptions, is_lock: false })
-}
-
-fn read_lock(
-    path: &Path,
-    sources: &mut SourceMap,
-) -> Result<(Release, Vec<Exception>), Box<Diagnostic>> {
-    let text = build::read_lock_text(path)?;
-    let lock = compile::read_lock(sources, text)?;
-    Ok((lock.release, lock.exceptions))
+    let whole = arguments.schemas.iter().any(|path| path.is_dir());
+    Ok(Old { release, exceptions, is_lock: false, whole })
 }
 
 /// Compiles the old schemas by themselves; their texts join the others, so that the report may point at them.

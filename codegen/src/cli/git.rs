@@ -3,6 +3,7 @@
 //! Three commands that neither change the repository nor reach for another machine: what a revision is, which files it
 //! has below a path, and what is in them.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -40,7 +41,9 @@ pub(super) fn load(
         }
     }
     files.sort_by(|a, b| (a.imported, &a.name).cmp(&(b.imported, &b.name)));
-    files.dedup_by(|a, b| a.name == b.name);
+    // What is imported may be given, too, and counts once.
+    let mut known = BTreeSet::new();
+    files.retain(|file| known.insert(file.name.clone()));
     let mut sources = SourceMap::new();
     let mut found = Diagnostics::new();
     for file in files {

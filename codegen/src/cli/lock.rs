@@ -37,12 +37,9 @@ fn lock(arguments: &args::Lock, terminal: Terminal) -> Result<Status, Status> {
         return Err(Status::Findings);
     };
     progress.stage("comparing with what was released");
-    let written = match old_text(&path, arguments.replace) {
+    let written = match old_text(&path, arguments) {
         None => Ok(Lock { release: Release::of(&model), exceptions: Vec::new() }),
-        Some(Ok(text)) => {
-            let whole = arguments.schemas.iter().any(|path| path.is_dir());
-            next(&mut sources, &files, &model, text, whole && !arguments.replace, arguments.replace)
-        }
+        Some(Ok(text)) => next(&mut sources, &files, &model, text, arguments.replace),
         Some(Err(unreadable)) => Err(unreadable),
     };
     progress.hide();
@@ -83,13 +80,13 @@ fn place(arguments: &args::Lock) -> Result<PathBuf, Status> {
 }
 
 /// The text of the lock that is there; `None` where there is none, or it is not asked for.
-fn old_text(path: &Path, replace: bool) -> Option<Result<compile::LockText, Diagnostics>> {
+fn old_text(path: &Path, arguments: &args::Lock) -> Option<Result<compile::LockText, Diagnostics>> {
     if !path.exists() {
         return None;
     }
-    match build::read_lock_text(path) {
+    match build::read_lock_text(path, &arguments.schemas) {
         Ok(text) => Some(Ok(text)),
-        Err(_) if replace => None,
+        Err(_) if arguments.replace => None,
         Err(unreadable) => Some(Err(only(*unreadable))),
     }
 }
@@ -106,9 +103,9 @@ fn next(
     files: &[ast::File],
     model: &Model,
     text: compile::LockText,
-    whole: bool,
     replace: bool,
 ) -> Result<Lock, Diagnostics> {
+    let whole = text.whole;
     let old = match compile::read_lock(sources, text) {
         Ok(old) => old,
         Err(_) if replace => {
@@ -148,8 +145,9 @@ fn follow(old: Lock, mut now: Release, whole: bool) -> Lock {
 
 fn write(path: &Path, text: &str, check: bool) -> Result<Status, Status> {
     if check {
-        let same = std::fs::read(path).is_ok_and(|found| found == text.as_bytes());
-        if same {
+        // Some checkouts end lines with CR LF, which the reader of locks takes as well.
+        let found = std::fs::read_to_string(path);
+        if found.is_ok_and(|found| found.replace("\r\n", "\n") == text) {
             return Ok(Status::Done);
         }
         let line = format!("would change {}\n", path.display());

@@ -167,11 +167,11 @@ fn read_locks(
     let paths = match held {
         None | Some(args::Held { no_lock: true, .. }) => Vec::new(),
         Some(args::Held { lock: Some(path), .. }) => vec![path.clone()],
-        Some(_) => build::locks_beside(&inputs.schemas),
+        Some(_) => build::locks_of(&inputs.schemas, loaded),
     };
     let mut locks = Vec::new();
     for path in paths {
-        match build::read_lock_text(&path) {
+        match build::read_lock_text(&path, &inputs.schemas) {
             Ok(text) => locks.push(text),
             Err(unreadable) => loaded.diagnostics.push(*unreadable),
         }

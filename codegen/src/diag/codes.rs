@@ -98,6 +98,7 @@ codes! {
     E0606 "a lock cannot be read"
     E0607 "an exception in a lock does not apply"
     E0608 "a released version cannot be compiled any longer"
+    W0601 "a lock speaks of some targets only"
 
     E0701 "an attribute is not known"
     E0702 "an attribute does not belong here"

@@ -106,6 +106,10 @@ pub fn github(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
         if let Some(label) = diagnostic.primary.as_ref().filter(|label| !label.text.is_empty()) {
             let _ = write!(message, "\n{}", label.text);
         }
+        for label in &diagnostic.secondary {
+            let place = JsonPlace::new(sources, &places, label.span);
+            let _ = write!(message, "\n{}:{}: {}", place.file, place.line, label.text);
+        }
         for help in &diagnostic.help {
             let _ = write!(message, "\nhelp: {help}");
         }

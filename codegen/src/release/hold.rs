@@ -133,15 +133,23 @@ fn contradiction(lock: &Lock, group: &[&Difference]) -> Option<Diagnostic> {
     let version = lock.release.schemas.get(&first.schema).map_or(0, |schema| schema.version);
     let (schema, subject) = (&first.schema, item(first));
     let message = match first.grown {
+        _ if first.rule.change == super::Change::Removed && subject == "schema" => {
+            format!("schema `{schema}` was released, and is gone")
+        }
         _ if subject == "schema" => format!("`{schema}` contradicts its lock"),
         false => format!("`{subject}` of `{schema}` is not what version {version} was"),
         true => format!("`{subject}` of `{schema}` breaks readers and tables of version {version}"),
     };
-    let mut diagnostic = match first.new_place {
-        Some(place) => Diagnostic::new(Code::E0605, place, message).label(label(first)),
-        None => Diagnostic::without_place(Code::E0605, message),
+    let mut diagnostic = match (first.new_place, first.old_place) {
+        (Some(place), _) => Diagnostic::new(Code::E0605, place, message).label(label(first)),
+        // What is gone has only the place where the lock tells of it.
+        (None, Some(place)) => Diagnostic::new(Code::E0605, place, message).label("released as"),
+        (None, None) => Diagnostic::without_place(Code::E0605, message),
     };
     for difference in group.iter().take(SHOWN) {
+        if difference.new_place.is_none() && difference.old_place == first.old_place {
+            continue;
+        }
         if let Some(place) = difference.new_place.filter(|place| Some(*place) != first.new_place) {
             diagnostic = diagnostic.also(place, label(difference));
         }

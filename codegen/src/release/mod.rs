@@ -24,7 +24,7 @@ pub use compare::{Change, Difference, compare};
 pub use fact::{Fact, Targets, Value, ValueForm};
 pub use hold::{Verdict, as_of, hold, judge, unreadable};
 pub use lock::{Exception, FORM, Lock, LockError, parse, print};
-pub use report::{github, human, json, rules_markdown, rules_text};
+pub use report::{github, human, json, rules_json, rules_markdown, rules_text};
 pub use rules::{
     Consequence, Consequences, Outcome, Rule, Severity, Subject, facts_of, rule, rules,
 };

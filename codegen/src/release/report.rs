@@ -284,13 +284,6 @@ pub fn json(verdict: &Verdict, sources: &SourceMap) -> String {
 
 fn json_of<'a>(difference: &'a Difference, sources: &Places<'a>) -> Json<'a> {
     let outcome = difference.outcome();
-    let mut directions = Vec::new();
-    if outcome.old_reader {
-        directions.push("old-reader-new-table");
-    }
-    if outcome.new_reader {
-        directions.push("new-reader-old-table");
-    }
     let bytes = difference.bytes.iter().map(|change| JsonBytes {
         start_bit: change.start_bit,
         end_bit: change.end_bit,
@@ -307,7 +300,7 @@ fn json_of<'a>(difference: &'a Difference, sources: &Places<'a>) -> Json<'a> {
         new: difference.new.as_deref(),
         consequences: outcome.consequences.iter().map(Consequence::word).collect(),
         targets: difference.targets.iter().map(crate::model::Target::name).collect(),
-        directions,
+        directions: direction_words(outcome),
         place: difference.new_place.map(|place| json_place(sources, place)),
         old_place: difference.old_place.map(|place| json_place(sources, place)),
         bytes: bytes.collect(),
@@ -412,6 +405,41 @@ pub fn rules_markdown() -> String {
         let _ = writeln!(out, "| `{}` | {stray} | {grown} | {help} |", rule.name);
     }
     out
+}
+
+/// Every rule for programs, one object a line.
+#[must_use]
+pub fn rules_json() -> String {
+    let mut out = String::new();
+    for rule in rules() {
+        let outcome = |outcome: &Outcome| {
+            let severity = match outcome.severity {
+                Severity::Nothing => "nothing",
+                Severity::Note => "note",
+                Severity::Break => "break",
+            };
+            let consequences: Vec<_> = outcome.consequences.iter().map(Consequence::word).collect();
+            serde_json::json!({
+                "severity": severity,
+                "consequences": consequences,
+                "directions": direction_words(outcome),
+            })
+        };
+        let line = serde_json::json!({
+            "rule": rule.name,
+            "released": outcome(&rule.stray),
+            "younger": outcome(&rule.grown),
+            "help": rule.help,
+        });
+        let _ = writeln!(out, "{line}");
+    }
+    out
+}
+
+fn direction_words(outcome: &Outcome) -> Vec<&'static str> {
+    let old = outcome.old_reader.then_some("old-reader-new-table");
+    let new = outcome.new_reader.then_some("new-reader-old-table");
+    old.into_iter().chain(new).collect()
 }
 
 fn outcome_text(outcome: &Outcome) -> String {
