@@ -175,14 +175,16 @@ impl Consumer<'_> {
     }
 
     fn subject<'e>(&self, schema: u64, core: &CoreEntry, name: Option<&'e str>) -> Subject<'e> {
+        let properties = self.known_properties(schema, core.properties);
+        Subject { schema, class: core.class, instance: core.instance, properties, name }
+    }
+
+    /// The properties of an entry that the consumer knows: what a schema declares means nothing to one of
+    /// another schema.
+    #[must_use]
+    pub fn known_properties(&self, schema: u64, properties: u64) -> u64 {
         let known = if schema == self.schema { !0 } else { !0 << PROPERTY_CORE_FIRST };
-        Subject {
-            schema,
-            class: core.class,
-            instance: core.instance,
-            properties: core.properties & known,
-            name,
-        }
+        properties & known
     }
 }
 

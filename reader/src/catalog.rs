@@ -281,12 +281,19 @@ impl<'c> Entry<'c> {
         names.fields().iter().map(move |field| names.value(field, row))
     }
 
-    /// Where its memory lies at this moment: pointers are followed and counters read.
+    /// Where its memory lies at this moment: pointers are followed and counters read. Where a dump lacks
+    /// the pointer, it says where that led.
     pub fn span(&self, image: &Image) -> Result<walk::Span, walk::SpanError> {
         let memory = AddressSpace::virtual_of(image.memory.as_ref());
         let (address, bound) = (self.row.address(), self.row.bound());
         let core = abi::CoreEntry { address, bound, ..self.row.core() };
-        walk::span(&memory, &core, self.table.table.word_size(), self.table.table.order())
+        let table = &self.table.table;
+        let found = walk::span(&memory, &core, table.word_size(), table.order());
+        let told = || image.capture.as_ref()?.place(self.table.found.carried?, self.index);
+        match found {
+            Err(error @ walk::SpanError::Fault(_)) => told().ok_or(error),
+            found => found,
+        }
     }
 
     /// Whose table it stands in.

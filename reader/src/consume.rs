@@ -159,10 +159,11 @@ impl<'a> Policy<'a> {
         self.deny_words.get(rule as usize).map(String::as_str)
     }
 
-    /// The names of the properties that the consumer requires and that are not among these.
-    /// Escape them.
+    /// The names of the properties that the consumer requires and that an entry of a schema, by its number,
+    /// does not have among these. Escape them.
     #[must_use]
-    pub fn lacks(&self, properties: u64) -> Vec<&'a str> {
+    pub fn lacks(&self, schema: u64, properties: u64) -> Vec<&'a str> {
+        let properties = self.consumer().known_properties(schema, properties);
         let missing = self.require_words.iter().filter(|(bit, _)| properties & bit == 0);
         missing.map(|(_, name)| *name).collect()
     }

@@ -89,15 +89,7 @@ impl<'c> Contents<'c> {
         if let Some(why) = outcome.and_then(left_out) {
             return Err(Note::NotCaptured(why));
         }
-        place(entry, image, options).or_else(|note| match note {
-            Note::Fault(_) => self.told_span(entry).ok_or(note),
-            note => Err(note),
-        })
-    }
-
-    /// Where a dump says that the memory of an entry lies.
-    fn told_span(&self, entry: &Entry<'_>) -> Option<Span> {
-        self.captures?.span(self.table.found.carried?, entry.index)
+        place(entry, image, options)
     }
 
     /// Whether the bytes of an entry of a type are all there is to it: nothing in them leads

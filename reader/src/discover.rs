@@ -348,7 +348,9 @@ impl Search<'_> {
         if !self.seen.insert(table.address()) {
             return Ok(());
         }
-        let size = table.frozen_size();
+        // Of the rows of a process, many are asked for at a time.
+        let at_a_time = usize::try_from(table.row_count()).unwrap_or(usize::MAX).min(1024);
+        let size = table.frozen_size().saturating_add(table.buffer_size(at_a_time));
         self.spend(size as u64)?;
         let mut bytes = vec![0; size];
         let frozen = table.freeze(&mut bytes).map_err(|error| match error {

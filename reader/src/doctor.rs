@@ -273,7 +273,7 @@ impl Findings {
 
     /// What a dump says about itself.
     fn captures(&mut self, image: &Image) -> Option<Captures> {
-        let read = Captures::read(image.capture.as_deref()?);
+        let read = Captures::read(image.capture.as_ref()?.bytes());
         let fault = match &read {
             Ok(captures) => captures.fault,
             Err(error) => Some(*error),

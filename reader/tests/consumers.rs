@@ -3,7 +3,9 @@
 mod dump_support;
 
 use dump_support::{DUMP, KEYS, LOG, SENSITIVE, Scene, USER, inspect, json, row, write};
-use inspect_format::abi::{Order, extent};
+use inspect_format::abi::{CoreEntry, Order, extent, note_kind};
+use inspect_format::notes;
+use inspect_format::table::TableWriter;
 
 fn scene() -> Scene {
     let rows = vec![
@@ -91,6 +93,22 @@ fn a_budget_is_spent_in_the_order_of_the_consumer() {
         ("second".to_owned(), "captured///".to_owned()),
     ];
     assert_eq!(found, expected);
+}
+
+/// A property bit of one schema means nothing to the consumer of another.
+#[test]
+fn entries_of_another_schema_lack_what_is_required() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = TableWriter::new(Order::Little, 8, "another.floor", 1, 64, &[9]).unwrap();
+    let name = writer.string("stranger").unwrap();
+    let core = row(LOG, "", 0x1000, 8).properties(DUMP).core;
+    writer.row(&CoreEntry { name, ..core }, &[]).unwrap();
+    let mut scene = scene();
+    scene.notes.push((notes::NAME, note_kind::TABLES, writer.finish()));
+    let core = write(directory.path(), "core", &scene.core());
+    let found = captures(&["list", &core, "--consumer", "report", "--json"]);
+    let stranger = found.iter().find(|(name, _)| name == "stranger").expect("it is listed");
+    assert_eq!(stranger.1, "denied/require/require dump/");
 }
 
 #[test]

@@ -195,6 +195,13 @@ fn a_dump_of_a_dump_finds_what_pointers_led_to() {
     let bytes = std::fs::read(&second).unwrap();
     let read = inspect_format::elfcore::Core::parse(&bytes).unwrap();
     assert_eq!((read.memory(0x6000, 8), read.memory(0x7000, 2)), (None, Some(&b"at"[..])));
+    // All commands go by what the dump says.
+    let map = json(&["map", &second, "--json"]);
+    assert_eq!(map["nowhere"].as_array().map(Vec::len), Some(0), "{map}");
+    let named = json(&["list", &second, "addr:0x7004", "--json"]);
+    assert_eq!((&named[0]["name"], named.as_array().map(Vec::len)), (&"text".into(), Some(1)));
+    let (code, found, _) = inspect(&["doctor", &second]);
+    assert_eq!(code, Some(0), "{found}");
     // Whoever may not see it does not see it as a part of something else.
     json(&["dump", &second, "-o", &third, "--consumer", "report", "--json"]);
     assert!(!holds(&std::fs::read(&third).unwrap(), SECRET));

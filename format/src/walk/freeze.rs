@@ -58,15 +58,19 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
     }
 
     /// Writes the table to the start of `out`, which is scratch behind it. With less room than
-    /// [`LiveTable::frozen_size`] nothing is written.
+    /// [`LiveTable::frozen_size`] nothing is written; with more, more rows are fetched at a time,
+    /// which pays where each fetch is a call of a kernel.
     pub fn freeze(&self, out: &mut [u8]) -> Result<Frozen, FreezeError> {
         let needed = self.frozen_size();
         let full = FreezeError::Full { needed };
         if out.len() < needed {
             return Err(full);
         }
-        let block_size = out.len() - self.work_size();
+        let block_size = needed - self.work_size();
         let (block, work) = out.split_at_mut(block_size);
+        // A row that changes while its batch is fetched is fetched again.
+        let most = work.len().min(self.buffer_size(1024).max(self.work_size()));
+        let work = &mut work[..most];
         let present = SECTIONS.iter().filter(|kind| self.place(**kind).size > 0).count();
         let start = Header::SIZE + (present + 1) * DirectoryRecord::SIZE;
         let mut block = Block { out: block, at: start, directory: 0, order: self.order };
@@ -94,11 +98,10 @@ impl<M: Memory + ?Sized> LiveTable<'_, M> {
         Ok(Frozen { size: total, summary })
     }
 
-    /// Bytes in which rows are fetched, many at a time where there are many: each fetch of a process's rows
-    /// is three calls of its kernel. They stay small beside the block.
+    /// Bytes in which rows are fetched, a few at a time.
     fn work_size(&self) -> usize {
-        let rows = (self.row_count() / 64).clamp(64, 1024).min(self.row_count().max(1));
-        self.buffer_size(rows as usize)
+        const ROWS: u64 = 64;
+        self.buffer_size(self.row_count().clamp(1, ROWS) as usize)
     }
 
     fn frozen_header(&self, total: usize, sections: usize) -> Header {

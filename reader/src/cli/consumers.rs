@@ -122,7 +122,7 @@ impl<'p> Statuses<'p> {
     /// The same in words.
     pub(crate) fn text(&self, session: &Session, entry: &Entry<'_>) -> String {
         let outcome = self.of(session, entry);
-        let text = outcome.map(|it| it.text(self.policy.as_ref(), entry.row.properties()));
+        let text = outcome.map(|it| it.text(self.policy.as_ref(), entry));
         Terminal(&text.unwrap_or_default()).to_string()
     }
 
@@ -132,7 +132,7 @@ impl<'p> Statuses<'p> {
         Some(Capture {
             status: outcome.status.word(),
             reason: outcome.reason.as_deref().map(str::to_owned),
-            rule: outcome.rule_words(self.policy.as_ref(), entry.row.properties()),
+            rule: outcome.rule_words(self.policy.as_ref(), entry),
             captured: outcome.captured,
         })
     }

@@ -223,7 +223,7 @@ impl Session {
 
     /// What the target says about itself, if it is a dump. What cannot be read of that is reported.
     pub(crate) fn captures(&self) -> Option<Captures> {
-        let read = Captures::read(self.image.capture.as_deref()?);
+        let read = Captures::read(self.image.capture.as_ref()?.bytes());
         let fault = match &read {
             Ok(captures) => captures.fault,
             Err(error) => Some(*error),

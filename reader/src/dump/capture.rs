@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use inspect_format::notes::capture::{Capture, CaptureError, Row, Status};
-use inspect_format::walk::Span;
 
+use crate::catalog::Entry;
 use crate::consume::Policy;
 
 /// What became of an entry.
@@ -74,15 +74,6 @@ impl Captures {
     pub fn get(&self, table: usize, row: usize) -> Option<&Outcome> {
         self.tables.get(table)?.get(row)
     }
-
-    /// Where the memory of an entry lies, for whoever cannot follow its pointer: a dump has what a
-    /// pointer led to, and perhaps not the pointer.
-    #[must_use]
-    pub fn span(&self, table: usize, row: usize) -> Option<Span> {
-        let outcome = self.get(table, row)?;
-        let (address, length) = outcome.address.zip(outcome.length)?;
-        Some(Span { address, length })
-    }
 }
 
 impl Outcome {
@@ -122,22 +113,25 @@ impl Outcome {
         }
     }
 
-    /// The rule that refuses the entry, in words, where the consumer is at hand. `properties` are
-    /// those of the entry. Escape it.
+    /// The rule that refuses the entry, in words, where the consumer is at hand. Escape it.
     #[must_use]
-    pub fn rule_words(&self, policy: Option<&Policy<'_>>, properties: u64) -> Option<String> {
+    pub fn rule_words(&self, policy: Option<&Policy<'_>>, entry: &Entry<'_>) -> Option<String> {
         let policy = policy?;
         match self.reason.as_deref() {
             Some("deny") => Some(format!("deny {}", policy.deny_words(self.rule?)?)),
-            Some("require") => Some(format!("require {}", policy.lacks(properties).join(", "))),
+            Some("require") => {
+                let schema = entry.table.table.header().schema;
+                let lacks = policy.lacks(schema, entry.row.properties());
+                (!lacks.is_empty()).then(|| format!("require {}", lacks.join(", ")))
+            }
             _ => None,
         }
     }
 
     /// In a few words, for people. Escape it.
     #[must_use]
-    pub fn text(&self, policy: Option<&Policy<'_>>, properties: u64) -> String {
-        let rule = self.rule_words(policy, properties);
+    pub fn text(&self, policy: Option<&Policy<'_>>, entry: &Entry<'_>) -> String {
+        let rule = self.rule_words(policy, entry);
         let reason = self.reason.as_deref();
         match (self.status, reason) {
             (Status::Captured, _) => "captured".to_owned(),

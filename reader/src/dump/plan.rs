@@ -17,7 +17,7 @@ use super::capture::{Captures, Outcome};
 use super::readable::Readable;
 use crate::catalog::Catalog;
 use crate::discover::{Discovery, Failure, Found};
-use crate::image::Image;
+use crate::image::{CaptureNote, Image};
 use crate::memory::{AddressSpace, Memory};
 
 /// What goes into a dump.
@@ -170,12 +170,13 @@ struct Places<'i> {
     memory: &'i dyn Memory,
     /// What the image says about it, where it is a dump.
     captures: Option<Captures>,
+    note: Option<&'i CaptureNote>,
 }
 
 impl<'i> Places<'i> {
     fn new(image: &'i Image) -> Self {
-        let captures = image.capture.as_deref().and_then(|bytes| Captures::read(bytes).ok());
-        Self { memory: image.memory.as_ref(), captures }
+        let captures = image.capture.as_ref().and_then(|it| Captures::read(it.bytes()).ok());
+        Self { memory: image.memory.as_ref(), captures, note: image.capture.as_ref() }
     }
 
     fn is_dump(&self) -> bool {
@@ -186,7 +187,7 @@ impl<'i> Places<'i> {
     fn find(&self, block: &Block<'_>, row: usize, core: &CoreEntry) -> Result<Span, SpanError> {
         let (word_size, order): (u8, Order) = (block.table.word_size(), block.table.order());
         let found = span(&AddressSpace::virtual_of(self.memory), core, word_size, order);
-        let told = || self.captures.as_ref()?.span(block.carried?, row);
+        let told = || self.note?.place(block.carried?, row);
         match found {
             Err(error @ SpanError::Fault(_)) => told().ok_or(error),
             found => found,

@@ -12,7 +12,7 @@ use object::elf;
 pub(super) use notes::{CoreNotes, LeftOut, Mapped};
 
 use super::pieces::{FileMemory, Piece, Pieces, Source};
-use super::{Carried, ErrorKind, Image, Kind, Options, Remark, fill, kernel_core};
+use super::{CaptureNote, Carried, ErrorKind, Image, Kind, Options, Remark, fill, kernel_core};
 use crate::file::File;
 use crate::loaded::{Headers, Segment};
 use crate::memory::Reason;
@@ -70,7 +70,7 @@ fn process(file: File, layout: Layout, options: &Options) -> Image {
         memory: Box::new(memory),
         objects: objects.into_iter().map(|loaded| loaded.object).collect(),
         carried: carried.map(|bytes| Carried { bytes, place: place.clone() }).collect(),
-        capture: layout.notes.capture,
+        capture: layout.notes.capture.map(CaptureNote::new),
         notes: layout.notes.process,
         remarks,
     }

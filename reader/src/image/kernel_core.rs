@@ -10,7 +10,7 @@ use inspect_format::root::offset_address;
 
 use super::core::{Layout, add, no_address};
 use super::pieces::{FileMemory, Piece, Pieces};
-use super::{Carried, Clue, FoundBy, Image, Kind, Note, Object, Options, Remark, elf};
+use super::{CaptureNote, Carried, Clue, FoundBy, Image, Kind, Note, Object, Options, Remark, elf};
 use crate::file::File;
 use crate::loaded::{Headers, ROOT_SYMBOL};
 
@@ -53,7 +53,7 @@ pub(super) fn open(file: File, mut layout: Layout, options: &Options) -> Image {
         memory: Box::new(memory),
         objects: object.into_iter().collect(),
         carried: carried.map(|bytes| Carried { bytes, place: place.clone() }).collect(),
-        capture: layout.notes.capture,
+        capture: layout.notes.capture.map(CaptureNote::new),
         notes: information.map(Note::of_kernel).collect(),
         remarks,
     }

@@ -5,6 +5,7 @@
 //! lead to their roots, and the tables that the image carries as files do. Finding tables is the
 //! business of [`discover`](crate::discover).
 
+mod capture;
 pub mod compressed;
 mod core;
 mod elf;
@@ -18,6 +19,8 @@ pub mod snapshot;
 mod spool;
 mod table_file;
 pub mod zone;
+
+pub use capture::CaptureNote;
 
 use std::fmt;
 use std::io;
@@ -47,8 +50,8 @@ pub struct Image {
     pub objects: Vec<Object>,
     /// Tables that it carries beside its memory, each block one or several tables.
     pub carried: Vec<Carried>,
-    /// What it says about itself: the contents of the note, or of the file, of that kind.
-    pub capture: Option<Vec<u8>>,
+    /// What it says about itself.
+    pub capture: Option<CaptureNote>,
     /// What debuggers ask of a core beside memory: registers, the auxiliary vector.
     pub notes: Vec<Note>,
     /// What a reader of its memory should know: pages that were filled from files, and those that

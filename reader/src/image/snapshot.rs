@@ -17,7 +17,7 @@ use inspect_format::snapshot::{
 };
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
-use super::{Carried, ErrorKind, Image, Kind, table_file};
+use super::{CaptureNote, Carried, ErrorKind, Image, Kind, table_file};
 use crate::file::{File, WHOLE_MAX};
 use crate::memory::{Memory, Missing, Reason, Run};
 
@@ -67,7 +67,7 @@ pub(super) fn open(path: &Path) -> Result<Image, super::Error> {
         memory: Box::new(SnapshotMemory { directory, runs, open: Mutex::default() }),
         objects: Vec::new(),
         carried: vec![Carried { bytes: tables, place }],
-        capture: Some(capture),
+        capture: Some(CaptureNote::new(capture)),
         notes: Vec::new(),
         remarks: Vec::new(),
     })
