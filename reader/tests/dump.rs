@@ -5,7 +5,12 @@ mod dump_support;
 use std::path::Path;
 
 use dump_support::{DUMP, KEYS, LOG, Row, SENSITIVE, Scene, USER, inspect, json, row, write};
-use inspect_format::abi::{Order, extent};
+use inspect_format::abi::{Order, extent, note_kind};
+use inspect_format::notes::{self, capture::Status};
+use inspect_reader::catalog::Catalog;
+use inspect_reader::discover::{self, Limit};
+use inspect_reader::dump::Plan;
+use inspect_reader::{consume, image};
 
 const SECRET: &[u8] = b"correct horse battery staple";
 
@@ -209,6 +214,34 @@ fn a_dump_of_a_dump_finds_what_pointers_led_to() {
     let found = statuses(&third);
     let found: Vec<_> = found.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     assert_eq!(found, expected);
+}
+
+/// A table that is not read may deny what another allows.
+#[test]
+fn what_tables_deny_that_are_too_many_is_not_in_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut scene = scene();
+    scene.notes.push((notes::NAME, note_kind::TABLES, scene.table()));
+    let core = write(directory.path(), "core", &scene.core());
+    let target = image::Target::Path(core.into());
+    let image = image::open(&target, &image::Options::default()).unwrap();
+    let bytes = |limit| {
+        let options = discover::Options { limit: Limit(limit), ..Default::default() };
+        let discovery = discover::tables_of(&image, &options);
+        let (catalog, _) = Catalog::new(&discovery, &[]);
+        let policy = consume::find(&catalog, "everything").unwrap();
+        let plan = Plan::new(&image, &discovery, &catalog, &policy.consumer(), &[]);
+        let read = (plan.report.tables, plan.report.unread);
+        assert!(
+            plan.outcomes
+                .iter()
+                .flatten()
+                .all(|it| it.status != Status::Captured || limit > 1 << 20)
+        );
+        (read, plan.report.bytes > 0)
+    };
+    assert_eq!(bytes(1 << 30), ((2, 0), true));
+    assert_eq!(bytes(6000), ((1, 1), false));
 }
 
 /// What a reader or a debugger has to know of the machine goes with its memory.

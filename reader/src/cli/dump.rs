@@ -142,6 +142,11 @@ fn say(arguments: &Arguments, report: &Report, written: u64) -> Result<(), Failu
     if report.missing > 0 {
         warn(&format!("{} tables could not be read and are not in the dump", report.missing));
     }
+    if report.unread > 0 {
+        warn(
+            "there are more tables than are read, and what they deny is not known: no memory is in the dump",
+        );
+    }
     if report.lost > 0 {
         warn(&format!(
             "{} entries must not be seen and may lie anywhere, since their pointers cannot be read: \

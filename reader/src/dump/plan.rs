@@ -53,6 +53,9 @@ pub struct Report {
     /// Entries that the consumer must not see, as a whole or in part, and that may lie anywhere:
     /// if there are any, no memory is in it.
     pub lost: u64,
+    /// Searches that ended since there are too many tables: if there are any, nobody knows what those deny
+    /// that were not read, and no memory is in it.
+    pub unread: u64,
     /// Bytes of memory.
     pub bytes: u64,
 }
@@ -134,6 +137,10 @@ impl Plan {
                 }
             }
         }
+        let unread = unread(discovery);
+        if unread > 0 {
+            parts = Parts::default();
+        }
         let mut own = selected.into_iter().peekable();
         let outcomes = tables.iter().enumerate().map(|(index, table)| {
             let Some(Block { table, .. }) = table else { return Vec::new() };
@@ -145,9 +152,16 @@ impl Plan {
             rows.map(of_row).collect()
         });
         let outcomes: Vec<Vec<Outcome>> = outcomes.collect();
-        let report = Report { lost, ..Report::of(&outcomes, &parts, discovery) };
+        let report = Report { lost, unread, ..Report::of(&outcomes, &parts, discovery) };
         Self { outcomes, parts, report }
     }
+}
+
+/// How often a bound kept tables from being read that are there.
+fn unread(discovery: &Discovery) -> u64 {
+    let failures = discovery.attempts.iter().filter_map(|it| it.failure.as_ref());
+    let bounds = failures.filter(|it| matches!(it, Failure::Limit { .. } | Failure::Hits { .. }));
+    bounds.count() as u64
 }
 
 /// A block that was found.
