@@ -1,10 +1,16 @@
-//! Random evolution: whatever legal edits a schema goes through, no table and no decoder of an older version is hurt; and
-//! an illegal one is always reported, whatever legal ones stand around it.
+//! Random evolution: whatever legal edits a schema goes through, no table and no decoder of an older version is hurt,
+//! by the rules and by tables that decoders of all versions read; and an illegal one is always reported, whatever legal
+//! ones stand around it.
 
+use inspect_format::abi::{CoreEntry, phase};
+use inspect_format::btf::Btf;
+use inspect_format::hash::schema_number;
+use inspect_format::table::{Table, TableWriter};
 use inspect_gen::check::Options;
 use inspect_gen::compile::{compile_kept, releases};
 use inspect_gen::diag::{Diagnostics, render};
-use inspect_gen::model::Model;
+use inspect_gen::emit::blobs;
+use inspect_gen::model::{AggregateId, Model, Target};
 use inspect_gen::release::{self, Consequence, Release, Severity, Verdict};
 use inspect_gen::source::SourceMap;
 use inspect_gen::syntax::ast;
@@ -331,6 +337,94 @@ fn judged(old: &str, new: &str) -> Option<(Verdict, SourceMap)> {
     Some((release::judge(&old, releases.then(), &releases.now, true), sources))
 }
 
+/// What a field holds everywhere in these tests: it follows from its name.
+fn value(name: &str, size: usize) -> Vec<u8> {
+    let seed = name.bytes().fold(7_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+    (0..size).map(|at| seed.wrapping_add(at as u8) | 1).collect()
+}
+
+/// The schema as of a version, as a decoder or a producer of then had it.
+fn as_of(text: &str, version: u32) -> Model {
+    let mut sources = SourceMap::new();
+    sources.add("demo.inspect", text, false);
+    let options = Options { as_of: vec![(None, version)], ..Options::default() };
+    let (model, ..) = compile_kept(&mut sources, Diagnostics::new(), &options);
+    model.unwrap_or_else(|| panic!("as of {version}: {text}"))
+}
+
+fn named<'m>(model: &'m Model, name: &str) -> Option<AggregateId> {
+    let found = model.aggregates.iter().position(|it| it.naming.name == name)?;
+    Some(AggregateId(found as u32))
+}
+
+/// A table with one row, and the memory of a struct, as a producer writes them.
+fn produced(model: &Model, target: Target) -> (Vec<u8>, Vec<u8>) {
+    let id = model.schema("demo").expect("it is compiled");
+    let schema = &model[id];
+    let (order, word_size) = (blobs::order(target), target.info().word_size);
+    let (size, history) = (schema.entry.size, blobs::history(model, id));
+    let mut writer = TableWriter::new(order, word_size, "demo", schema.version, size, &history)
+        .expect("it fits");
+    let types = blobs::known_types(model, id);
+    writer.types(blobs::bytes(model, &types.blob, target).expect("no compiler is asked"));
+    let mut own = vec![0; size as usize - CoreEntry::SIZE];
+    for field in &schema.entry.fields {
+        let start = field.offset as usize - CoreEntry::SIZE;
+        let value = value(&field.naming.name, field.size as usize);
+        own[start..start + value.len()].copy_from_slice(&value);
+    }
+    let core = CoreEntry { state: phase::LIVE, ..CoreEntry::ZERO };
+    writer.row(&core, &own).expect("a row");
+    let aggregate = named(model, "s").expect("it is never removed");
+    let layout = model[aggregate].layouts.as_ref().expect("its own").on(target);
+    let mut memory = vec![0; layout.size as usize];
+    for (field, place) in model[aggregate].fields.iter().zip(&layout.fields) {
+        let value = value(field.name(), place.size as usize);
+        let start = place.offset as usize;
+        memory[start..start + value.len()].copy_from_slice(&value);
+    }
+    (writer.finish(), memory)
+}
+
+/// Reads with the decoder of one version what a producer of another wrote: what both know is what was written, and
+/// what the producer did not know is not there.
+fn read(reader: &Model, writer: &Model, target: Target) -> Result<(), TestCaseError> {
+    let (bytes, memory) = produced(writer, target);
+    let table = Table::parse(&bytes).expect("a table");
+    let id = reader.schema("demo").expect("it is compiled");
+    let number = schema_number("demo");
+    let history = blobs::history(reader, id);
+    let compatible = table.check_reader(number, reader[id].version, &history);
+    prop_assert!(compatible.is_ok(), "{compatible:?}");
+    let row = table.rows().next().expect("the row");
+    let written = &writer[writer.schema("demo").expect("it is compiled")].entry.fields;
+    for field in &reader[id].entry.fields {
+        let name = &field.naming.name;
+        let since = field.naming.lifetime.since;
+        let found = match field.size {
+            1 => row.field::<1>(field.offset as usize, since).map(|it| it.to_vec()),
+            2 => row.field::<2>(field.offset as usize, since).map(|it| it.to_vec()),
+            4 => row.field::<4>(field.offset as usize, since).map(|it| it.to_vec()),
+            _ => row.field::<8>(field.offset as usize, since).map(|it| it.to_vec()),
+        };
+        let is_known = written.iter().any(|it| it.naming.name == *name);
+        prop_assert_eq!(found, is_known.then(|| value(name, field.size as usize)), "{}", name);
+    }
+    let btf = Btf::parse(table.sections().types).expect("types");
+    let own = &reader[named(reader, "s").expect("it is never removed")];
+    let theirs = &writer[named(writer, "s").expect("it is never removed")];
+    let binder = btf.bind("s", &theirs.naming.c, table.word_size()).expect("the struct");
+    for field in own.fields.iter().filter(|field| field.naming.is_some()) {
+        let place = binder.bytes("", field.naming.as_ref().map_or("", |it| it.c.as_str()));
+        let is_known = theirs.fields.iter().any(|it| it.name() == field.name());
+        prop_assert_eq!(place.is_ok(), is_known, "{}", field.name());
+        if let Ok(place) = place {
+            prop_assert_eq!(place.slice(&memory), value(field.name(), place.size()));
+        }
+    }
+    Ok(())
+}
+
 fn index() -> impl Strategy<Value = Index> {
     any::<Index>()
 }
@@ -397,6 +491,25 @@ proptest! {
                 && consequences.iter().any(|it| outcome.consequences.has(*it))
         });
         prop_assert!(!hurt, "{}\n{}", last.text(), release::human(&verdict, &sources, false));
+    }
+
+    #[test]
+    fn decoders_of_all_versions_read_tables_of_all_versions(
+        first in schema(),
+        edits in vec(edit(), 0..16),
+    ) {
+        let mut last = first;
+        edits.iter().for_each(|edit| last.edit(edit));
+        let text = last.text();
+        let versions: Vec<Model> = (1..=last.version).map(|version| as_of(&text, version)).collect();
+        for (reader, writer) in versions.iter().flat_map(|it| versions.iter().map(move |other| (it, other))) {
+            for target in ["x86_64", "i686", "s390x"] {
+                let target = Target::from_name(target).expect("a target");
+                read(reader, writer, target).map_err(|error| {
+                    TestCaseError::fail(format!("{error}\n{} reads {}\n{text}", reader.schemas[0].version, writer.schemas[0].version))
+                })?;
+            }
+        }
     }
 
     #[test]
