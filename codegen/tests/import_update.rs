@@ -95,14 +95,14 @@ struct counter {
     // About the hits.
     /// How often.
     #[since(2)] #[display(hex)] hits: u64, // behind it
-    fresh: u16,
+    #[since(4)] fresh: u16,
     #[unit(\"bytes\")] size: u64,
     #[sensitive] secret: text<8>,
-    state: state,
-    a: added,
+    #[since(4)] state: state,
+    #[since(4)] a: added,
 }
 
-enum state { IDLE, BUSY = 1, DONE = 2 }
+enum state { IDLE, BUSY = 1, #[since(4)] DONE = 2 }
 
 /// The same in the binary: nobody touches it.
 struct same {
@@ -110,6 +110,7 @@ struct same {
 }
 
 /// `struct added`, 8 bytes.
+#[since(4)]
 struct added {
     l: long,
 }

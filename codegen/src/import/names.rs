@@ -1,12 +1,44 @@
 //! Names that a schema takes, from names that a binary has: letters, digits and `_`, no two of which fall together
 //! in an output.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use crate::model::{Scalar, names};
+use crate::binary::Language;
+use crate::model::{Naming, Scalar, names};
 
 /// The words that are types by themselves, beside the scalars.
 const TYPE_WORDS: [&str; 7] = ["text", "bytes", "string", "opaque", "atomic", "void", "fn"];
+
+/// The names that an existing schema has for types of a binary.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// By the names that somebody has said.
+    said: HashMap<String, String>,
+    /// By the names that generated code has.
+    derived: HashMap<String, String>,
+    /// Those of the schema.
+    own: HashSet<String>,
+}
+
+impl Known {
+    /// Adds a type of the schema whose names begin with `word` in C.
+    pub(super) fn add(&mut self, naming: &Naming, word: &str, language: Language) {
+        let Naming { name, c, rust, .. } = naming;
+        let is_derived = *c == names::c_identifier(&format!("{word}_{name}"));
+        let by_name = if is_derived { &mut self.derived } else { &mut self.said };
+        by_name.entry(c.clone()).or_insert_with(|| name.clone());
+        if language == Language::Rust {
+            self.derived.entry(rust.clone()).or_insert_with(|| name.clone());
+        }
+        self.own.insert(name.clone());
+    }
+
+    /// What the schema calls a type of the binary, if it has it under another name.
+    pub(super) fn of(&self, name: &str) -> Option<&str> {
+        let derived = || self.derived.get(name).filter(|_| !self.own.contains(name));
+        self.said.get(name).or_else(derived).map(String::as_str)
+    }
+}
 
 /// Names that are taken in one scope, as an output spells them.
 #[derive(Clone, Debug, Default)]

@@ -139,8 +139,8 @@ struct Declared {
     align: u64,
     is_enum: bool,
     is_pointer: bool,
-    /// `#[if("CONFIG_X")]`
-    condition: Option<String>,
+    /// `#[if("CONFIG_X")]`, or removed.
+    may_be_absent: bool,
 }
 
 fn compare(
@@ -155,12 +155,12 @@ fn compare(
     fields(model, id, target, Some(0), ("", ""), &mut declared);
     let mut differences = Vec::new();
     for field in &declared {
-        let place = match found::look_up(binary, composite, &field.path)? {
-            None => found::look_up(binary, composite, &field.c_path)?,
+        let place = match found::look_up(binary, composite, &field.c_path)? {
+            None => found::look_up(binary, composite, &field.path)?,
             found => found,
         };
         let Some(place) = place else {
-            if field.condition.is_none() {
+            if !field.may_be_absent {
                 differences.push(Difference {
                     field: field.path.clone(),
                     origin: field.origin,
@@ -250,7 +250,7 @@ fn fields(
             align: if field.bits.is_some() { 1 } else { natural(model, &field.ty, target) },
             is_enum: matches!(field.ty, model::Type::Enum(_)),
             is_pointer: matches!(field.ty, model::Type::Pointer(_)),
-            condition: field.condition.clone(),
+            may_be_absent: field.condition.is_some() || naming.lifetime.removed.is_some(),
         });
         if let Some(inner) = inline {
             let inside = (format!("{path}."), format!("{c_path}."));
