@@ -73,7 +73,7 @@ fn a_schema_is_brought_in_step() {
         said.contains("`mine::counter.size`") && said.contains("`mine::counter.secret`"),
         "{said}"
     );
-    assert_eq!(text(&before.stdout), "program: 1 the same, 1 different, 0 absent\n");
+    assert_eq!(text(&before.stdout), "program: 1 the same, 2 different, 0 absent\n");
 
     let update = ["import", "program", "counter", "same", "--update", "mine.inspect"];
     let check = [update.as_slice(), &["--check"]].concat();
@@ -119,7 +119,7 @@ struct added {
     assert!(generator(folder, &check).status.success(), "a second run changes nothing");
     let after = generator(folder, &verify);
     assert!(after.status.success(), "{}", text(&after.stderr));
-    assert_eq!(text(&after.stdout), "program: 3 the same, 0 different, 0 absent\n");
+    assert_eq!(text(&after.stdout), "program: 4 the same, 0 different, 0 absent\n");
 }
 
 #[test]

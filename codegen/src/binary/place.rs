@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Array, Binary, Composite, Key, Member, Result, Type};
+use super::{Array, Binary, Composite, Key, Member, Result, Type, spelling};
 
 /// Where a field lies in the binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) fn look_up(
     while let Some(part) = parts.next() {
         let within = current.as_ref().unwrap_or(composite);
         let mut left = MOST_ENTERED;
-        let Some((member, offset)) = member(binary, within, part, 0, &mut left)? else {
+        let Some((member, offset)) = part_of(binary, within, part, &mut left)? else {
             return Ok(None);
         };
         base = base.saturating_add(offset);
@@ -70,6 +70,37 @@ pub(crate) fn behind(binary: &Binary<'_>, key: Key) -> Result<Option<Rc<Type>>> 
     Ok(None)
 }
 
+/// A member and where it lies, under its name or under that which a schema gives it. Bases may lie open there, so that
+/// a class has two members of one name: then the schema's names come first.
+fn part_of(
+    binary: &Binary<'_>,
+    composite: &Composite,
+    name: &str,
+    left: &mut usize,
+) -> Result<Option<(Member, u64)>> {
+    let has_bases = composite.members.iter().any(|it| it.is_base);
+    let spelled = || spelled(binary, composite, name);
+    if has_bases && let Some(found) = spelled()? {
+        return Ok(Some(found));
+    }
+    match member(binary, composite, name, 0, left)? {
+        None if !has_bases => spelled(),
+        found => Ok(found),
+    }
+}
+
+/// A member under the name that a schema gives it.
+fn spelled(
+    binary: &Binary<'_>,
+    composite: &Composite,
+    name: &str,
+) -> Result<Option<(Member, u64)>> {
+    let members = spelling::members(binary, composite)?;
+    let names = spelling::member_names(&members);
+    let found = members.into_iter().zip(names).find(|(_, own)| own.as_deref() == Some(name));
+    Ok(found.map(|(member, _)| (member.clone(), member.bit_offset)))
+}
+
 /// A member and where it lies, found through what is anonymous.
 fn member(
     binary: &Binary<'_>,
@@ -98,7 +129,7 @@ fn member(
 }
 
 /// The type of the elements of an array; any other type itself.
-fn element(binary: &Binary<'_>, key: Key) -> Result<Key> {
+pub(crate) fn element(binary: &Binary<'_>, key: Key) -> Result<Key> {
     let mut key = key;
     for _ in 0..MAX_DEPTH {
         match &*binary.behind_typedefs(key)?.1 {

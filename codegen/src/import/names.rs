@@ -4,10 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::binary::Language;
-use crate::model::{Naming, Scalar, names};
-
-/// The words that are types by themselves, beside the scalars.
-const TYPE_WORDS: [&str; 7] = ["text", "bytes", "string", "opaque", "atomic", "void", "fn"];
+use crate::binary::spelling;
+pub(super) use crate::binary::spelling::{identifier, type_name};
+use crate::model::{Naming, names};
 
 /// The names that an existing schema has for types of a binary.
 #[derive(Clone, Debug, Default)]
@@ -60,44 +59,8 @@ impl Scope {
 
     /// The name, or the name with the first number whose spelling is free.
     pub(super) fn unique(&mut self, name: &str, spell: impl Fn(&str) -> String) -> String {
-        if self.take(spell(name)) {
-            return name.to_owned();
-        }
-        // There are no more names than types, so that one of these is free.
-        (2u64..)
-            .map(|number| format!("{name}_{number}"))
-            .find(|name| self.take(spell(name)))
-            .unwrap_or_default()
+        spelling::unique(name, &mut |name| self.take(spell(name)))
     }
-}
-
-/// The name of a type: the last words of the paths in it, `Vec<app::Key>` becomes `Vec_Key`.
-pub(super) fn type_name(name: &str) -> String {
-    let mut words: Vec<&str> = Vec::new();
-    for part in name.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')) {
-        let last = part.rsplit("::").next().unwrap_or(part);
-        if !last.is_empty() {
-            words.push(last);
-        }
-    }
-    let mut out = identifier(&words.join("_"));
-    const LONGEST: usize = 120;
-    out.truncate(LONGEST);
-    let is_word = Scalar::ALL.iter().any(|scalar| scalar.word() == out);
-    if is_word || TYPE_WORDS.contains(&out.as_str()) {
-        out.push('_');
-    }
-    out
-}
-
-/// An identifier out of whatever a compiler calls a member.
-pub(super) fn identifier(name: &str) -> String {
-    let mut out: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    if out.is_empty() || out == "_" || out.starts_with(|c: char| c.is_ascii_digit()) {
-        out.insert_str(0, "f_");
-    }
-    out
 }
 
 /// How Rust spells a type.
@@ -113,22 +76,6 @@ pub(super) fn rust_field(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_become_identifiers() {
-        for (name, expected) in [
-            ("task_struct", "task_struct"),
-            ("alloc::vec::Vec<app::Key, alloc::alloc::Global>", "Vec_Key_Global"),
-            ("text", "text_"),
-            ("&[u8]", "u8_"),
-            ("{closure#0}", "closure_0"),
-            ("(u32, u64)", "u32_u64"),
-        ] {
-            assert_eq!(type_name(name), expected);
-        }
-        assert_eq!(identifier("_vptr.Shape"), "_vptr_Shape");
-        assert_eq!(identifier("0"), "f_0");
-    }
 
     #[test]
     fn a_taken_name_gets_a_number() {

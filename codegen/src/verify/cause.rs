@@ -1,8 +1,8 @@
 //! Why a field most likely lies elsewhere: what compilers, their options and configurations do to structs.
 
-use super::Declared;
-use crate::binary::Composite;
+use super::fields::Declared;
 use crate::binary::place::{self as found, Place};
+use crate::binary::{Composite, Enum};
 use crate::diag::nearest;
 
 /// Why the binary does not have a field.
@@ -19,6 +19,23 @@ pub(super) fn of_absence(composite: &Composite, path: &str) -> String {
     }
 }
 
+/// Why an enum has another width.
+pub(super) fn of_enum_size(bytes: u64, signed: bool) -> String {
+    let word = if signed { "i" } else { "u" };
+    format!(
+        "`-fshort-enums`, a packed enum, or one with a type: give it that, `enum name: {word}{}`",
+        bytes.saturating_mul(8)
+    )
+}
+
+/// Why an enum does not have a member.
+pub(super) fn of_missing_member(found: &Enum, name: &str) -> String {
+    match nearest(name, found.members.iter().map(|(name, _)| name.as_str())) {
+        Some(near) => format!("is it `{near}` now?"),
+        None => "another version: `#[removed(n)]` says that there is none any more".to_owned(),
+    }
+}
+
 /// Why a field lies elsewhere, or is wider.
 pub(super) fn of_place(
     field: &Declared,
@@ -27,7 +44,7 @@ pub(super) fn of_place(
     declared: &[Declared],
 ) -> Option<String> {
     if let Some(bits) = field.bits.filter(|bits| *bits != place.bits && place.bits > 0) {
-        if field.is_enum && (place.bits < 32 || bits < 32) {
+        if field.enumeration.is_some() && (place.bits < 32 || bits < 32) {
             return Some(
                 "`-fshort-enums`, or a packed enum: give the enum a type, `enum name: u8`"
                     .to_owned(),

@@ -2,12 +2,26 @@
 
 use std::fmt::Write as _;
 
-use super::text::{end, int_of, range, text_of};
-use super::{Merge, names};
+use super::text::{end, int_of, number, range, text_of};
+use super::{Merge, Note, names};
 use crate::source::Span;
 use crate::syntax::ast;
 
 impl Merge<'_> {
+    /// The type of an enum that has another width in the binary.
+    pub(super) fn repr(
+        &mut self,
+        old: &ast::Item,
+        had: Option<&ast::Type>,
+        repr: Option<&ast::Type>,
+    ) {
+        let name = end(old.name.span);
+        let place = had.map_or(name..name, |had| name..end(had.span));
+        let text = repr.and_then(|repr| self.new.get(range(repr.span)));
+        self.edits.push((place, text.map_or_else(String::new, |text| format!(": {text}"))));
+        self.touched.insert(old.name.text.clone());
+    }
+
     /// Members that the binary has on top go behind the others; the values of the others are the binary's.
     pub(super) fn members(
         &mut self,
@@ -16,10 +30,18 @@ impl Merge<'_> {
         members: &[ast::Member],
         open: Option<Span>,
     ) {
-        let pairs: Vec<Option<&ast::Member>> = had
-            .iter()
-            .map(|before| members.iter().find(|it| self.is_member(old, before, &it.name.text)))
-            .collect();
+        let mut next = Some(0i128);
+        let mut pairs = Vec::with_capacity(had.len());
+        for before in had {
+            let own = before.value.as_ref().map_or(next, |written| int_of(&written.first));
+            next = own.and_then(|value| value.checked_add(1));
+            let by_name = members.iter().find(|it| self.is_member(old, before, &it.name.text));
+            // What somebody has shortened, as `ZONE_DMA` to `dma`.
+            let is_alike = |it: &&ast::Member| {
+                own.is_some() && value_of(it) == own && ends_alike(&it.name.text, &before.name.text)
+            };
+            pairs.push(by_name.or_else(|| members.iter().find(is_alike)));
+        }
         self.values(had, &pairs);
         let since = self.since(&old.attributes);
         let mut added = String::new();
@@ -27,6 +49,15 @@ impl Merge<'_> {
             let is_known = pairs.iter().flatten().any(|it| it.span == member.span);
             if let (false, Some(value)) = (is_known, value_of(member)) {
                 let _ = writeln!(added, "{since}{} = {value},", member.name.text);
+            }
+        }
+        for (before, new) in had.iter().zip(&pairs) {
+            if new.is_none() && number(&before.attributes, "removed").is_none() {
+                let path = format!("{}.{}", old.name.text, before.name.text);
+                let what =
+                    "the binary does not have it: it was left, `#[removed(n)]` keeps its value"
+                        .to_owned();
+                self.notes.push(Note { path, what });
             }
         }
         if added.is_empty() {
@@ -82,6 +113,11 @@ impl Merge<'_> {
         let words = [self.schema_word.as_str(), &owner.name.text, own].map(names::upper_case);
         own == name || words.join("_") == name || names::camel_case(own) == name
     }
+}
+
+/// Whether the longer name ends with the shorter one, whatever its case.
+fn ends_alike(name: &str, end: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(&end.to_ascii_lowercase())
 }
 
 fn value_of(member: &ast::Member) -> Option<i128> {

@@ -298,10 +298,13 @@ impl<'t> Merge<'t> {
 
     fn item(&mut self, old: &ast::Item, new: &ast::Item) {
         if let (
-            ast::ItemKind::Enum { members: had, source: None, open, .. },
-            ast::ItemKind::Enum { members, .. },
+            ast::ItemKind::Enum { repr: had_repr, members: had, source: None, open },
+            ast::ItemKind::Enum { repr, members, .. },
         ) = (&old.kind, &new.kind)
         {
+            if self.changed.get(&old.name.text).is_some_and(|it| it.contains("")) {
+                self.repr(old, had_repr.as_ref(), repr.as_ref());
+            }
             return self.members(old, had, members, *open);
         }
         let Some(others) = self.changed.get(&old.name.text) else { return };
