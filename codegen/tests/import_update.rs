@@ -165,7 +165,11 @@ fn import_says_what_is_wrong() {
     };
     fails(&["program", "cuonter"], 1, "error[E1002]: no type is called `cuonter`");
     fails(&["program", "cuonter"], 1, "there is `counter`");
-    fails(&["program", "counter", "--from", "btf"], 1, "the binary has no BTF");
+    fails(
+        &["program", "counter", "--from", "btf"],
+        1,
+        "the binary has no BTF; its types are in DWARF",
+    );
     fails(&["nowhere", "counter"], 1, "`nowhere` cannot be read");
     fails(&[".", "counter"], 1, "is a directory");
     fails(&["program", "counter", "--schema", "a b"], 2, "words with points");

@@ -15,6 +15,8 @@ pub(crate) struct Place {
     pub(crate) is_bit_field: bool,
     /// Its type.
     pub(crate) ty: Key,
+    /// Bytes, where the compiler says so of the field or of its type.
+    pub(crate) align: Option<u64>,
 }
 
 /// How deep anonymous members may lie.
@@ -45,7 +47,12 @@ pub(crate) fn look_up(
                 None => size_of(binary, member.ty, 0)?.saturating_mul(8),
             };
             let is_bit_field = member.bits.is_some();
-            return Ok(Some(Place { bit_offset: base, bits, is_bit_field, ty: member.ty }));
+            let align = match &*binary.behind_typedefs(member.ty)?.1 {
+                Type::Composite(composite) => member.align.max(composite.align),
+                _ => member.align,
+            };
+            let ty = member.ty;
+            return Ok(Some(Place { bit_offset: base, bits, is_bit_field, ty, align }));
         }
         match &*binary.behind_typedefs(element(binary, member.ty)?)?.1 {
             Type::Composite(inner) => current = Some(inner.clone()),

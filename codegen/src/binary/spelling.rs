@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{Binary, Composite, Member, Result, Type};
+use super::{Binary, Composite, Key, Language, Member, Result, Type};
 use crate::model::Scalar;
 
 /// The words that are types by themselves, beside the scalars.
@@ -29,6 +29,42 @@ pub(crate) fn type_name(name: &str) -> String {
         out.push('_');
     }
     out
+}
+
+/// A type as people write it in C: `char[32]`, `struct page *`.
+pub(crate) fn described(binary: &Binary<'_>, key: Key) -> Result<String> {
+    /// Nobody writes more than that.
+    const MOST_PARTS: usize = 16;
+    let (mut key, mut behind) = (key, String::new());
+    for _ in 0..MOST_PARTS {
+        let word = |word: &str, name: &str| match name {
+            "" => word.to_owned(),
+            name if binary.language() == Language::C => format!("{word} {name}"),
+            name => name.to_owned(),
+        };
+        let name = match &*binary.get(key)? {
+            Type::Pointer(pointer) => {
+                // The star of a pointer to an array would stand in brackets.
+                behind.insert_str(0, if behind.is_empty() { " *" } else { "*" });
+                key = pointer.target;
+                continue;
+            }
+            Type::Array(array) => {
+                array.lengths.iter().for_each(|length| behind.push_str(&format!("[{length}]")));
+                key = array.element;
+                continue;
+            }
+            Type::Void => "void".to_owned(),
+            Type::Function => "function".to_owned(),
+            Type::Scalar(scalar) => scalar.name.clone(),
+            Type::Typedef(typedef) => typedef.name.clone(),
+            Type::Other(other) => other.what.clone(),
+            Type::Enum(it) => word("enum", &it.name),
+            Type::Composite(it) => word(if it.union { "union" } else { "struct" }, &it.name),
+        };
+        return Ok(name + &behind);
+    }
+    Ok(format!("a pointer{behind}"))
 }
 
 /// An identifier out of whatever a compiler calls a member.

@@ -1,6 +1,6 @@
 //! The fields of a declared struct beside those of the binary's.
 
-use super::cause;
+use super::cause::{Causes, Found};
 use super::{Context, Difference};
 use crate::binary::place::{self as found, Place};
 use crate::binary::{self, Binary, Composite, Key, Type};
@@ -18,12 +18,12 @@ pub(super) struct Declared {
     pub(super) bit_offset: Option<u64>,
     /// Nothing where a compiler decides.
     pub(super) bits: Option<u64>,
+    /// Bytes; of a bit-field 1.
     pub(super) align: u64,
     /// The enum that it holds, or an array of it.
     pub(super) enumeration: Option<EnumId>,
     /// An inline struct or union, or an array of it.
     pub(super) is_inline: bool,
-    pub(super) is_pointer: bool,
     /// `#[if("CONFIG_X")]`, or removed.
     pub(super) may_be_absent: bool,
 }
@@ -44,32 +44,51 @@ impl Context<'_, '_> {
         let mut declared = Vec::new();
         fields(self.model, id, target, Some(0), ("", ""), &mut declared);
         let is_bytes = is_bytes(aggregate);
-        let mut differences = Vec::new();
         // An enum whose variants have fields: which one there is, nobody can tell from outside.
-        if composite.mixed.is_none() && !is_bytes {
-            differences = self.fields(composite, &declared)?;
+        let is_told = composite.mixed.is_none() && !is_bytes;
+        let all = if is_told { self.places(composite, &declared)? } else { Vec::new() };
+        let causes = Causes::new(self.model, aggregate, self.binary, composite, &all);
+        let mut differences = Vec::new();
+        for Found { field, place } in &all {
+            let (path, origin) = (field.path.clone(), field.origin);
+            let (what, is_other_type, cause) = match place {
+                None if field.may_be_absent => continue,
+                None => {
+                    let what = "the binary does not have this field".to_owned();
+                    (what, true, Some(causes.of_absence(&field.path)))
+                }
+                Some(place) => {
+                    let Some(what) = differs(field, *place) else { continue };
+                    let is_other_type = field.bits.is_some_and(|bits| bits != place.bits);
+                    (what, is_other_type, causes.of_place(field, *place)?)
+                }
+            };
+            differences.push(Difference { field: path, origin, what, is_other_type, cause });
         }
-        let size = aggregate.layouts.as_ref().map(|layouts| layouts.on(target).size);
-        if let Some(size) = size.filter(|size| *size != composite.size) {
+        let layout = aggregate.layouts.as_ref().map(|layouts| layouts.on(target));
+        if let Some(layout) = layout.filter(|layout| layout.size != composite.size) {
+            let (there, here) = (composite.size, layout.size);
             let bytes = aggregate.fields.first().filter(|_| is_bytes);
             let bytes = bytes.and_then(|field| field.naming.as_ref());
+            let is_alone = differences.is_empty() && is_told;
             differences.push(Difference {
                 field: bytes.map_or_else(String::new, |naming| naming.name.clone()),
                 origin: aggregate.naming.origin,
-                what: format!("it has {} bytes in the binary, and {size} here", composite.size),
+                what: format!("it has {there} bytes in the binary, and {here} here"),
                 is_other_type: is_bytes,
-                cause: differences.is_empty().then(|| cause::of_size(size, composite)),
+                cause: is_alone.then(|| causes.of_size(here, u64::from(layout.align))),
             });
         }
         Ok(Some(differences))
     }
 
-    fn fields(
+    /// Where the binary has each field.
+    fn places<'f>(
         &mut self,
         composite: &Composite,
-        declared: &[Declared],
-    ) -> binary::Result<Vec<Difference>> {
-        let mut differences = Vec::new();
+        declared: &'f [Declared],
+    ) -> binary::Result<Vec<Found<'f>>> {
+        let mut all = Vec::with_capacity(declared.len());
         // Fields that somebody has written in place of bytes: the binary does not say what is inside.
         let mut untold: Vec<String> = Vec::new();
         for field in declared {
@@ -80,18 +99,8 @@ impl Context<'_, '_> {
                 None => found::look_up(self.binary, composite, &field.path)?,
                 found => found,
             };
-            let Some(place) = place else {
-                if !field.may_be_absent {
-                    differences.push(Difference {
-                        field: field.path.clone(),
-                        origin: field.origin,
-                        what: "the binary does not have this field".to_owned(),
-                        is_other_type: true,
-                        cause: Some(cause::of_absence(composite, &field.path)),
-                    });
-                }
-                continue;
-            };
+            all.push(Found { field, place });
+            let Some(place) = place else { continue };
             let ty = element(self.binary, place.ty)?;
             match (&*self.binary.get(ty)?, field.enumeration) {
                 (Type::Enum(_), Some(id)) => self.enums.entry(id).or_default().push(ty),
@@ -99,19 +108,13 @@ impl Context<'_, '_> {
                 _ if field.is_inline => untold.push(format!("{}.", field.path)),
                 _ => {}
             }
-            if let Some(what) = differs(field, place) {
-                let cause = cause::of_place(field, place, composite, declared);
-                let (path, origin) = (field.path.clone(), field.origin);
-                let is_other_type = field.bits.is_some_and(|bits| bits != place.bits);
-                differences.push(Difference { field: path, origin, what, is_other_type, cause });
-            }
         }
-        Ok(differences)
+        Ok(all)
     }
 }
 
 /// The type of what an array holds, behind typedefs.
-fn element(binary: &Binary<'_>, key: Key) -> binary::Result<Key> {
+pub(super) fn element(binary: &Binary<'_>, key: Key) -> binary::Result<Key> {
     Ok(binary.behind_typedefs(found::element(binary, key)?)?.0)
 }
 
@@ -124,12 +127,18 @@ fn differs(field: &Declared, place: Place) -> Option<String> {
     let offset = field.bit_offset.filter(|offset| *offset != place.bit_offset);
     // A flexible array has no bytes in either.
     let bits = field.bits.filter(|bits| *bits != place.bits && *bits > 0 && place.bits > 0);
+    let at = |bit_offset| format!("at {}", found::shown(bit_offset));
     match (offset, bits) {
         (None, None) => None,
-        (Some(offset), _) => Some(format!(
-            "it lies at {} in the binary, and at {} here",
-            found::shown(place.bit_offset),
-            found::shown(offset)
+        (Some(offset), None) => {
+            Some(format!("it lies {} in the binary, and {} here", at(place.bit_offset), at(offset)))
+        }
+        (Some(offset), Some(bits)) => Some(format!(
+            "it lies {} with {} in the binary, and {} with {} here",
+            at(place.bit_offset),
+            found::width(place.bits),
+            at(offset),
+            found::width(bits)
         )),
         (None, Some(bits)) => Some(format!(
             "it has {} in the binary, and {} here",
@@ -179,7 +188,6 @@ fn fields(
             align: if field.bits.is_some() { 1 } else { natural(model, &field.ty, target) },
             enumeration: enumeration(&field.ty),
             is_inline: inline.is_some(),
-            is_pointer: matches!(field.ty, model::Type::Pointer(_)),
             may_be_absent: field.condition.is_some() || naming.lifetime.removed.is_some(),
         });
         if let Some(inner) = inline {
@@ -225,7 +233,7 @@ fn size_of(model: &Model, ty: &model::Type, target: Target) -> Option<u64> {
     })
 }
 
-fn natural(model: &Model, ty: &model::Type, target: Target) -> u64 {
+pub(super) fn natural(model: &Model, ty: &model::Type, target: Target) -> u64 {
     match ty {
         model::Type::Scalar(scalar) => extent_of(*scalar, target).1,
         model::Type::Array(element, _) => natural(model, element, target),
