@@ -73,7 +73,7 @@ fn a_schema_is_brought_in_step() {
         said.contains("`mine::counter.size`") && said.contains("`mine::counter.secret`"),
         "{said}"
     );
-    assert_eq!(text(&before.stdout), "program: 1 the same, 1 different, 0 absent\n");
+    assert_eq!(text(&before.stdout), "program: 1 the same, 2 different, 0 absent\n");
 
     let update = ["import", "program", "counter", "same", "--update", "mine.inspect"];
     let check = [update.as_slice(), &["--check"]].concat();
@@ -95,14 +95,14 @@ struct counter {
     // About the hits.
     /// How often.
     #[since(2)] #[display(hex)] hits: u64, // behind it
-    fresh: u16,
+    #[since(4)] fresh: u16,
     #[unit(\"bytes\")] size: u64,
     #[sensitive] secret: text<8>,
-    state: state,
-    a: added,
+    #[since(4)] state: state,
+    #[since(4)] a: added,
 }
 
-enum state { IDLE, BUSY = 1, DONE = 2 }
+enum state { IDLE, BUSY = 1, #[since(4)] DONE = 2 }
 
 /// The same in the binary: nobody touches it.
 struct same {
@@ -110,6 +110,7 @@ struct same {
 }
 
 /// `struct added`, 8 bytes.
+#[since(4)]
 struct added {
     l: long,
 }
@@ -118,7 +119,7 @@ struct added {
     assert!(generator(folder, &check).status.success(), "a second run changes nothing");
     let after = generator(folder, &verify);
     assert!(after.status.success(), "{}", text(&after.stderr));
-    assert_eq!(text(&after.stdout), "program: 3 the same, 0 different, 0 absent\n");
+    assert_eq!(text(&after.stdout), "program: 4 the same, 0 different, 0 absent\n");
 }
 
 #[test]
@@ -164,7 +165,11 @@ fn import_says_what_is_wrong() {
     };
     fails(&["program", "cuonter"], 1, "error[E1002]: no type is called `cuonter`");
     fails(&["program", "cuonter"], 1, "there is `counter`");
-    fails(&["program", "counter", "--from", "btf"], 1, "the binary has no BTF");
+    fails(
+        &["program", "counter", "--from", "btf"],
+        1,
+        "the binary has no BTF; its types are in DWARF",
+    );
     fails(&["nowhere", "counter"], 1, "`nowhere` cannot be read");
     fails(&[".", "counter"], 1, "is a directory");
     fails(&["program", "counter", "--schema", "a b"], 2, "words with points");

@@ -12,6 +12,13 @@ pub enum Error {
     Image(String),
     /// There is no type information of the wanted kind.
     NoTypes(String),
+    /// There is none of the wanted kind, and some of the other.
+    OtherTypes {
+        /// `BTF`
+        wanted: &'static str,
+        /// `DWARF`
+        found: &'static str,
+    },
     /// The type information contradicts itself, or ends too early.
     Damaged {
         /// `.debug_info`, `.BTF`.
@@ -36,6 +43,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Image(what) | Self::NoTypes(what) => f.write_str(what),
+            Self::OtherTypes { wanted, found } => {
+                write!(f, "the binary has no {wanted}; its types are in {found}")
+            }
             Self::Damaged { section, offset: Some(offset), what } => {
                 write!(f, "{section} at offset {offset:#x}: {what}")
             }

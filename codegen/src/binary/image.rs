@@ -112,6 +112,11 @@ impl<'d> Image<'d> {
         let format = match (wanted, has_dwarf, has(".BTF")) {
             (None | Some(Format::Dwarf), true, _) => Format::Dwarf,
             (None | Some(Format::Btf), _, true) => Format::Btf,
+            (Some(wanted @ Format::Dwarf), _, true) | (Some(wanted @ Format::Btf), true, _) => {
+                let found = if wanted == Format::Btf { Format::Dwarf } else { Format::Btf };
+                let (wanted, found) = (wanted.name(), found.name());
+                return Err(Error::OtherTypes { wanted, found });
+            }
             (Some(wanted), ..) => {
                 return Err(Error::NoTypes(format!("the binary has no {}", wanted.name())));
             }
@@ -143,7 +148,8 @@ impl<'d> Image<'d> {
         /// More than the offsets in a header can reach.
         const LARGEST: u64 = 16 << 30;
         if wanted == Some(Format::Dwarf) {
-            return Err(Error::NoTypes("the binary has no DWARF: it is BTF by itself".to_owned()));
+            let (wanted, found) = (Format::Dwarf.name(), Format::Btf.name());
+            return Err(Error::OtherTypes { wanted, found });
         }
         let (order, endian) = match is_little {
             true => (ByteOrder::Little, gimli::RunTimeEndian::Little),

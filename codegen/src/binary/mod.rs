@@ -10,6 +10,7 @@ mod dwarf;
 mod error;
 mod image;
 pub(crate) mod place;
+pub(crate) mod spelling;
 mod types;
 mod wanted;
 
@@ -170,6 +171,14 @@ impl<'d> Binary<'d> {
     /// Where the type information is damaged.
     pub fn find(&self, wanted: &[Wanted]) -> Result<Vec<Vec<Candidate>>> {
         self.reader.find(wanted)
+    }
+
+    /// Looks at the name of every type that can be asked for, without the namespaces around it.
+    ///
+    /// # Errors
+    /// Where the type information is damaged.
+    pub fn each_name(&self, look: &mut dyn FnMut(&str)) -> Result<()> {
+        self.reader.each_name(look)
     }
 
     /// The names nearest to one that does not exist.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Array, Binary, Composite, Key, Member, Result, Type};
+use super::{Array, Binary, Composite, Key, Member, Result, Type, spelling};
 
 /// Where a field lies in the binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(crate) struct Place {
     pub(crate) is_bit_field: bool,
     /// Its type.
     pub(crate) ty: Key,
+    /// Bytes, where the compiler says so of the field or of its type.
+    pub(crate) align: Option<u64>,
 }
 
 /// How deep anonymous members may lie.
@@ -35,7 +37,7 @@ pub(crate) fn look_up(
     while let Some(part) = parts.next() {
         let within = current.as_ref().unwrap_or(composite);
         let mut left = MOST_ENTERED;
-        let Some((member, offset)) = member(binary, within, part, 0, &mut left)? else {
+        let Some((member, offset)) = part_of(binary, within, part, &mut left)? else {
             return Ok(None);
         };
         base = base.saturating_add(offset);
@@ -45,7 +47,12 @@ pub(crate) fn look_up(
                 None => size_of(binary, member.ty, 0)?.saturating_mul(8),
             };
             let is_bit_field = member.bits.is_some();
-            return Ok(Some(Place { bit_offset: base, bits, is_bit_field, ty: member.ty }));
+            let align = match &*binary.behind_typedefs(member.ty)?.1 {
+                Type::Composite(composite) => member.align.max(composite.align),
+                _ => member.align,
+            };
+            let ty = member.ty;
+            return Ok(Some(Place { bit_offset: base, bits, is_bit_field, ty, align }));
         }
         match &*binary.behind_typedefs(element(binary, member.ty)?)?.1 {
             Type::Composite(inner) => current = Some(inner.clone()),
@@ -68,6 +75,37 @@ pub(crate) fn behind(binary: &Binary<'_>, key: Key) -> Result<Option<Rc<Type>>> 
         }
     }
     Ok(None)
+}
+
+/// A member and where it lies, under its name or under that which a schema gives it. Bases may lie open there, so that
+/// a class has two members of one name: then the schema's names come first.
+fn part_of(
+    binary: &Binary<'_>,
+    composite: &Composite,
+    name: &str,
+    left: &mut usize,
+) -> Result<Option<(Member, u64)>> {
+    let has_bases = composite.members.iter().any(|it| it.is_base);
+    let spelled = || spelled(binary, composite, name);
+    if has_bases && let Some(found) = spelled()? {
+        return Ok(Some(found));
+    }
+    match member(binary, composite, name, 0, left)? {
+        None if !has_bases => spelled(),
+        found => Ok(found),
+    }
+}
+
+/// A member under the name that a schema gives it.
+fn spelled(
+    binary: &Binary<'_>,
+    composite: &Composite,
+    name: &str,
+) -> Result<Option<(Member, u64)>> {
+    let members = spelling::members(binary, composite)?;
+    let names = spelling::member_names(&members);
+    let found = members.into_iter().zip(names).find(|(_, own)| own.as_deref() == Some(name));
+    Ok(found.map(|(member, _)| (member.clone(), member.bit_offset)))
 }
 
 /// A member and where it lies, found through what is anonymous.
@@ -98,7 +136,7 @@ fn member(
 }
 
 /// The type of the elements of an array; any other type itself.
-fn element(binary: &Binary<'_>, key: Key) -> Result<Key> {
+pub(crate) fn element(binary: &Binary<'_>, key: Key) -> Result<Key> {
     let mut key = key;
     for _ in 0..MAX_DEPTH {
         match &*binary.behind_typedefs(key)?.1 {

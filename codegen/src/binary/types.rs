@@ -91,6 +91,16 @@ pub struct Enum {
     pub is_declaration: bool,
 }
 
+impl Enum {
+    /// A value as the type holds it: compilers write -1 for the highest one, and the other way round.
+    #[must_use]
+    pub fn in_width(&self, value: i128) -> i128 {
+        let bits = (self.size.clamp(1, 8) * 8) as u32;
+        let low = value & ((1 << bits) - 1);
+        if self.signed && low >> (bits - 1) & 1 == 1 { low - (1 << bits) } else { low }
+    }
+}
+
 /// A struct, union or class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Composite {

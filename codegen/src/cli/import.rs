@@ -198,6 +198,14 @@ pub(super) fn unreadable(error: &Error) -> Finding {
     let finding = Finding::new(Code::E1001, error.to_string());
     match error {
         Error::NoTypes(_) => finding.help("compile it with `-g`, and look at it before `strip`"),
+        Error::OtherTypes { wanted, found } => finding.help(format!(
+            "`--from {}`, or nothing, reads these; for {wanted} {}",
+            found.to_ascii_lowercase(),
+            match *wanted {
+                "BTF" => "run `pahole --btf_encode`, or compile with `-gbtf`",
+                _ => "compile with `-g`",
+            }
+        )),
         Error::Image(_) | Error::Damaged { .. } => finding,
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::names::{self, Scope};
+use super::names::{self, Known, Scope};
 use crate::binary::{Binary, Key, Kind, Result, Type, Wanted};
 
 /// The types of a schema.
@@ -31,6 +31,8 @@ pub(super) struct Closure {
     pub(super) types: Scope,
     /// The names of items.
     own: Scope,
+    /// The names that types have in an existing schema.
+    known: Known,
 }
 
 /// More types than anybody asks for at once: a limit on memory where type information lies.
@@ -48,8 +50,14 @@ struct Step {
 }
 
 /// Collects what `roots` need, following pointers `depth` times.
-pub(super) fn collect(binary: &Binary<'_>, roots: &[Key], depth: u32) -> Result<Closure> {
-    let mut closure = Closure { types: Scope::of_types(), ..Closure::default() };
+pub(super) fn collect(
+    binary: &Binary<'_>,
+    roots: &[Key],
+    depth: u32,
+    known: &Known,
+) -> Result<Closure> {
+    let (types, known) = (Scope::of_types(), known.clone());
+    let mut closure = Closure { types, known, ..Closure::default() };
     let mut seen: HashMap<Key, u32> = HashMap::new();
     let mut queue: VecDeque<Step> = VecDeque::new();
     for key in roots {
@@ -187,7 +195,9 @@ impl Closure {
         if own.is_empty() {
             self.typedefs.insert(key, name.to_owned());
         }
-        let name = self.own.unique(&names::type_name(name), str::to_owned);
+        let known = self.known.of(name).or(typedef.and_then(|typedef| self.known.of(typedef)));
+        let name = known.map_or_else(|| names::type_name(name), str::to_owned);
+        let name = self.own.unique(&name, str::to_owned);
         let in_rust = self.types.unique(&name, names::rust_type);
         if in_rust != name {
             self.rust_names.insert(key, names::rust_type(&in_rust));

@@ -14,6 +14,7 @@ mod print;
 mod proof;
 mod spell;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::binary::{self, Binary, Candidate, Key, Type, Wanted};
@@ -24,6 +25,7 @@ use crate::source::SourceMap;
 use crate::syntax;
 use crate::verify;
 pub use merge::{Existing, update};
+use names::Known;
 use plan::Planner;
 
 /// What is wanted of a schema.
@@ -48,6 +50,8 @@ pub struct Imported {
     pub notes: Vec<Note>,
     /// How many types it defines.
     pub type_count: usize,
+    /// The names in the schema of what was asked for.
+    pub asked: BTreeSet<String>,
 }
 
 /// Something that the language cannot say, or that is not part of the schema.
@@ -83,6 +87,8 @@ pub enum Fault {
     },
     /// The schema to be brought in step has errors.
     Schema(Vec<String>),
+    /// It would have errors with what the binary has.
+    Conflict(Vec<String>),
     /// What was written is not what the binary has: a defect of this program.
     Defect(Vec<String>),
 }
@@ -102,9 +108,20 @@ pub fn import(
     wanted: &[Wanted],
     options: &Options,
 ) -> Result<Imported, Vec<Fault>> {
+    import_known(binary, wanted, options, &Known::default())
+}
+
+/// The same, where an existing schema has names for types already.
+fn import_known(
+    binary: &Binary<'_>,
+    wanted: &[Wanted],
+    options: &Options,
+    known: &Known,
+) -> Result<Imported, Vec<Fault>> {
     let roots = find(binary, wanted)?;
-    let closure =
-        closure::collect(binary, &roots, options.depth).map_err(|error| vec![error.into()])?;
+    let closure = closure::collect(binary, &roots, options.depth, known)
+        .map_err(|error| vec![error.into()])?;
+    let asked = closure.asked.iter().filter_map(|key| closure.names.get(key)).cloned().collect();
     let mut planner = Planner::new(binary, closure);
     let mut items = planner.items().map_err(|fault| vec![fault])?;
     let mut compared =
@@ -118,7 +135,7 @@ pub fn import(
     let text = print::schema(&options.schema, &docs, &items);
     let text = syntax::fmt::format(&text).map_err(|found| vec![defect(found.into_sorted())])?;
     prove(&text, &options.schema, &items, binary).map_err(|fault| vec![fault])?;
-    Ok(Imported { text, notes: planner.notes, type_count: items.len() })
+    Ok(Imported { text, notes: planner.notes, type_count: items.len(), asked })
 }
 
 fn defect(found: Vec<crate::diag::Diagnostic>) -> Fault {
@@ -250,6 +267,9 @@ impl Fault {
                 vec!["import its parts, or the class without that base".to_owned()]
             }
             Self::Schema(_) => vec!["`inspect-gen check` shows where".to_owned()],
+            Self::Conflict(_) => {
+                vec!["change what refers to the fields that the binary has otherwise".to_owned()]
+            }
             Self::Defect(_) => vec!["please report it, with the type's name".to_owned()],
             Self::Binary(_) | Self::HoldsItself(_) | Self::TooLarge(_) => Vec::new(),
         }
@@ -280,6 +300,10 @@ impl fmt::Display for Fault {
             Self::Schema(what) => {
                 let shown: Vec<&str> = what.iter().take(5).map(String::as_str).collect();
                 write!(f, "the schema has errors: {}", shown.join("; "))
+            }
+            Self::Conflict(what) => {
+                let shown: Vec<&str> = what.iter().take(5).map(String::as_str).collect();
+                write!(f, "in step with the binary the schema has errors: {}", shown.join("; "))
             }
             Self::Defect(what) => {
                 let shown: Vec<&str> = what.iter().take(5).map(String::as_str).collect();

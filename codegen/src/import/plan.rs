@@ -10,7 +10,7 @@ use super::names::{self, Scope};
 use super::place;
 use super::spell::Shape;
 use super::{Fault, Note};
-use crate::binary::{Binary, Composite, Enum, Key, Language, Member, Type};
+use crate::binary::{Binary, Composite, Enum, Key, Language, Type, spelling};
 use crate::model::Target;
 
 /// An item of the schema.
@@ -296,24 +296,14 @@ impl<'b, 'd> Planner<'b, 'd> {
         composite: &Composite,
         holder: &Holder,
     ) -> Result<Vec<place::Member>, Fault> {
-        let mut members = composite.members.clone();
-        if !composite.union {
-            members.sort_by_key(|member| member.bit_offset);
-            self.open_bases(&mut members)?;
-        }
-        let (mut fields, mut in_rust) = (Scope::default(), Scope::default());
+        let members = spelling::members(self.binary, composite)?;
+        let names = spelling::member_names(&members);
+        let mut in_rust = Scope::default();
         let mut shapes = Vec::with_capacity(members.len());
-        for (index, member) in members.iter().enumerate() {
-            if member.name.is_empty() && member.bits.is_some() {
-                continue;
-            }
-            let mut name = member.name.clone();
-            if member.is_base {
-                name = format!("base_{}", names::type_name(&member.name));
-            }
-            let name =
-                (!name.is_empty()).then(|| fields.unique(&names::identifier(&name), str::to_owned));
-            let rust_name = name.as_ref().and_then(|name| {
+        for (index, (member, own)) in members.iter().zip(names).enumerate() {
+            let Some(own) = own else { continue };
+            let name = (!member.name.is_empty()).then_some(&own);
+            let rust_name = name.and_then(|name| {
                 let unique = in_rust.unique(name, names::rust_field);
                 (unique != *name).then(|| names::rust_field(&unique))
             });
@@ -321,7 +311,7 @@ impl<'b, 'd> Planner<'b, 'd> {
                 Some(name) => format!("{}.{name}", holder.path),
                 None => format!("{}.anonymous{index}", holder.path),
             };
-            let rust_end = name.clone().unwrap_or_else(|| format!("anonymous{index}"));
+            let rust_end = name.map_or_else(|| format!("anonymous{index}"), String::clone);
             let rust = format!("{}{}", holder.rust, crate::model::names::camel_case(&rust_end));
             let inside = Holder { path, rust, inline: true };
             let shape = match member.bits {
@@ -331,41 +321,11 @@ impl<'b, 'd> Planner<'b, 'd> {
             let (bits, align) = (member.bits, member.align);
             let is_inline = matches!(&shape, Shape::Field { ty: FieldType::Inline { .. }, .. });
             // Without a name a member shows what it holds as its own, which a type with a name does not.
-            let name = match (name, is_inline) {
-                (None, false) => Some(fields.unique(&format!("anonymous{index}"), str::to_owned)),
-                (name, _) => name,
-            };
+            let name = (!member.name.is_empty() || !is_inline).then_some(own);
             let bit_offset = member.bit_offset;
             shapes.push(place::Member { name, rust_name, bit_offset, bits, align, shape });
         }
         Ok(shapes)
-    }
-
-    /// C++ lets members lie in what a base class leaves free: such a base is replaced by its own members.
-    fn open_bases(&self, members: &mut Vec<Member>) -> Result<(), Fault> {
-        for _ in 0..MAX_DEPTH {
-            let mut opened = Vec::with_capacity(members.len());
-            let mut was_opened = false;
-            for (index, member) in members.iter().enumerate() {
-                let next = members.get(index + 1).map(|next| next.bit_offset);
-                let (_, ty, _) = self.binary.behind_typedefs(member.ty)?;
-                let Some(base) = is_overlapped(member, next, &ty) else {
-                    opened.push(member.clone());
-                    continue;
-                };
-                was_opened = true;
-                for inner in &base.members {
-                    let bit_offset = inner.bit_offset.saturating_add(member.bit_offset);
-                    opened.push(Member { bit_offset, ..inner.clone() });
-                }
-            }
-            opened.sort_by_key(|member| member.bit_offset);
-            *members = opened;
-            if !was_opened {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// The name of an enum that has none: it is called after its field.
@@ -389,7 +349,7 @@ impl<'b, 'd> Planner<'b, 'd> {
         let mut scope = Scope::default();
         let mut by_value: HashMap<i128, usize> = HashMap::new();
         for (member, value) in &it.members {
-            let value = in_width(*value, it.size, it.signed);
+            let value = it.in_width(*value);
             if let Some(index) = by_value.get(&value) {
                 if let Some((_, _, others)) = members.get_mut(*index) {
                     others.push(member.clone());
@@ -420,20 +380,6 @@ impl<'b, 'd> Planner<'b, 'd> {
     }
 }
 
-/// The class of a base that another member lies in.
-fn is_overlapped<'t>(member: &Member, next: Option<u64>, ty: &'t Type) -> Option<&'t Composite> {
-    let Type::Composite(base) = ty else { return None };
-    let end = member.bit_offset.saturating_add(base.size.saturating_mul(8));
-    (member.is_base && next.is_some_and(|next| next < end)).then_some(base)
-}
-
 fn described(word: &str, own: &str, name: &str) -> String {
     if own.is_empty() { name.to_owned() } else { format!("{word} {own}") }
-}
-
-/// A value as its type holds it: compilers write -1 for the highest one, and the other way round.
-fn in_width(value: i128, size: u64, signed: bool) -> i128 {
-    let bits = (size.clamp(1, 8) * 8) as u32;
-    let low = value & ((1 << bits) - 1);
-    if signed && low >> (bits - 1) & 1 == 1 { low - (1 << bits) } else { low }
 }

@@ -16,12 +16,7 @@ pub(super) fn differences(
     };
     let mut by_name = std::collections::HashMap::new();
     for id in &model[schema].types {
-        let name = match id {
-            TypeId::Aggregate(id) => &model[*id].naming.name,
-            TypeId::Enum(id) => &model[*id].naming.name,
-            TypeId::Flags(id) => &model[*id].naming.name,
-        };
-        by_name.insert(name.as_str(), *id);
+        by_name.insert(model.type_naming(*id).name.as_str(), *id);
     }
     for item in items {
         match (&item.body, by_name.get(item.name.as_str())) {

@@ -204,6 +204,16 @@ impl Model {
             .filter(|(_, schema)| !schema.imported)
     }
 
+    /// The names of a type.
+    #[must_use]
+    pub fn type_naming(&self, id: TypeId) -> &Naming {
+        match id {
+            TypeId::Aggregate(id) => &self[id].naming,
+            TypeId::Enum(id) => &self[id].naming,
+            TypeId::Flags(id) => &self[id].naming,
+        }
+    }
+
     /// The schema with this name.
     #[must_use]
     pub fn schema(&self, name: &str) -> Option<SchemaId> {
