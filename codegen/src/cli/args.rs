@@ -495,6 +495,7 @@ pub(super) struct Import {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     inspect-gen verify build/daemon --schema schema/\n  \
+    inspect-gen verify build/daemon          what its own tables describe, whatever the schemas say now\n  \
     inspect-gen verify /sys/kernel/btf/vmlinux --schema schema/linux --list\n  \
     inspect-gen verify daemon.x86 daemon.arm --schema schema/      each for its own target\n  \
     inspect-gen verify daemon --schema schema/ --message-format github\n\n\
@@ -505,11 +506,12 @@ pub(super) struct Verify {
     /// Binaries with type information: ELF files, or BTF as below /sys/kernel/btf.
     #[arg(required = true, value_name = "IMAGE")]
     pub(super) images: Vec<PathBuf>,
-    /// Schema files, or directories that are searched for `*.inspect` files; may repeat.
-    #[arg(long = "schema", required = true, value_name = "SCHEMA")]
+    /// Schema files, or directories that are searched for `*.inspect` files; may repeat. Without one, what the
+    /// annotations or tables of the image describe.
+    #[arg(long = "schema", value_name = "SCHEMA")]
     pub(super) schemas: Vec<PathBuf>,
     /// Files or directories of schemas that are used and not compared; may repeat.
-    #[arg(long = "import", value_name = "DIR")]
+    #[arg(long = "import", value_name = "DIR", requires = "schemas")]
     pub(super) imports: Vec<PathBuf>,
     /// The type information to read; without it DWARF, or BTF where there is no DWARF.
     #[arg(long, value_name = "FORM")]

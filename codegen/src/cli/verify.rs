@@ -1,4 +1,5 @@
-//! `inspect-gen verify`: the structs of schemas beside those of binaries.
+//! `inspect-gen verify`: the structs of schemas, or those that the tables of a binary describe, beside those of
+//! the binary itself.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -10,11 +11,14 @@ use super::progress::Progress;
 use super::{Compiled, Status, findings};
 use crate::diag::{Code, Diagnostic, render};
 use crate::model::Model;
-use crate::pack::Finding;
-use crate::verify::{self, Report, Verdict};
+use crate::pack::{self, Finding};
+use crate::verify::{self, Carried, Report, Verdict};
 
 pub(super) fn run(arguments: &Verify, terminal: Terminal) -> Status {
     let progress = Progress::new(terminal);
+    if arguments.schemas.is_empty() {
+        return carried(arguments, terminal, &progress);
+    }
     let inputs = Inputs {
         schemas: arguments.schemas.clone(),
         imports: arguments.imports.clone(),
@@ -39,15 +43,20 @@ pub(super) fn run(arguments: &Verify, terminal: Terminal) -> Status {
         let one = match result {
             Ok(report) => {
                 let mut found = report.diagnostics(&name, arguments.require_all);
-                let counts = Counts::of(&report);
-                if counts.same + counts.different == 0 && found.is_empty() {
+                let outcomes = report.structs.iter();
+                let outcomes: Vec<(Outcome, &str)> =
+                    outcomes.map(|it| (Outcome::of(&it.verdict), it.name.as_str())).collect();
+                if outcomes.iter().all(|it| it.0 == Outcome::Absent) && found.is_empty() {
                     let message = format!("no struct of these schemas is in {name}");
                     found.push(Diagnostic::without_place(Code::E1006, message));
                 }
                 match reporter.report(&sources, &found) {
                     Err(status) => status,
-                    Ok(()) => summary(arguments, &name, &report, &counts)
-                        .worse(if found.is_empty() { Status::Done } else { Status::Findings }),
+                    Ok(()) => summary(arguments, &name, &outcomes).worse(if found.is_empty() {
+                        Status::Done
+                    } else {
+                        Status::Findings
+                    }),
                 }
             }
             Err(found) => unreadable(arguments, &name, &found, terminal),
@@ -55,6 +64,73 @@ pub(super) fn run(arguments: &Verify, terminal: Terminal) -> Status {
         status = status.worse(one);
     }
     status
+}
+
+/// Every image beside what its own tables say.
+fn carried(arguments: &Verify, terminal: Terminal, progress: &Progress) -> Status {
+    let mut status = Status::Done;
+    for image in &arguments.images {
+        progress.stage("comparing");
+        let name = image.display().to_string();
+        let result = compare_carried(arguments, image);
+        progress.hide();
+        let one = match result {
+            Ok(all) => tell_carried(arguments, &name, &all, terminal),
+            Err(found) => unreadable(arguments, &name, &found, terminal),
+        };
+        status = status.worse(one);
+    }
+    status
+}
+
+fn compare_carried(arguments: &Verify, image: &Path) -> Result<Vec<Carried>, Vec<Finding>> {
+    let bytes = super::pack::read(image).map_err(|finding| vec![finding])?;
+    let overview = pack::overview(&bytes, &[]).map_err(|finding| vec![finding])?;
+    let tables = overview.tables.iter().filter_map(|it| Some((it.schema, it.types?)));
+    let tables: Vec<(&str, &[u8])> = tables.filter(|(_, types)| !types.is_empty()).collect();
+    if tables.is_empty() {
+        let finding = Finding::new(Code::E1006, "the image describes no types of its own");
+        return Err(vec![finding.help("bring the schemas: `--schema DIR`")]);
+    }
+    let files = Files::open(image, arguments.base.as_deref())?;
+    files.with_binary(arguments.from, arguments.target, |binary| {
+        let mut all = Vec::new();
+        for (schema, types) in tables {
+            let found = verify::carried(schema, types, binary);
+            all.extend(found.map_err(|error| vec![super::import::unreadable(&error)])?);
+        }
+        Ok(all)
+    })
+}
+
+fn tell_carried(arguments: &Verify, image: &str, all: &[Carried], terminal: Terminal) -> Status {
+    let mut found = Vec::new();
+    let visible = |name: &str| render::visible(name).into_owned();
+    for carried in all {
+        let name = visible(&carried.name);
+        match &carried.found {
+            Verdict::Differs(differences) => found.extend(differences.iter().map(|what| {
+                Finding::new(Code::E1005, format!("`{name}` is not as its table says: {what}"))
+                    .help("generate and compile again what declares it, and pack anew")
+            })),
+            Verdict::Absent if arguments.require_all => {
+                let finding = Finding::new(Code::E1006, format!("`{name}` is not in the binary"));
+                found.push(finding.help("a compiler leaves out types that nothing uses"));
+            }
+            Verdict::Absent | Verdict::Same => {}
+        }
+    }
+    let outcomes: Vec<(Outcome, &str)> =
+        all.iter().map(|it| (Outcome::of(&it.found), it.name.as_str())).collect();
+    if outcomes.iter().all(|it| it.0 == Outcome::Absent) && found.is_empty() {
+        let what = "no struct that the image describes is in its type information";
+        found.push(Finding::new(Code::E1006, what));
+    }
+    let told = match found.as_slice() {
+        [] => Status::Done,
+        _ => unreadable(arguments, image, &found, terminal),
+    };
+    told.worse(summary(arguments, image, &outcomes))
 }
 
 fn compare(arguments: &Verify, image: &Path, model: &Model) -> Result<Report, Vec<Finding>> {
@@ -73,48 +149,48 @@ fn unreadable(arguments: &Verify, image: &str, found: &[Finding], terminal: Term
     output::print(text.as_bytes()).worse(Status::Findings)
 }
 
-/// How many structs came to which end.
-#[derive(Default)]
-struct Counts {
-    same: usize,
-    different: usize,
-    absent: usize,
+/// What became of a struct, without the reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Same,
+    Differs,
+    Absent,
 }
 
-impl Counts {
-    fn of(report: &Report) -> Self {
-        let mut counts = Self::default();
-        for compared in &report.structs {
-            match compared.verdict {
-                Verdict::Same => counts.same += 1,
-                Verdict::Differs(_) => counts.different += 1,
-                Verdict::Absent => counts.absent += 1,
-            }
+impl Outcome {
+    fn of<D>(verdict: &Verdict<D>) -> Self {
+        match verdict {
+            Verdict::Same => Self::Same,
+            Verdict::Differs(_) => Self::Differs,
+            Verdict::Absent => Self::Absent,
         }
-        counts
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Differs => "differs",
+            Self::Absent => "absent",
+        }
     }
 }
 
 /// For people, and whoever asks for the list.
-fn summary(arguments: &Verify, image: &str, report: &Report, counts: &Counts) -> Status {
+fn summary(arguments: &Verify, image: &str, outcomes: &[(Outcome, &str)]) -> Status {
     let mut text = String::new();
     if arguments.list {
-        for compared in &report.structs {
-            let word = match compared.verdict {
-                Verdict::Same => "same",
-                Verdict::Differs(_) => "differs",
-                Verdict::Absent => "absent",
-            };
-            text.push_str(&format!("{word:8} {}\n", compared.name));
+        for (outcome, name) in outcomes {
+            text.push_str(&format!("{:8} {}\n", outcome.word(), render::visible(name)));
         }
     }
     if arguments.message_format == MessageFormat::Human {
+        let count = |wanted| outcomes.iter().filter(|(outcome, _)| *outcome == wanted).count();
         text.push_str(&format!(
             "{}: {} the same, {} different, {} absent\n",
             render::visible(image),
-            counts.same,
-            counts.different,
-            counts.absent
+            count(Outcome::Same),
+            count(Outcome::Differs),
+            count(Outcome::Absent)
         ));
     }
     output::print(text.as_bytes())

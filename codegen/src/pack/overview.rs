@@ -104,6 +104,8 @@ pub struct TableOverview<'a> {
     pub entry_size: u32,
     /// Bytes of the type information that the table leads to; 0 is none.
     pub types_size: u64,
+    /// The type information, where the image itself has it.
+    pub types: Option<&'a [u8]>,
     /// Entries whose id another one had already.
     pub displaced: usize,
 }
@@ -243,6 +245,7 @@ fn tables<'a>(
             size: None,
             entry_size: schema.rules.entry_size,
             types_size: schema.parts[Part::Types as usize].size,
+            types: schema.parts[Part::Types as usize].bytes,
             displaced: ids.as_ref().map_or(0, |(_, displaced)| *displaced),
         });
     }

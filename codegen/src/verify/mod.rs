@@ -6,9 +6,12 @@
 //! need.
 
 mod candidates;
+mod carried;
 mod cause;
 mod enums;
 mod fields;
+
+pub use carried::{Carried, carried};
 
 use std::collections::HashMap;
 
@@ -16,6 +19,9 @@ use crate::binary::{self, Binary, Key, Type};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{EnumId, Model, Naming, TypeId};
 use crate::source::Span;
+
+/// More definitions of one name are copies of one.
+const MOST_COMPARED: usize = 64;
 
 /// What became of each declared type.
 #[derive(Clone, Debug, Default)]
@@ -37,13 +43,26 @@ pub struct Compared {
 
 /// What was found of a declared type.
 #[derive(Clone, Debug)]
-pub enum Verdict {
+pub enum Verdict<D = Difference> {
     /// Everything that is declared lies where the schema says.
     Same,
     /// Something lies elsewhere.
-    Differs(Vec<Difference>),
+    Differs(Vec<D>),
     /// The binary does not have it.
     Absent,
+}
+
+impl<D> Verdict<D> {
+    /// The verdict after another definition of the name: one that agrees is enough, since files of one program may
+    /// each have a type of this name, and of others the one that differs least is told.
+    fn or_better(self, differences: Vec<D>) -> Self {
+        match self {
+            Self::Same => Self::Same,
+            _ if differences.is_empty() => Self::Same,
+            Self::Differs(known) if known.len() <= differences.len() => Self::Differs(known),
+            Self::Differs(_) | Self::Absent => Self::Differs(differences),
+        }
+    }
 }
 
 /// One thing that the binary has elsewhere.
@@ -118,27 +137,22 @@ struct Context<'a, 'd> {
     enums: HashMap<EnumId, Vec<Key>>,
 }
 
-/// Compares with every definition of the name: one that agrees is enough, since files of one program may each have
-/// a type of this name.
+/// Compares with every definition of the name.
 fn compare_all(
     binary: &Binary<'_>,
     candidates: &[Key],
     compare: &mut dyn FnMut(&Type) -> binary::Result<Option<Vec<Difference>>>,
 ) -> binary::Result<Verdict> {
-    /// More definitions than that are copies of one.
-    const MOST_COMPARED: usize = 64;
-    let mut differences: Option<Vec<Difference>> = None;
+    let mut verdict = Verdict::Absent;
     for candidate in candidates.iter().take(MOST_COMPARED) {
         let (_, ty, _) = binary.behind_typedefs(*candidate)?;
         let Some(found) = compare(&ty)? else { continue };
-        if found.is_empty() {
-            return Ok(Verdict::Same);
-        }
-        if differences.as_ref().is_none_or(|known| found.len() < known.len()) {
-            differences = Some(found);
+        verdict = verdict.or_better(found);
+        if matches!(verdict, Verdict::Same) {
+            break;
         }
     }
-    Ok(differences.map_or(Verdict::Absent, Verdict::Differs))
+    Ok(verdict)
 }
 
 impl Report {
