@@ -34,9 +34,8 @@ impl<'d> BtfReader<'d> {
             let mut types = blob.types();
             loop {
                 let position = types.position();
-                if types.next().is_none() {
-                    break;
-                }
+                let Some(ty) = types.next() else { break };
+                check_word_size(&ty, word_size)?;
                 positions.push(position);
             }
         }
@@ -212,6 +211,19 @@ impl<'d> BtfReader<'d> {
             look(&ty, kind);
         }
     }
+}
+
+/// BTF does not say how wide a pointer is. On all targets a `long` is as wide, and most programs have one.
+fn check_word_size(ty: &btf::Type<'_>, word_size: u8) -> Result<()> {
+    let is_long = ty.kind() == kind::INT
+        && matches!(ty.name(), "long" | "long int" | "unsigned long" | "long unsigned int");
+    if !is_long || ty.size() == u32::from(word_size) {
+        return Ok(());
+    }
+    let (there, here) = (ty.size().saturating_mul(8), u32::from(word_size) * 8);
+    Err(Error::Image(format!(
+        "this BTF is of a machine of {there} bits, and not of {here}: name the target with --target"
+    )))
 }
 
 fn is_qualifier(kind: u32) -> bool {
