@@ -6,7 +6,7 @@ use inspect_format::btf::{self, Btf, encoding, kind};
 use super::error::{Error, Result};
 use super::types::{Array, Composite, Encoding, Enum, Key, Kind, Member, Pointer};
 use super::types::{Scalar, Type, Typedef};
-use super::wanted::{Candidate, Wanted};
+use super::wanted::{Candidate, Sieve, Wanted};
 use super::{MAX_CHAIN, Reader};
 
 const SECTION: &str = ".BTF";
@@ -171,8 +171,11 @@ impl Reader for BtfReader<'_> {
         for (index, wanted) in wanted.iter().enumerate() {
             by_name.entry(&wanted.name).or_default().push(index);
         }
+        let sieve = Sieve::of(by_name.keys().copied());
         self.each_named(|ty, kind| {
-            let Some(indices) = by_name.get(ty.name()) else { return };
+            let name = ty.name();
+            let indices = if sieve.may_hold(name) { by_name.get(name) } else { None };
+            let Some(indices) = indices else { return };
             for index in indices {
                 let wanted = &wanted[*index];
                 let place = format!("type {}", ty.id());

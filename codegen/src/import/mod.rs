@@ -137,7 +137,8 @@ fn import_known(
     let image = format!("Types of `{}`, from its {}.", options.image, binary.format().name());
     let docs = [image, String::new(), compared];
     let text = print::schema(&options.schema, &docs, &items);
-    let text = syntax::fmt::format(&text).map_err(|found| vec![defect(found.into_sorted())])?;
+    // What is wrong with it, `prove` finds.
+    let text = syntax::fmt::format_unparsed(&text);
     prove(&text, &options.schema, &items, binary).map_err(|fault| vec![fault])?;
     Ok(Imported { text, notes: planner.notes, type_count: items.len(), asked })
 }
