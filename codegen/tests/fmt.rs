@@ -122,3 +122,15 @@ proptest! {
         }
     }
 }
+
+/// What is formatted before it is parsed may be cut anywhere: that is no reason to stop, and what is wrong stays wrong.
+#[test]
+fn text_with_errors_is_formatted_with_its_errors() {
+    let ends = (0..EVERYTHING.len()).filter(|at| EVERYTHING.is_char_boundary(*at));
+    for end in ends.step_by(7) {
+        for text in [&EVERYTHING[..end], &EVERYTHING[end..]] {
+            let printed = fmt::format_unparsed(text);
+            assert_eq!(tree(text).is_ok(), tree(&printed).is_ok(), "{text}\nbecame\n{printed}");
+        }
+    }
+}

@@ -47,16 +47,15 @@ fn ids_and_texts_go_on_behind_the_base() {
 fn positions_lead_back_to_types() {
     let base = base();
     let base = Btf::parse(&base).unwrap();
-    let mut types = base.types();
-    let mut id = 1;
-    loop {
-        let position = types.position();
-        let Some(ty) = types.next() else { break };
-        let again = base.type_at(position, id).unwrap();
+    let mut count = 0;
+    for ((position, of_record), ty) in base.records().zip(base.types()) {
+        let again = base.type_at(position, ty.id()).unwrap();
         assert_eq!((again.id(), again.name()), (ty.id(), ty.name()));
-        id += 1;
+        assert_eq!((of_record.id(), of_record.name()), (ty.id(), ty.name()));
+        count += 1;
     }
-    assert!(base.type_at(types.position(), id).is_none());
+    assert_eq!(count, base.types().count());
+    assert!(base.type_at(u32::MAX, 1).is_none());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use inspect_format::btf::{self, Btf, encoding, kind};
 use super::error::{Error, Result};
 use super::types::{Array, Composite, Encoding, Enum, Key, Kind, Member, Pointer};
 use super::types::{Scalar, Type, Typedef};
-use super::wanted::{Candidate, Wanted};
+use super::wanted::{Candidate, Sieve, Wanted};
 use super::{MAX_CHAIN, Reader};
 
 const SECTION: &str = ".BTF";
@@ -29,7 +29,11 @@ impl<'d> BtfReader<'d> {
             None => Btf::parse(bytes),
         };
         let own = own.map_err(|error| of_module(error, base.is_some()))?;
-        let positions = base.iter().chain([&own]).flat_map(Btf::positions).collect();
+        let mut positions = Vec::new();
+        for (position, ty) in base.iter().chain([&own]).flat_map(Btf::records) {
+            check_word_size(&ty, word_size)?;
+            positions.push(position);
+        }
         Ok(Self { base, own, positions, word_size })
     }
 
@@ -162,8 +166,11 @@ impl Reader for BtfReader<'_> {
         for (index, wanted) in wanted.iter().enumerate() {
             by_name.entry(&wanted.name).or_default().push(index);
         }
+        let sieve = Sieve::of(by_name.keys().copied());
         self.each_named(|ty, kind| {
-            let Some(indices) = by_name.get(ty.name()) else { return };
+            let name = ty.name();
+            let indices = if sieve.may_hold(name) { by_name.get(name) } else { None };
+            let Some(indices) = indices else { return };
             for index in indices {
                 let wanted = &wanted[*index];
                 let place = format!("type {}", ty.id());
@@ -202,6 +209,19 @@ impl<'d> BtfReader<'d> {
             look(&ty, kind);
         }
     }
+}
+
+/// BTF does not say how wide a pointer is. On all targets a `long` is as wide, and most programs have one.
+fn check_word_size(ty: &btf::Type<'_>, word_size: u8) -> Result<()> {
+    let is_long = ty.kind() == kind::INT
+        && matches!(ty.name(), "long" | "long int" | "unsigned long" | "long unsigned int");
+    if !is_long || ty.size() == u32::from(word_size) {
+        return Ok(());
+    }
+    let (there, here) = (ty.size().saturating_mul(8), u32::from(word_size) * 8);
+    Err(Error::Image(format!(
+        "this BTF is of a machine of {there} bits, and not of {here}: name the target with --target"
+    )))
 }
 
 fn is_qualifier(kind: u32) -> bool {

@@ -99,10 +99,14 @@ impl<'d> Image<'d> {
             let what = format!("this is a {:?} file; ELF files and BTF are read", file.format());
             return Err(Error::Image(what));
         }
-        let target = match target {
-            Some(target) => target,
-            None => target_of(&file)?,
+        let order = match file.endianness() {
+            Endianness::Little => ByteOrder::Little,
+            Endianness::Big => ByteOrder::Big,
         };
+        let own = target_of(&file);
+        // Of a machine that is no target, a program for BPF for one, whoever names a target knows.
+        let word_size = own.is_ok().then(|| if file.is_64() { 8 } else { 4 });
+        let target = fits(target.map_or(own, Ok)?, order, word_size)?;
         let endian = match file.endianness() {
             Endianness::Little => gimli::RunTimeEndian::Little,
             Endianness::Big => gimli::RunTimeEndian::Big,
@@ -158,11 +162,16 @@ impl<'d> Image<'d> {
         let length = data.len().unwrap_or(0).min(LARGEST);
         let bytes = data.read_bytes_at(0, length);
         let bytes = bytes.map_err(|()| Error::Image("the file cannot be read".to_owned()))?;
-        // The kernel's own is that of this machine; another one is told by its byte order alone.
-        let fits = |target: &Target| target.info().byte_order == order;
-        let target = target.or(Target::host().filter(fits)).or(Target::all().find(fits));
-        let target =
-            target.ok_or_else(|| Error::Image("no target has this byte order".to_owned()))?;
+        // The kernel's own is that of this machine; another one is told by its byte order alone, and its words are
+        // looked at by the reader.
+        let target = match target {
+            Some(target) => fits(target, order, None)?,
+            None => {
+                let fits = |target: &Target| target.info().byte_order == order;
+                let target = Target::host().filter(fits).or(Target::all().find(fits));
+                target.ok_or_else(|| Error::Image("no target has this byte order".to_owned()))?
+            }
+        };
         let bytes = BTreeMap::from([(".BTF", Cow::Borrowed(bytes))]);
         let sections = Sections { endian, bytes };
         Ok(Self { target, format: Format::Btf, build_id: None, sections })
@@ -263,6 +272,23 @@ fn relocated<'d, R: ReadRef<'d>>(
         }
     }
     bytes
+}
+
+/// The target, if the binary can be of it.
+fn fits(target: Target, order: ByteOrder, word_size: Option<u8>) -> Result<Target> {
+    let info = target.info();
+    let name = target.name();
+    if info.byte_order != order {
+        return Err(Error::Image(format!("the binary has another byte order than {name}")));
+    }
+    match word_size.filter(|size| *size != info.word_size) {
+        None => Ok(target),
+        Some(size) => {
+            let (there, here) = (u32::from(size) * 8, u32::from(info.word_size) * 8);
+            let what = format!("the binary is of a machine of {there} bits, and {name} has {here}");
+            Err(Error::Image(what))
+        }
+    }
 }
 
 fn target_of<'d, R: ReadRef<'d>>(file: &object::File<'d, R>) -> Result<Target> {

@@ -156,6 +156,8 @@ pub struct Other {
     pub what: String,
     /// Bytes.
     pub size: u64,
+    /// Bytes, as compilers align it; 1 where that is not known.
+    pub align: u64,
 }
 
 /// The languages whose types differ in more than their names.

@@ -85,9 +85,52 @@ impl fmt::Display for Wanted {
     }
 }
 
+/// Which names may be among those that are looked for. Of the names of a binary nearly all are none of them, and that is
+/// seen here without hashing each.
+pub(super) struct Sieve([u64; 256]);
+
+impl Sieve {
+    /// For these names.
+    pub(super) fn of<'n>(names: impl Iterator<Item = &'n str>) -> Self {
+        let mut sieve = Self([0; 256]);
+        for name in names {
+            let (place, bit) = Self::slot(name);
+            if let Some(lengths) = sieve.0.get_mut(usize::from(place)) {
+                *lengths |= bit;
+            }
+        }
+        sieve
+    }
+
+    /// Whether a name may be one of them; one of them always is.
+    pub(super) fn may_hold(&self, name: &str) -> bool {
+        let (place, bit) = Self::slot(name);
+        self.0.get(usize::from(place)).is_some_and(|lengths| lengths & bit != 0)
+    }
+
+    /// By the last two bytes, and by the length.
+    fn slot(name: &str) -> (u8, u64) {
+        let place = match name.as_bytes() {
+            [.., before, last] => before.wrapping_mul(31) ^ last,
+            [last] => *last,
+            [] => 0,
+        };
+        (place, 1 << (name.len() % 64))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sieve_lets_through_what_is_looked_for() {
+        let names = ["page", "task_struct", "x", "", "zone"];
+        let sieve = Sieve::of(names.into_iter());
+        assert!(names.into_iter().all(|name| sieve.may_hold(name)));
+        let others = ["pages", "task", "y", "zones", "struct_task"];
+        assert!(others.into_iter().any(|name| !sieve.may_hold(name)));
+    }
 
     #[test]
     fn a_name_is_taken_apart() {

@@ -213,7 +213,7 @@ pub(super) fn unreadable(error: &Error) -> Finding {
 fn finding(fault: &Fault) -> Finding {
     let code = match fault {
         Fault::Binary(error) => return unreadable(error),
-        Fault::Absent(..) | Fault::OnlyDeclared(_) => Code::E1002,
+        Fault::Absent(..) | Fault::Elsewhere(..) | Fault::OnlyDeclared(_) => Code::E1002,
         Fault::Ambiguous(..) => Code::E1003,
         _ => Code::E1004,
     };

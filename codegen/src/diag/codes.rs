@@ -151,7 +151,7 @@ codes! {
     E1005 "a layout is not that of the binary"
     E1006 "a struct is not in the binary"
 
-    W1001 "a type became bytes"
+    W1001 "a schema does not say all that the binary has"
 }
 
 impl Code {

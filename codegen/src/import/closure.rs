@@ -184,7 +184,7 @@ impl Closure {
         }
         // Every unit that uses a type has a copy of it.
         if let Some(first) = self.first.get(name).copied()
-            && super::is_same(&*binary.get(first)?, ty)
+            && super::choose::is_same(&*binary.get(first)?, ty)
         {
             let name = self.names.get(&first).cloned().unwrap_or_default();
             self.names.insert(key, name);

@@ -19,8 +19,18 @@ pub(super) enum CName {
 
 /// Turns items into those that `header` declares.
 pub(super) fn externs(items: Vec<Item>, header: &str, notes: &mut Vec<Note>) -> Vec<Item> {
-    let unsaid: HashSet<String> =
-        items.iter().filter(|item| !is_sayable(item)).map(|item| item.name.clone()).collect();
+    // `#include <linux/mm.h>` names the header `linux/mm.h`.
+    let header = header.trim();
+    let inside = |open, close| header.strip_prefix(open)?.strip_suffix(close);
+    let header = inside('<', '>').or(inside('"', '"')).unwrap_or(header);
+    let mut unsaid = HashSet::new();
+    for item in &items {
+        if let Some(why) = unsayable(item) {
+            let what = format!("{why}: it was left out, and fields of this type are `opaque`");
+            notes.push(Note { path: item.name.clone(), what });
+            unsaid.insert(item.name.clone());
+        }
+    }
     let mut found = Vec::new();
     for mut item in items {
         if unsaid.contains(&item.name) {
@@ -39,12 +49,22 @@ pub(super) fn externs(items: Vec<Item>, header: &str, notes: &mut Vec<Note>) -> 
     found
 }
 
-fn is_sayable(item: &Item) -> bool {
+/// Why no item can be captured; nothing where one can.
+fn unsayable(item: &Item) -> Option<&'static str> {
     let has_place = match &item.body {
         Body::Struct(planned) => planned.fields.iter().any(has_place),
         _ => true,
     };
-    item.c_name != CName::None && has_place
+    match (&item.c_name, has_place) {
+        (CName::None, _) if matches!(item.body, Body::Enum { .. }) => {
+            Some("C has no name for this enum")
+        }
+        (CName::None, _) => Some("the language has no captured unions"),
+        (_, false) => {
+            Some("no C compiler tells the place of a bit-field, and there is nothing else")
+        }
+        (_, true) => None,
+    }
 }
 
 /// Whether `offsetof` knows the field.

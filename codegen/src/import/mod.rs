@@ -4,6 +4,7 @@
 //! `place` what brings a field to its place), `print` writes the text, and `proof` compiles that and compares every
 //! offset with the binary's. A schema that is returned has the layouts of the binary, on the binary's target.
 
+mod choose;
 mod closure;
 mod external;
 mod merge;
@@ -17,13 +18,14 @@ mod spell;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::binary::{self, Binary, Candidate, Key, Type, Wanted};
+use crate::binary::{self, Binary, Wanted};
 use crate::check;
 use crate::compile;
 use crate::diag::Severity;
 use crate::source::SourceMap;
 use crate::syntax;
 use crate::verify;
+pub use choose::Definition;
 pub use merge::{Existing, update};
 use names::Known;
 use plan::Planner;
@@ -72,8 +74,10 @@ pub enum Fault {
     Absent(Wanted, Vec<String>),
     /// Only the name of the type is known.
     OnlyDeclared(Wanted),
-    /// Several types have this name, and differ: the places of each.
-    Ambiguous(Wanted, Vec<String>),
+    /// No type has this name there, or is of this kind; other ones have it.
+    Elsewhere(Wanted, Vec<Definition>),
+    /// Several types have this name, and differ.
+    Ambiguous(Wanted, Vec<Definition>),
     /// A type holds itself by value, or others so deeply that nobody meant it.
     HoldsItself(String),
     /// An array is larger than any memory.
@@ -118,7 +122,7 @@ fn import_known(
     options: &Options,
     known: &Known,
 ) -> Result<Imported, Vec<Fault>> {
-    let roots = find(binary, wanted)?;
+    let roots = choose::find(binary, wanted)?;
     let closure = closure::collect(binary, &roots, options.depth, known)
         .map_err(|error| vec![error.into()])?;
     let asked = closure.asked.iter().filter_map(|key| closure.names.get(key)).cloned().collect();
@@ -133,7 +137,8 @@ fn import_known(
     let image = format!("Types of `{}`, from its {}.", options.image, binary.format().name());
     let docs = [image, String::new(), compared];
     let text = print::schema(&options.schema, &docs, &items);
-    let text = syntax::fmt::format(&text).map_err(|found| vec![defect(found.into_sorted())])?;
+    // What is wrong with it, `prove` finds.
+    let text = syntax::fmt::format_unparsed(&text);
     prove(&text, &options.schema, &items, binary).map_err(|fault| vec![fault])?;
     Ok(Imported { text, notes: planner.notes, type_count: items.len(), asked })
 }
@@ -164,77 +169,28 @@ fn prove(text: &str, schema: &str, items: &[plan::Item], binary: &Binary<'_>) ->
     if differences.is_empty() { Ok(()) } else { Err(Fault::Defect(differences)) }
 }
 
-/// The definition that each name means.
-fn find(binary: &Binary<'_>, wanted: &[Wanted]) -> Result<Vec<Key>, Vec<Fault>> {
-    let found = binary.find(wanted).map_err(|error| vec![error.into()])?;
-    let mut keys = Vec::new();
-    let mut faults = Vec::new();
-    for (wanted, candidates) in wanted.iter().zip(found) {
-        match choose(binary, wanted, candidates) {
-            Ok(key) => keys.push(key),
-            Err(fault) => faults.push(fault),
-        }
+/// How many definitions are said.
+const MOST_SAID: usize = 8;
+
+fn described(definitions: &[Definition]) -> String {
+    let shown = definitions.iter().take(MOST_SAID).map(|it| it.described.as_str());
+    let mut text = shown.collect::<Vec<_>>().join("; ");
+    if definitions.len() > MOST_SAID {
+        text.push_str("; ..");
     }
-    if faults.is_empty() { Ok(keys) } else { Err(faults) }
+    text
 }
 
-fn choose(
-    binary: &Binary<'_>,
-    wanted: &Wanted,
-    mut candidates: Vec<Candidate>,
-) -> Result<Key, Fault> {
-    let was_found = !candidates.is_empty();
-    candidates.retain(|it| !it.is_declaration);
-    // `typedef struct page page`: one of the two will do. A struct is what people mean by a name alone.
-    let has_own = candidates.iter().any(|it| it.kind != binary::Kind::Typedef);
-    if wanted.kind.is_none() && has_own {
-        candidates.retain(|it| it.kind != binary::Kind::Typedef);
+/// What to write for each.
+fn written(definitions: &[Definition]) -> Vec<String> {
+    let shown = definitions.iter().take(MOST_SAID);
+    let mut help: Vec<String> =
+        shown.filter_map(|it| Some(format!("write `{}`", it.written.as_ref()?))).collect();
+    if definitions.iter().any(|it| it.written.is_none()) {
+        let what = "no words tell some of them apart: import from the object file of the one that is meant";
+        help.push(what.to_owned());
     }
-    let is_composite =
-        |it: &Candidate| matches!(it.kind, binary::Kind::Struct | binary::Kind::Union);
-    if wanted.kind.is_none() && candidates.iter().any(is_composite) {
-        candidates.retain(is_composite);
-    }
-    if candidates.iter().any(|it| it.name == wanted.name) {
-        candidates.retain(|it| it.name == wanted.name);
-    }
-    let Some(first) = candidates.first().cloned() else {
-        if was_found {
-            return Err(Fault::OnlyDeclared(wanted.clone()));
-        }
-        return Err(Fault::Absent(wanted.clone(), binary.near(&wanted.name)?));
-    };
-    let mut shapes: Vec<(std::rc::Rc<Type>, Vec<String>)> = Vec::new();
-    for candidate in &candidates {
-        let (_, ty, _) = binary.behind_typedefs(candidate.key)?;
-        let place = format!("{} {}, {}", candidate.kind.word(), candidate.name, candidate.place);
-        match shapes.iter_mut().find(|(known, _)| is_same(known, &ty)) {
-            Some((_, places)) => places.push(place),
-            None => shapes.push((ty, vec![place])),
-        }
-    }
-    if shapes.len() > 1 {
-        let places = shapes.into_iter().filter_map(|(_, places)| places.into_iter().next());
-        return Err(Fault::Ambiguous(wanted.clone(), places.collect()));
-    }
-    Ok(first.key)
-}
-
-/// Whether two types of one name look the same from outside: sizes, members and their places.
-fn is_same(left: &Type, right: &Type) -> bool {
-    match (left, right) {
-        (Type::Composite(left), Type::Composite(right)) => {
-            let same = |(left, right): (&binary::Member, &binary::Member)| {
-                (&left.name, left.bit_offset, left.bits)
-                    == (&right.name, right.bit_offset, right.bits)
-            };
-            (&left.name, left.size, left.union, left.members.len())
-                == (&right.name, right.size, right.union, right.members.len())
-                && left.members.iter().zip(&right.members).all(same)
-        }
-        (Type::Enum(left), Type::Enum(right)) => left == right,
-        _ => std::mem::discriminant(left) == std::mem::discriminant(right),
-    }
+    help
 }
 
 impl Fault {
@@ -254,15 +210,9 @@ impl Fault {
             Self::OnlyDeclared(_) => {
                 vec!["name the object file or module that defines it".to_owned()]
             }
-            Self::Ambiguous(wanted, places) => places
-                .iter()
-                .take(8)
-                .filter_map(|place| {
-                    let place = place.rsplit(", ").next()?;
-                    let place = place.strip_prefix("type ").unwrap_or(place);
-                    Some(format!("write `{}@{place}`", wanted.name))
-                })
-                .collect(),
+            Self::Ambiguous(_, definitions) | Self::Elsewhere(_, definitions) => {
+                written(definitions)
+            }
             Self::VirtualBase { .. } => {
                 vec!["import its parts, or the class without that base".to_owned()]
             }
@@ -284,10 +234,12 @@ impl fmt::Display for Fault {
             Self::OnlyDeclared(wanted) => {
                 write!(f, "`{wanted}` is declared, and defined nowhere in this binary")
             }
-            Self::Ambiguous(wanted, places) => {
-                write!(f, "{} different types are called `{wanted}`: ", places.len())?;
-                let shown: Vec<&str> = places.iter().take(8).map(String::as_str).collect();
-                f.write_str(&shown.join("; "))
+            Self::Elsewhere(wanted, definitions) => {
+                write!(f, "there is no `{wanted}`, and {}", described(definitions))
+            }
+            Self::Ambiguous(wanted, definitions) => {
+                write!(f, "{} different types are called `{wanted}`: ", definitions.len())?;
+                f.write_str(&described(definitions))
             }
             Self::HoldsItself(path) => {
                 write!(f, "`{path}` holds itself by value, or nests without an end")

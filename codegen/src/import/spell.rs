@@ -86,7 +86,7 @@ impl Planner<'_, '_> {
             }
             Type::Composite(composite) => self.composite(key, composite, holder)?,
             Type::Other(other) if other.size == 0 => nothing(1, &other.what),
-            Type::Other(other) => Shape::bytes(other.size, 1, &other.what),
+            Type::Other(other) => Shape::bytes(other.size, other.align, &other.what),
             Type::Typedef(_) => nothing(1, "typedef"),
         })
     }

@@ -38,11 +38,21 @@ pub fn format_file(sources: &SourceMap, file: FileId) -> Result<String, Diagnost
         diagnostics.move_to(file);
         return Err(diagnostics);
     }
-    let tokens = tokens(&source.text);
+    Ok(format_unparsed(&source.text))
+}
+
+/// Formats what is parsed afterwards: text that a program has written. Of text with errors something comes back that has
+/// errors too; where brackets or literals are open, that is the text itself.
+#[must_use]
+pub fn format_unparsed(text: &str) -> String {
+    let scan = scan::scan(FileId(0), text);
+    if !scan.findings.is_empty() {
+        return text.to_owned();
+    }
+    let tokens = tokens(text);
     let mut printer = Printer::new(&tokens);
-    let chunks = scan::scan(file, &source.text).chunks;
-    printer.file(&chunks);
-    Ok(printer.out)
+    printer.file(&scan.chunks);
+    printer.out
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -92,6 +92,9 @@ fn spelled(
         })?;
     }
     let wanted: Vec<Wanted> = alike.iter().flatten().cloned().map(named).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
     let mut found = binary.find(&wanted)?.into_iter();
     for ((_, keys), alike) in absent.into_iter().zip(&alike) {
         for candidates in found.by_ref().take(alike.len()) {

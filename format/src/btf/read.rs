@@ -238,17 +238,17 @@ impl<'a> Btf<'a> {
         Types { btf: *self, at: 0, next_id: self.first_id }
     }
 
-    /// Where the record of each type begins, in the order of [`Btf::types`]; for whoever looks at many
-    /// types and keeps an index of them.
-    pub fn positions(&self) -> impl Iterator<Item = u32> + use<'a> {
+    /// Every type in order, and where its record begins; for whoever looks at many types and keeps an
+    /// index of them.
+    pub fn records(&self) -> impl Iterator<Item = (u32, Type<'a>)> + use<'a> {
         let mut types = self.types();
         core::iter::from_fn(move || {
             let position = types.position();
-            types.next().map(|_| position)
+            types.next().map(|ty| (position, ty))
         })
     }
 
-    /// The type whose record begins at a position that [`Btf::positions`] has told.
+    /// The type whose record begins at a position that [`Btf::records`] has told.
     #[must_use]
     pub fn type_at(&self, position: u32, id: u32) -> Option<Type<'a>> {
         self.record(position as usize, id).ok().map(|(ty, _)| ty)
@@ -515,9 +515,8 @@ pub struct Types<'a> {
 }
 
 impl Types<'_> {
-    /// Where the record of the next type begins: see [`Btf::type_at`].
-    #[must_use]
-    pub fn position(&self) -> u32 {
+    /// Where the record of the next type begins.
+    fn position(&self) -> u32 {
         // `Btf::parse` has seen that the section is shorter than 4 GiB.
         self.at as u32
     }

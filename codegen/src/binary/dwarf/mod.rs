@@ -18,7 +18,7 @@ use super::Reader;
 use super::error::{Error, Result};
 use super::image::Sections;
 use super::types::{Key, Kind, Language, Type};
-use super::wanted::{Candidate, Wanted};
+use super::wanted::{Candidate, Sieve, Wanted};
 use unit::{Unit, UnitPlace};
 
 type Slice<'d> = EndianSlice<'d, RunTimeEndian>;
@@ -213,8 +213,10 @@ impl Reader for DwarfReader<'_> {
         for (index, wanted) in wanted.iter().enumerate() {
             by_end.entry(scan::last_part(&wanted.name)).or_default().push(index);
         }
+        let sieve = Sieve::of(by_end.keys().copied());
         self.each_entry(&mut |seen| {
-            let Some(indices) = by_end.get(seen.name) else { return };
+            let indices = if sieve.may_hold(seen.name) { by_end.get(seen.name) } else { None };
+            let Some(indices) = indices else { return };
             let whole = seen.whole_name();
             for index in indices {
                 let wanted = &wanted[*index];

@@ -73,7 +73,7 @@ impl<'d> DwarfReader<'d> {
 
     fn other(&self, context: &Context<'_, 'd>, what: &str, size: u64) -> Type {
         let what = self.name(context).unwrap_or_else(|| what.to_owned());
-        Type::Other(Other { what, size })
+        Type::Other(Other { what, size, align: 1 })
     }
 
     fn scalar(&self, context: &Context<'_, 'd>) -> Scalar {
@@ -288,12 +288,6 @@ impl<'d> DwarfReader<'d> {
     }
 
     fn array(&self, context: &Context<'_, 'd>, children: &[Entry<'d>]) -> Result<Type> {
-        let size = context.number(constants::DW_AT_byte_size);
-        if context.flag(constants::DW_AT_GNU_vector)
-            && let Some(size) = size
-        {
-            return Ok(self.other(context, "a vector", size));
-        }
         let mut lengths = Vec::new();
         for entry in children {
             let child = Context { file: context.file, unit: context.unit, entry };
@@ -307,7 +301,24 @@ impl<'d> DwarfReader<'d> {
         if lengths.is_empty() {
             lengths.push(0);
         }
-        Ok(Type::Array(Array { element: self.target(context)?, lengths }))
+        let element = self.target(context)?;
+        if context.flag(constants::DW_AT_GNU_vector) {
+            return self.vector(context, element, &lengths);
+        }
+        Ok(Type::Array(Array { element, lengths }))
+    }
+
+    /// What fits into a register of several numbers. Compilers align it as a whole, which an array is not.
+    fn vector(&self, context: &Context<'_, 'd>, element: Key, lengths: &[u64]) -> Result<Type> {
+        let count = lengths.iter().try_fold(1u64, |count, length| count.checked_mul(*length));
+        let bytes = count.and_then(|count| count.checked_mul(self.scalar_size(element).ok()?));
+        let size = context.number(constants::DW_AT_byte_size);
+        let size = size.or(bytes).ok_or_else(|| context.error("a vector is larger than memory"))?;
+        let what = match self.behind_typedefs(element)? {
+            Type::Scalar(scalar) => format!("a vector of {} {}", count.unwrap_or(0), scalar.name),
+            _ => "a vector".to_owned(),
+        };
+        Ok(Type::Other(Other { what, size, align: size.checked_next_power_of_two().unwrap_or(1) }))
     }
 
     /// The name with the namespaces around it left out: these are known only on the way down.

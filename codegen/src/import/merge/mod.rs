@@ -235,8 +235,8 @@ impl Step<'_> {
         let mut text = merge.apply();
         let needed = merge.needed(&text, &added, &self.imported.asked)?;
         text.push_str(&needed);
-        let text =
-            syntax::fmt::format(&text).map_err(|found| vec![super::defect(found.into_sorted())])?;
+        // What is wrong with it, `differing` finds.
+        let text = syntax::fmt::format_unparsed(&text);
         let Merge { notes, touched, with_removed, .. } = merge;
         Ok(Merged { text, notes, touched, with_removed })
     }

@@ -24,7 +24,7 @@ use crate::source::{FileId, SourceMap, Span};
 /// the bracket limit fits in it several times, in builds without optimisation too.
 const STACK_BYTES: usize = 64 << 20;
 /// Text that is worth a thread of its own.
-const BYTES_PER_THREAD: usize = 64 << 10;
+const BYTES_PER_THREAD: usize = 16 << 10;
 /// More threads than that were never faster.
 const THREAD_LIMIT: usize = 8;
 
