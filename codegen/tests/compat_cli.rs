@@ -209,6 +209,11 @@ fn a_lock_holds_what_lies_below_it() {
     expect(0, &["compat", "schema/sub", "--against", "schema/inspect.lock"], root);
     expect(0, &["lock", "schema/sub"], root);
     assert_eq!(lock_text(root), before);
+    // A directory of somebody else's proves nothing about the schemas beside.
+    fs::create_dir(root.join("strange")).unwrap();
+    fs::write(root.join("strange/e.inspect"), "schema e version 1;\nstruct s { a: u32 }\n")
+        .unwrap();
+    expect(0, &["check", "schema/sub", "strange"], root);
     // A lock below counts for whoever comes from above; one above a work tree is somebody else's.
     fs::rename(root.join("schema/inspect.lock"), root.join("schema/sub/inspect.lock")).unwrap();
     fs::write(&deep, "schema d version 1;\nstruct s { a: u64 }\n").unwrap();

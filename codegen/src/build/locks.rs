@@ -43,15 +43,16 @@ pub fn read_lock_text(path: &Path, inputs: &[PathBuf]) -> Result<LockText, Box<D
     Ok(LockText { name, text, whole: is_whole(path, inputs) })
 }
 
-/// Whether all schemas that a lock speaks of are among the given ones, so that one which is not there is gone:
-/// a directory was given, and the lock does not lie above it, where it may speak of others beside.
+/// Whether all schemas that a lock speaks of are among the given ones, so that one which is not there is gone: the
+/// directory that it lies in was given, or one around it. A lock that lies elsewhere, such as that of an old release,
+/// speaks of the directories that are given; one above any of them may speak of others beside.
 #[must_use]
 pub fn is_whole(lock: &Path, inputs: &[PathBuf]) -> bool {
-    let around = resolved(directory_of(lock));
-    inputs.iter().filter(|path| path.is_dir()).map(|path| resolved(path)).any(|given| {
-        let lies_above = given.starts_with(&around) && given != around;
-        !lies_above
-    })
+    let place = resolved(directory_of(lock));
+    let given = || inputs.iter().filter(|path| path.is_dir()).map(|path| resolved(path));
+    let is_inside = given().any(|given| place.starts_with(given));
+    let lies_above = inputs.iter().any(|path| resolved(path).starts_with(&place));
+    is_inside || (given().next().is_some() && !lies_above)
 }
 
 /// Lock files by the real directories that they lie in.

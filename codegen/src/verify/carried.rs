@@ -4,6 +4,8 @@
 //! Both sides are what compilers have seen, so that hardly anything can differ but what was brought from elsewhere: a
 //! table of another build, headers of two versions in one program, a schema in the wrong language.
 
+use std::collections::BTreeMap;
+
 use inspect_format::btf::{Btf, RawMember, Type as Described, kind};
 
 use super::{MOST_COMPARED, Verdict};
@@ -23,6 +25,12 @@ pub struct Carried {
 /// How deep structs without a name may lie in each other.
 const MAX_DEPTH: usize = 64;
 
+/// Members that are compared of one struct. Types of a table may lead in circles.
+const MOST_MEMBERS: usize = 1 << 16;
+
+/// Differences that are told of one struct: who looks at more knows already.
+const MOST_DIFFERENCES: usize = 64;
+
 /// Compares every struct that the types of a table define under a name.
 ///
 /// # Errors
@@ -33,26 +41,36 @@ pub fn carried(schema: &str, types: &[u8], binary: &Binary<'_>) -> binary::Resul
         offset: None,
         what: error.to_string(),
     })?;
-    let named: Vec<(&str, Described<'_>)> =
-        types.types().filter_map(|ty| named(types, ty)).collect();
+    let mut by_name: BTreeMap<&str, Vec<Described<'_>>> = BTreeMap::new();
+    for (name, described) in types.types().filter_map(|ty| named(types, ty)) {
+        by_name.entry(name).or_default().push(described);
+    }
     let (mut wanted, mut ranges) = (Vec::new(), Vec::new());
-    for (name, _) in &named {
+    for name in by_name.keys() {
         let start = wanted.len();
-        wanted.extend(spellings(name, binary.language()).iter().map(|it| Wanted::parse(it)));
+        let spellings = spellings(name, binary.language()).into_iter();
+        wanted.extend(spellings.map(|name| Wanted { kind: None, name, place: None }));
         ranges.push(start..wanted.len());
     }
     let found = binary.find(&wanted)?;
     let mut all = Vec::new();
-    for ((name, described), range) in named.into_iter().zip(ranges) {
+    for ((name, described), range) in by_name.into_iter().zip(ranges) {
         let mut verdict = Verdict::Absent;
         let candidates = found.get(range).unwrap_or(&[]).iter().flatten();
         for candidate in candidates.filter(|it| !it.is_declaration).take(MOST_COMPARED) {
             let (_, ty, _) = binary.behind_typedefs(candidate.key)?;
             let Type::Composite(composite) = &*ty else { continue };
-            let mut comparison = Comparison { types, binary, composite, differences: Vec::new() };
-            comparison.size(&described);
-            comparison.members(&described, "", 0, 0)?;
-            verdict = verdict.or_better(comparison.differences);
+            // A table of several objects has a type once; another of its name is another one's.
+            for described in described.iter().take(MOST_COMPARED) {
+                let (left, differences) = (MOST_MEMBERS, Vec::new());
+                let mut comparison = Comparison { types, binary, composite, left, differences };
+                comparison.size(described);
+                comparison.members(described, "", 0, 0)?;
+                verdict = verdict.or_better(comparison.differences);
+            }
+            if matches!(verdict, Verdict::Same) {
+                break;
+            }
         }
         all.push(Carried { name: format!("{name} of {schema}"), found: verdict });
     }
@@ -85,6 +103,8 @@ struct Comparison<'a, 'd> {
     types: &'a Btf<'a>,
     binary: &'a Binary<'d>,
     composite: &'a Composite,
+    /// Members that may still be looked at.
+    left: usize,
     differences: Vec<String>,
 }
 
@@ -110,6 +130,17 @@ impl Comparison<'_, '_> {
             if self.types.is_absent(member.type_id) {
                 continue;
             }
+            if self.differences.len() >= MOST_DIFFERENCES {
+                break;
+            }
+            if self.left == 0 {
+                let what =
+                    format!("it has more than {MOST_MEMBERS} members, and no more are compared");
+                self.differences.push(what);
+                self.differences.truncate(MOST_DIFFERENCES);
+                break;
+            }
+            self.left -= 1;
             let at = base.saturating_add(u64::from(member.bit_offset));
             let path = format!("{before}{}", member.name);
             if !member.name.is_empty() {
