@@ -289,11 +289,18 @@ impl<'c> Entry<'c> {
         let core = abi::CoreEntry { address, bound, ..self.row.core() };
         let table = &self.table.table;
         let found = walk::span(&memory, &core, table.word_size(), table.order());
-        let told = || image.capture.as_ref()?.place(self.table.found.carried?, self.index);
+        let told =
+            || image.capture.as_ref()?.place(self.table.found.carried?, self.schema(), self.index);
         match found {
             Err(error @ walk::SpanError::Fault(_)) => told().ok_or(error),
             found => found,
         }
+    }
+
+    /// The number of the schema that its table is of.
+    #[must_use]
+    pub fn schema(&self) -> u64 {
+        self.table.table.header().schema
     }
 
     /// Whose table it stands in.

@@ -101,7 +101,7 @@ impl<'c> Contents<'c> {
 
     /// What a dump says became of an entry.
     fn outcome(&self, entry: &Entry<'_>) -> Option<&'c Outcome> {
-        self.captures?.get(self.table.found.carried?, entry.index)
+        self.captures?.get(self.table.found.carried?, entry.schema(), entry.index)
     }
 }
 

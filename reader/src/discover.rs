@@ -131,6 +131,12 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether there is more, and nobody has looked at it.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        matches!(self, Self::Limit { .. } | Self::Hits { .. })
+    }
+
     /// What to do about it, where that can be said.
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
@@ -189,6 +195,8 @@ struct Search<'i> {
 impl Search<'_> {
     /// The tables that the image carries as a file does.
     fn carried(&mut self) {
+        // What an image says about its tables counts through all blocks.
+        let mut position = 0;
         for carried in &self.image.carried {
             let (mut count, mut failure) = (0, None);
             for table in tables(&carried.bytes) {
@@ -214,9 +222,10 @@ impl Search<'_> {
                             found_by: FoundBy::Carried,
                             origin,
                             summary,
-                            carried: Some(count),
+                            carried: Some(position),
                         });
                         count += 1;
+                        position += 1;
                     }
                 }
             }
@@ -291,11 +300,15 @@ impl Search<'_> {
             let failure = Some(Failure::Limit { limit: SECTION_MAX });
             return self.attempt(self.place(object), found_by, 0, failure);
         }
-        let (mut count, mut failure) = (0, None);
+        let (mut count, mut failure) = (0, None::<Failure>);
         for table in walk.by_ref() {
             match table.map_err(Failure::Walk).and_then(|it| self.freeze(object, found_by, &it)) {
                 Ok(()) => count += 1,
-                Err(error) => failure = failure.or(Some(error)),
+                // That a bound was met is told whatever else is wrong: who dumps has to know it.
+                Err(error) => match &failure {
+                    Some(known) if known.is_bound() || !error.is_bound() => {}
+                    _ => failure = Some(error),
+                },
             }
         }
         if walk.is_unpacked() {

@@ -290,7 +290,7 @@ impl Findings {
         let readable = Readable::new(image.memory.as_ref(), &[]);
         for entry in catalog.entries().filter(|entry| entry.state() != State::Torn) {
             let carried = entry.table.found.carried;
-            let outcome = captures.and_then(|it| it.get(carried?, entry.index));
+            let outcome = captures.and_then(|it| it.get(carried?, entry.schema(), entry.index));
             if outcome.is_some_and(|it| it.status != Status::Captured) {
                 continue;
             }

@@ -175,7 +175,9 @@ impl<'c> Source<'c> {
     /// The row of an entry.
     #[must_use]
     pub fn entry(&self, entry: &Entry<'_>, value: Option<String>) -> Row {
-        let outcome = self.captures.and_then(|(captures, table)| captures.get(table, entry.index));
+        let outcome = self
+            .captures
+            .and_then(|(captures, table)| captures.get(table, entry.schema(), entry.index));
         let capture = outcome.map(|outcome| outcome.status.word());
         Row { capture, ..self.row(Record::new(entry), value) }
     }

@@ -115,7 +115,7 @@ impl<'p> Statuses<'p> {
                 let number = tables.partition_point(|it| place(it) < place(found));
                 plan.outcomes.get(number)?.get(entry.index)
             }
-            Source::Dump(captures) => captures.get(found.carried?, entry.index),
+            Source::Dump(captures) => captures.get(found.carried?, entry.schema(), entry.index),
         }
     }
 

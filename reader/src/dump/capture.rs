@@ -37,8 +37,8 @@ pub struct Captures {
     pub missing: u64,
     /// Where the description breaks off: of the entries behind that nothing is known.
     pub fault: Option<CaptureError>,
-    /// Table by table, row by row, as the frozen tables are.
-    tables: Vec<Vec<Outcome>>,
+    /// Table by table, row by row, as the frozen tables are, each with the number of its schema.
+    tables: Vec<(u64, Vec<Outcome>)>,
 }
 
 impl Captures {
@@ -49,9 +49,11 @@ impl Captures {
         for table in capture.tables() {
             let mut rows = Vec::new();
             let read = table.and_then(|table| {
-                table.rows().try_for_each(|row| row.map(|row| rows.push(Outcome::of(&row))))
+                let read =
+                    table.rows().try_for_each(|row| row.map(|row| rows.push(Outcome::of(&row))));
+                tables.push((table.schema, rows));
+                read
             });
-            tables.push(rows);
             if let Err(error) = read {
                 fault = Some(error);
                 break;
@@ -68,11 +70,12 @@ impl Captures {
         })
     }
 
-    /// What became of an entry, by the place of its table among those of the dump and its own among
-    /// the rows.
+    /// What became of an entry, by the place of its table among those of the dump, the number of that
+    /// one's schema, and its own place among the rows.
     #[must_use]
-    pub fn get(&self, table: usize, row: usize) -> Option<&Outcome> {
-        self.tables.get(table)?.get(row)
+    pub fn get(&self, table: usize, schema: u64, row: usize) -> Option<&Outcome> {
+        let (found, rows) = self.tables.get(table)?;
+        rows.get(row).filter(|_| *found == schema)
     }
 }
 
@@ -120,7 +123,7 @@ impl Outcome {
         match self.reason.as_deref() {
             Some("deny") => Some(format!("deny {}", policy.deny_words(self.rule?)?)),
             Some("require") => {
-                let schema = entry.table.table.header().schema;
+                let schema = entry.schema();
                 let lacks = policy.lacks(schema, entry.row.properties());
                 (!lacks.is_empty()).then(|| format!("require {}", lacks.join(", ")))
             }

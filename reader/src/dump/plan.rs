@@ -160,8 +160,7 @@ impl Plan {
 /// How often a bound kept tables from being read that are there.
 fn unread(discovery: &Discovery) -> u64 {
     let failures = discovery.attempts.iter().filter_map(|it| it.failure.as_ref());
-    let bounds = failures.filter(|it| matches!(it, Failure::Limit { .. } | Failure::Hits { .. }));
-    bounds.count() as u64
+    failures.filter(|it| it.is_bound()).count() as u64
 }
 
 /// A block that was found.
@@ -176,6 +175,10 @@ impl<'d> Block<'d> {
     fn parse(found: &'d Found) -> Option<Self> {
         let table = Table::parse_again(&found.bytes).ok()?;
         Some(Self { table, carried: found.carried })
+    }
+
+    fn schema(&self) -> u64 {
+        self.table.header().schema
     }
 }
 
@@ -201,7 +204,7 @@ impl<'i> Places<'i> {
     fn find(&self, block: &Block<'_>, row: usize, core: &CoreEntry) -> Result<Span, SpanError> {
         let (word_size, order): (u8, Order) = (block.table.word_size(), block.table.order());
         let found = span(&AddressSpace::virtual_of(self.memory), core, word_size, order);
-        let told = || self.note?.place(block.carried?, row);
+        let told = || self.note?.place(block.carried?, block.schema(), row);
         match found {
             Err(error @ SpanError::Fault(_)) => told().ok_or(error),
             found => found,
@@ -217,7 +220,8 @@ impl<'i> Places<'i> {
             return reach;
         }
         let outcome = self.captures.as_ref().zip(block.carried);
-        let outcome = outcome.and_then(|(captures, table)| captures.get(table, row));
+        let outcome =
+            outcome.and_then(|(captures, table)| captures.get(table, block.schema(), row));
         let Some(outcome) = outcome else { return reach };
         let is_gone = matches!(outcome.reason.as_deref(), Some("deny" | "sensitive" | "mmio"));
         match outcome.address.zip(outcome.length) {

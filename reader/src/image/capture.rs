@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use inspect_format::notes::capture::Capture;
+use inspect_format::notes::capture::{Capture, Row};
 use inspect_format::walk::Span;
 
 /// The contents of the note, or of the file, of that kind.
@@ -13,8 +13,11 @@ use inspect_format::walk::Span;
 pub struct CaptureNote {
     bytes: Vec<u8>,
     /// Table by table, row by row; read when somebody asks.
-    places: OnceLock<Vec<Vec<Option<Span>>>>,
+    places: OnceLock<Vec<Places>>,
 }
+
+/// The number of a table's schema, and where the memory of each row lay.
+type Places = (u64, Vec<Option<Span>>);
 
 impl CaptureNote {
     /// A note that nobody has read yet.
@@ -29,25 +32,33 @@ impl CaptureNote {
         &self.bytes
     }
 
-    /// Where the memory of an entry lay, by the position of its table among those that the image carries
-    /// and its own among the rows.
+    /// Where the memory of an entry lay, by the position of its table among those that the image carries, the
+    /// number of that one's schema, and its own position among the rows. Nothing of a note that is about
+    /// another table.
     #[must_use]
-    pub fn place(&self, table: usize, row: usize) -> Option<Span> {
-        *self.places.get_or_init(|| self.read()).get(table)?.get(row)?
+    pub fn place(&self, table: usize, schema: u64, row: usize) -> Option<Span> {
+        let (found, rows) = self.places.get_or_init(|| self.read()).get(table)?;
+        *rows.get(row).filter(|_| *found == schema)?
     }
 
     /// Up to the first fault, which whoever reads the note as a whole tells.
-    fn read(&self) -> Vec<Vec<Option<Span>>> {
+    fn read(&self) -> Vec<Places> {
         let mut places = Vec::new();
         let Ok(capture) = Capture::parse(&self.bytes) else { return places };
-        for table in capture.tables().map_while(Result::ok) {
-            let rows = table.rows().map_while(Result::ok);
-            let place = rows.map(|row| {
-                let (address, length) = row.address.zip(row.length)?;
-                Some(Span { address, length })
-            });
-            places.push(place.collect());
+        for table in capture.tables() {
+            let Ok(table) = table else { break };
+            let mut rows = Vec::new();
+            let read = table.rows().try_for_each(|row| row.map(|row| rows.push(place_of(&row))));
+            places.push((table.schema, rows));
+            if read.is_err() {
+                break;
+            }
         }
         places
     }
+}
+
+fn place_of(row: &Row<'_>) -> Option<Span> {
+    let (address, length) = row.address.zip(row.length)?;
+    Some(Span { address, length })
 }
