@@ -164,15 +164,7 @@ type Path<'a> = (&'a str, Vec<&'a str>);
 
 impl<'a> Waiting<'a> {
     fn of(bytes: &'a [u8], btf: Btf<'a>, wanted: Vec<Pending<'a>>) -> Self {
-        let mut positions = Vec::new();
-        let mut types = btf.types();
-        loop {
-            let position = types.position();
-            if types.next().is_none() {
-                break;
-            }
-            positions.push(position);
-        }
+        let positions = btf.heads().map(|head| head.position()).collect();
         let around = HashMap::new();
         let mut waiting = Self { bytes, btf, wanted, positions, around };
         let mut around = HashMap::new();
