@@ -48,10 +48,9 @@ fn positions_lead_back_to_types() {
     let base = base();
     let base = Btf::parse(&base).unwrap();
     let mut count = 0;
-    for ((position, of_record), ty) in base.records().zip(base.types()) {
-        let again = base.type_at(position, ty.id()).unwrap();
+    for (head, ty) in base.heads().zip(base.types()) {
+        let again = base.type_at(head.position(), ty.id()).unwrap();
         assert_eq!((again.id(), again.name()), (ty.id(), ty.name()));
-        assert_eq!((of_record.id(), of_record.name()), (ty.id(), ty.name()));
         count += 1;
     }
     assert_eq!(count, base.types().count());

@@ -30,9 +30,15 @@ impl<'d> BtfReader<'d> {
         };
         let own = own.map_err(|error| of_module(error, base.is_some()))?;
         let mut positions = Vec::new();
-        for (position, ty) in base.iter().chain([&own]).flat_map(Btf::records) {
-            check_word_size(&ty, word_size)?;
-            positions.push(position);
+        let mut has_long = false;
+        for blob in base.iter().chain([&own]) {
+            for head in blob.heads() {
+                // One is enough, and stands among the first.
+                if !has_long {
+                    has_long = is_long(blob, &head, word_size)?;
+                }
+                positions.push(head.position());
+            }
         }
         Ok(Self { base, own, positions, word_size })
     }
@@ -167,20 +173,19 @@ impl Reader for BtfReader<'_> {
             by_name.entry(&wanted.name).or_default().push(index);
         }
         let sieve = Sieve::of(by_name.keys().copied());
-        self.each_named(|ty, kind| {
-            let name = ty.name();
+        self.each_named(|head, name, kind| {
             let indices = if sieve.may_hold(name) { by_name.get(name) } else { None };
             let Some(indices) = indices else { return };
             for index in indices {
                 let wanted = &wanted[*index];
-                let place = format!("type {}", ty.id());
+                let place = format!("type {}", head.id());
                 if wanted.kind.is_none_or(|it| it == kind) && wanted.accepts_place(&place) {
                     found[*index].push(Candidate {
-                        key: Key(u64::from(ty.id())),
+                        key: Key(u64::from(head.id())),
                         kind,
-                        name: ty.name().to_owned(),
+                        name: name.to_owned(),
                         place,
-                        is_declaration: ty.kind() == kind::FWD,
+                        is_declaration: head.kind() == kind::FWD,
                     });
                 }
             }
@@ -189,36 +194,39 @@ impl Reader for BtfReader<'_> {
     }
 
     fn each_name(&self, look: &mut dyn FnMut(&str)) -> Result<()> {
-        self.each_named(|ty, _| look(ty.name()));
+        self.each_named(|_, name, _| look(name));
         Ok(())
     }
 }
 
-impl<'d> BtfReader<'d> {
-    fn each_named(&self, mut look: impl FnMut(&btf::Type<'d>, Kind)) {
-        for ty in self.base.iter().chain([&self.own]).flat_map(Btf::types) {
-            let kind = match ty.kind() {
-                kind::STRUCT => Kind::Struct,
-                kind::UNION => Kind::Union,
-                kind::ENUM | kind::ENUM64 => Kind::Enum,
-                kind::TYPEDEF => Kind::Typedef,
-                kind::FWD if ty.kind_flag() => Kind::Union,
-                kind::FWD => Kind::Struct,
-                _ => continue,
-            };
-            look(&ty, kind);
+impl BtfReader<'_> {
+    fn each_named(&self, mut look: impl FnMut(&btf::Head, &str, Kind)) {
+        for blob in self.base.iter().chain([&self.own]) {
+            for head in blob.heads() {
+                let kind = match head.kind() {
+                    kind::STRUCT => Kind::Struct,
+                    kind::UNION => Kind::Union,
+                    kind::ENUM | kind::ENUM64 => Kind::Enum,
+                    kind::TYPEDEF => Kind::Typedef,
+                    kind::FWD if head.kind_flag() => Kind::Union,
+                    kind::FWD => Kind::Struct,
+                    _ => continue,
+                };
+                look(&head, blob.name_of(&head), kind);
+            }
         }
     }
 }
 
 /// BTF does not say how wide a pointer is. On all targets a `long` is as wide, and most programs have one.
-fn check_word_size(ty: &btf::Type<'_>, word_size: u8) -> Result<()> {
-    let is_long = ty.kind() == kind::INT
-        && matches!(ty.name(), "long" | "long int" | "unsigned long" | "long unsigned int");
-    if !is_long || ty.size() == u32::from(word_size) {
-        return Ok(());
+fn is_long(blob: &Btf<'_>, head: &btf::Head, word_size: u8) -> Result<bool> {
+    let is_name =
+        |name| matches!(name, "long" | "long int" | "unsigned long" | "long unsigned int");
+    let is_long = head.kind() == kind::INT && is_name(blob.name_of(head));
+    if !is_long || head.size() == u32::from(word_size) {
+        return Ok(is_long);
     }
-    let (there, here) = (ty.size().saturating_mul(8), u32::from(word_size) * 8);
+    let (there, here) = (head.size().saturating_mul(8), u32::from(word_size) * 8);
     Err(Error::Image(format!(
         "this BTF is of a machine of {there} bits, and not of {here}: name the target with --target"
     )))

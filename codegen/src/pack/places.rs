@@ -161,7 +161,7 @@ type Path<'a> = (&'a str, Vec<&'a str>);
 
 impl<'a> Waiting<'a> {
     fn of(bytes: &'a [u8], btf: Btf<'a>, wanted: Vec<Pending<'a>>) -> Self {
-        let positions = btf.records().map(|(position, _)| position).collect();
+        let positions = btf.heads().map(|head| head.position()).collect();
         let around = HashMap::new();
         let mut waiting = Self { bytes, btf, wanted, positions, around };
         let mut around = HashMap::new();

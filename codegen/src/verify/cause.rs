@@ -4,6 +4,8 @@
 //! field has to come out where the binary has it. Otherwise the first field that moves says why, and those behind it
 //! that they move with it.
 
+use std::cell::OnceCell;
+
 use super::fields::{Declared, element, natural};
 use crate::binary::place::{self as found, Place};
 use crate::binary::{self, Binary, Composite, Enum, Type, spelling};
@@ -19,31 +21,37 @@ pub(super) struct Found<'f> {
 
 /// What is known of a struct that differs.
 pub(super) struct Causes<'a, 'd> {
-    binary: &'a Binary<'d>,
-    composite: &'a Composite,
-    all: &'a [Found<'a>],
-    /// What explains the place of every field.
-    whole: Option<String>,
+    pub(super) model: &'a Model,
+    pub(super) aggregate: &'a Aggregate,
+    pub(super) binary: &'a Binary<'d>,
+    pub(super) composite: &'a Composite,
+    pub(super) all: &'a [Found<'a>],
+    /// What explains the place of every field, as soon as somebody asks: most structs agree.
+    pub(super) whole: OnceCell<Option<String>>,
 }
 
-impl<'a, 'd> Causes<'a, 'd> {
-    pub(super) fn new(
-        model: &Model,
-        aggregate: &Aggregate,
-        binary: &'a Binary<'d>,
-        composite: &'a Composite,
-        all: &'a [Found<'a>],
-    ) -> Self {
-        let is_packed_to = |limit| is_packed_to(model, aggregate, binary, composite, all, limit);
-        let packed = [1, 2, 4, 8].into_iter().find(|limit| is_packed_to(*limit));
-        let whole = match packed {
+impl<'a> Causes<'a, '_> {
+    /// What explains the place of every field.
+    fn whole(&self) -> Option<&String> {
+        let find = || match [1, 2, 4, 8].into_iter().find(|limit| self.is_packed_to(*limit)) {
             Some(1) => Some("the binary's struct is packed: write `#[packed]`".to_owned()),
             Some(limit) => Some(format!(
                 "it was built with `-fpack-struct={limit}` or `#pragma pack({limit})`: `import` writes it as it is"
             )),
-            None => other_order(all),
+            None => other_order(self.all),
         };
-        Self { binary, composite, all, whole }
+        self.whole.get_or_init(find).as_ref()
+    }
+
+    /// Whether every field lies where it would if no alignment were larger than `limit`.
+    fn is_packed_to(&self, limit: u64) -> bool {
+        let target = self.binary.target();
+        let mut is_there = |name: &str, bit_offset| {
+            let found = self.all.iter().find(|it| it.field.path == name).and_then(|it| it.place);
+            found.is_some_and(|place| place.bit_offset == bit_offset)
+        };
+        packed_size(self.model, self.aggregate, target, limit, &mut is_there)
+            == Some(self.composite.size)
     }
 
     /// Why the binary does not have a field.
@@ -70,7 +78,7 @@ impl<'a, 'd> Causes<'a, 'd> {
         if field.bits.is_some_and(|bits| bits != place.bits && bits > 0 && place.bits > 0) {
             return self.of_width(field, place).map(Some);
         }
-        if let Some(whole) = &self.whole {
+        if let Some(whole) = self.whole() {
             return Ok(Some(whole.clone()));
         }
         Ok(field.bit_offset.map(|here| self.of_move(field, here, place)))
@@ -178,7 +186,7 @@ impl<'a, 'd> Causes<'a, 'd> {
 
     /// Why a struct whose fields agree has another size.
     pub(super) fn of_size(&self, here: u64, align: u64) -> String {
-        if let Some(whole) = &self.whole {
+        if let Some(whole) = self.whole() {
             return whole.clone();
         }
         let there = self.composite.size;
@@ -209,25 +217,6 @@ fn aligned(align: u64) -> String {
 
 fn prefix(path: &str) -> &str {
     path.rsplit_once('.').map_or("", |(prefix, _)| prefix)
-}
-
-/// Whether every field lies where it would if no alignment were larger than `limit`.
-fn is_packed_to(
-    model: &Model,
-    aggregate: &Aggregate,
-    binary: &Binary<'_>,
-    composite: &Composite,
-    all: &[Found<'_>],
-    limit: u64,
-) -> bool {
-    let target = binary.target();
-    let Some(size) = packed_size(model, aggregate, target, limit, &mut |name, bit_offset| {
-        let found = all.iter().find(|it| it.field.path == name).and_then(|it| it.place);
-        found.is_some_and(|place| place.bit_offset == bit_offset)
-    }) else {
-        return false;
-    };
-    size == composite.size
 }
 
 /// The size under a limit on alignments, as long as `is_there` agrees with the place of every field.

@@ -1,5 +1,7 @@
 //! The fields of a declared struct beside those of the binary's.
 
+use std::cell::OnceCell;
+
 use super::cause::{Causes, Found};
 use super::{Context, Difference};
 use crate::binary::place::{self as found, Place};
@@ -47,7 +49,8 @@ impl Context<'_, '_> {
         // An enum whose variants have fields: which one there is, nobody can tell from outside.
         let is_told = composite.mixed.is_none() && !is_bytes;
         let all = if is_told { self.places(composite, &declared)? } else { Vec::new() };
-        let causes = Causes::new(self.model, aggregate, self.binary, composite, &all);
+        let (model, binary, whole) = (self.model, self.binary, OnceCell::new());
+        let causes = Causes { model, aggregate, binary, composite, all: &all, whole };
         let mut differences = Vec::new();
         for Found { field, place } in &all {
             let (path, origin) = (field.path.clone(), field.origin);

@@ -44,7 +44,8 @@ pub use pending::{Found, Pending, PendingMember};
 #[cfg(feature = "alloc")]
 pub use pending::{member_tag, struct_tag};
 pub use read::{
-    Array, Btf, DeclTag, Enumerator, Error, ErrorKind, Int, Members, RawMember, Type, Types,
+    Array, Btf, DeclTag, Enumerator, Error, ErrorKind, Head, Heads, Int, Members, RawMember, Type,
+    Types,
 };
 
 /// The first two bytes, as a number in the blob's order.

@@ -238,17 +238,8 @@ impl<'a> Btf<'a> {
         Types { btf: *self, at: 0, next_id: self.first_id }
     }
 
-    /// Every type in order, and where its record begins; for whoever looks at many types and keeps an
-    /// index of them.
-    pub fn records(&self) -> impl Iterator<Item = (u32, Type<'a>)> + use<'a> {
-        let mut types = self.types();
-        core::iter::from_fn(move || {
-            let position = types.position();
-            types.next().map(|ty| (position, ty))
-        })
-    }
-
-    /// The type whose record begins at a position that [`Btf::records`] has told.
+    /// The type whose record begins at a position that [`Head::position`] has told; for whoever
+    /// looks at many types and keeps an index of them.
     #[must_use]
     pub fn type_at(&self, position: u32, id: u32) -> Option<Type<'a>> {
         self.record(position as usize, id).ok().map(|(ty, _)| ty)
@@ -455,6 +446,14 @@ impl<'a> Btf<'a> {
 
     /// The record at a position of the types section, and where the next one begins.
     fn record(&self, at: usize, id: u32) -> Result<(Type<'a>, usize), ErrorKind> {
+        let (head, rest) = self.head(at, id)?;
+        let Head { name, info, size_or_type, .. } = head;
+        let next = at + 12 + rest.len();
+        Ok((Type { btf: *self, id, name, info, size_or_type, rest }, next))
+    }
+
+    /// What every record begins with, and what is behind that in the record.
+    fn head(&self, at: usize, id: u32) -> Result<(Head, &'a [u8]), ErrorKind> {
         let head = self.types.get(at..).and_then(|rest| rest.get(..12));
         let head = head.ok_or(ErrorKind::Truncated)?;
         let info = word(head, 4, self.order);
@@ -478,7 +477,20 @@ impl<'a> Btf<'a> {
         let rest = self.types.get(at + 12..at + 12 + length).ok_or(ErrorKind::Truncated)?;
         let name = word(head, 0, self.order);
         let size_or_type = word(head, 8, self.order);
-        Ok((Type { btf: *self, id, name, info, size_or_type, rest }, at + 12 + length))
+        // `Btf::parse` has seen that the section is shorter than 4 GiB.
+        Ok((Head { position: at as u32, id, name, info, size_or_type }, rest))
+    }
+
+    /// What every record begins with, for whoever looks at all of them for a few.
+    #[must_use]
+    pub fn heads(&self) -> Heads<'a> {
+        Heads { btf: *self, at: 0, next_id: self.first_id() }
+    }
+
+    /// The name of a type; empty where it has none.
+    #[must_use]
+    pub fn name_of(&self, head: &Head) -> &'a str {
+        self.text(head.name)
     }
 
     /// Texts end with a NUL, which the section does too; that they are UTF-8 was seen for all at
@@ -506,20 +518,74 @@ impl<'a> Btf<'a> {
     }
 }
 
+/// What every record begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    position: u32,
+    id: u32,
+    name: u32,
+    info: u32,
+    size_or_type: u32,
+}
+
+impl Head {
+    /// Where the record begins: see [`Btf::type_at`].
+    #[must_use]
+    pub fn position(&self) -> u32 {
+        self.position
+    }
+
+    /// The id of the type.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// One of [`super::kind`].
+    #[must_use]
+    pub fn kind(&self) -> u32 {
+        self.info >> 24 & 0x1f
+    }
+
+    /// As [`Type::kind_flag`].
+    #[must_use]
+    pub fn kind_flag(&self) -> bool {
+        self.info >> 31 == 1
+    }
+
+    /// Bytes, where the kind has a size.
+    #[must_use]
+    pub fn size(&self) -> u32 {
+        self.size_or_type
+    }
+}
+
+/// What the records of a blob begin with.
+#[derive(Clone, Debug)]
+pub struct Heads<'a> {
+    btf: Btf<'a>,
+    at: usize,
+    next_id: u32,
+}
+
+impl Iterator for Heads<'_> {
+    type Item = Head;
+
+    fn next(&mut self) -> Option<Head> {
+        // `Btf::parse` has walked over every record: an error here is the end.
+        let (head, rest) = self.btf.head(self.at, self.next_id).ok()?;
+        self.at += 12 + rest.len();
+        self.next_id = self.next_id.saturating_add(1);
+        Some(head)
+    }
+}
+
 /// The types of a blob.
 #[derive(Clone, Debug)]
 pub struct Types<'a> {
     btf: Btf<'a>,
     at: usize,
     next_id: u32,
-}
-
-impl Types<'_> {
-    /// Where the record of the next type begins.
-    fn position(&self) -> u32 {
-        // `Btf::parse` has seen that the section is shorter than 4 GiB.
-        self.at as u32
-    }
 }
 
 impl<'a> Iterator for Types<'a> {
