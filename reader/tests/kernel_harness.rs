@@ -1,0 +1,376 @@
+//! A kernel that nobody here wrote: Debian's boots in an emulator, loads the module of `examples/linux-module`, and
+//! what `inspect` finds in dumps of the machine's memory is compared with what the kernel and the module said on the
+//! serial console: where symbols are, which rows there are, the values of variables, and the log itself.
+//!
+//! The machine has its addresses from chance (KASLR), and is dumped once with page tables and once without.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use inspect_gen::build::{load, write};
+use inspect_gen::check::Options;
+use inspect_gen::compile::compile;
+use inspect_gen::emit::{self, Output};
+use inspect_gen::model::Target;
+use inspect_gen::pack;
+use serde_json::Value;
+use support::listed::{hexadecimal, list, member};
+use support::tools::{has, inspect, is_there, run};
+
+/// What is annotated, in the module and of the kernel.
+const ANNOTATED: [&str; 9] = [
+    "book",
+    "pulses",
+    "keeper",
+    "gate",
+    "init_task",
+    "init_uts_ns",
+    "nr_cpu_ids",
+    "__per_cpu_offset",
+    "jiffies_64",
+];
+
+/// What each visitor pays, by `main.c`, and nobody has to know.
+const PAID: u64 = 0xdead_beef_cafe_f00d;
+
+#[test]
+fn a_dump_of_a_kernel_holds_what_its_console_said() {
+    let kernel = repository().join("target/kernel");
+    let is_fetched = kernel.join("vmlinuz").exists() && kernel.join("headers").exists();
+    // Debian's headers of one flavour are nothing without those of all.
+    let tools = ["qemu-system-x86_64", "busybox", "cpio", "make"];
+    let is_complete = tools.map(has).iter().all(|it| *it)
+        && is_there(is_fetched, "the kernel that `.ci/kernel-types` fetches")
+        && is_there(common_headers(&kernel).is_some(), "the package linux-headers-amd64");
+    if !is_complete {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let module = module(&folder.path().join("module"), &kernel.join("headers"));
+    let mut harness = Command::new(repository().join("examples/linux-module/run"));
+    harness.args(["--boot", "kaslr", "--dump-only", "--kernel"]).arg(&kernel);
+    run(harness.arg("--module").arg(&module).arg("--keep").arg(folder.path()));
+    let boot = folder.path().join("kaslr");
+    let console = Console::read(&boot.join("console.log"));
+    console.shows_a_clean_end();
+    for kind in ["paging.core", "physical.core"] {
+        let dump = Dump::open(&boot.join(kind));
+        dump.has_the_addresses_of_the_kernel(&console);
+        dump.has_the_rows_of_the_module(&console);
+        dump.has_what_came_and_went();
+        dump.has_the_log(&console);
+        let is_whole = kind == "physical.core";
+        dump.has_the_values_of_the_module(&console, is_whole);
+        if is_whole {
+            dump.follows_lists();
+            dump.becomes_one_for_a_report(&folder.path().join("report.core"));
+        }
+    }
+}
+
+/// What lies in the kernel's image or on the first node. QEMU ends the linear mapping with the first block of the
+/// machine's memory when it writes page tables into headers, and nothing in the dump says where the rest is.
+const ON_FIRST_NODE: [(&str, &str); 7] = [
+    ("book", "0"),
+    ("init_task", "0"),
+    ("init_uts_ns", "0"),
+    ("nr_cpu_ids", "0"),
+    ("__per_cpu_offset", "0"),
+    ("stores", "0"),
+    ("pgdat", "0"),
+];
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository").to_owned()
+}
+
+/// The folder that the headers of a flavour refer to.
+fn common_headers(kernel: &Path) -> Option<PathBuf> {
+    let makefile = fs::read_to_string(kernel.join("headers/Makefile")).ok()?;
+    let path = PathBuf::from(makefile.trim().strip_prefix("include ")?);
+    path.exists().then_some(path)
+}
+
+/// Builds and packs the module in a folder, as its `Makefile` does with the programs.
+fn module(folder: &Path, headers: &Path) -> PathBuf {
+    let example = repository().join("examples/linux-module");
+    let schemas = [example.join("lookout.inspect"), repository().join("schema/linux")];
+    let mut sources = load(&schemas, &[]).sources;
+    let options = Options { targets: Target::all().collect(), ..Options::default() };
+    let (model, found) = compile(&mut sources, &options);
+    let model = model.unwrap_or_else(|| panic!("{found:#?}"));
+    let files = emit::emit(&model, &sources, &[Output::C], &emit::Options::default());
+    write(folder, [files]).expect("generated files");
+    for file in ["Kbuild", "lookout.h", "main.c", "module.h", "report.c"] {
+        fs::copy(example.join(file), folder.join(file)).expect("a source");
+    }
+    let mut make = Command::new("make");
+    make.arg("-C").arg(headers).arg(format!("M={}", folder.display()));
+    run(make.args(["modules", "KCFLAGS=-Werror"]));
+    let module = folder.join("lookout.ko");
+    let bytes = fs::read(&module).expect("a module");
+    let packed = pack::pack(&bytes, &pack::Options::default());
+    let packed = packed.unwrap_or_else(|findings| panic!("{findings:#?}"));
+    assert_eq!(packed.annotations, ANNOTATED.len());
+    fs::write(&module, packed.image.expect("annotations")).expect("a module");
+    module
+}
+
+/// What the serial console printed: the kernel's log, and nothing else.
+struct Console {
+    lines: Vec<String>,
+}
+
+impl Console {
+    fn read(path: &Path) -> Self {
+        let bytes = fs::read(path).expect("a console");
+        let text = String::from_utf8_lossy(&bytes).replace('\r', "");
+        // What stands before it comes from the firmware, which ends no line.
+        let start = text.find("[    0.000000] Linux version").expect("the first line of a log");
+        Self { lines: text[start..].lines().map(str::to_owned).collect() }
+    }
+
+    /// What somebody said, without the time: `lookout: row `, for instance.
+    fn said<'c>(&'c self, beginning: &'c str) -> impl Iterator<Item = &'c str> {
+        let texts = self.lines.iter().filter_map(|line| line.split_once("] "));
+        texts.filter_map(move |(_, text)| text.strip_prefix(beginning))
+    }
+
+    fn shows_a_clean_end(&self) {
+        assert_eq!(self.said("lookout: gone").count(), 1, "it was unloaded once");
+        let reader: Vec<&str> = self.said("init: a reader of an unloaded module: ").collect();
+        assert!(reader.len() == 1 && reader[0].contains("error"), "{reader:?}");
+        let twice: Vec<&str> = self.said("init: loaded twice: ").collect();
+        assert!(twice.len() == 1 && twice[0].contains("File exists"), "{twice:?}");
+        assert_eq!(self.said("lookout: not packed").count(), 0);
+    }
+}
+
+/// A dump, and what `inspect` says of it.
+struct Dump {
+    path: String,
+    entries: Vec<Value>,
+    shown: Vec<Value>,
+}
+
+impl Dump {
+    fn open(path: &Path) -> Self {
+        let path = path.display().to_string();
+        let entries = list(&[&path]);
+        let mut show = inspect(&["show", "--json", &path, "schema:*", "--depth", "4"]);
+        let shown = run(show.args(["--elements", "200000", "--values", "4000000"]));
+        let Value::Array(shown) = serde_json::from_str(&shown).expect("JSON") else {
+            panic!("no array: {shown}")
+        };
+        assert_eq!(shown.len(), entries.len());
+        Self { path, entries, shown }
+    }
+
+    #[track_caller]
+    fn entry(&self, name: &str) -> &Value {
+        let mut found = self.entries.iter().filter(|entry| member(entry, "name") == name);
+        let entry = found.next().unwrap_or_else(|| panic!("{}: no {name}", self.path));
+        assert!(found.next().is_none(), "{}: two of {name}", self.path);
+        entry
+    }
+
+    /// The value of an entry.
+    #[track_caller]
+    fn value(&self, name: &str, instance: u64) -> &Value {
+        let mut entries = self.shown.iter();
+        let entry = entries.find(|it| member(it, "name") == name && it["instance"] == instance);
+        &entry.unwrap_or_else(|| panic!("{}: no {name} {instance}", self.path))["value"]
+    }
+
+    /// What was packed is where the loader put it, and what the kernel exports is where the kernel is.
+    fn has_the_addresses_of_the_kernel(&self, console: &Console) {
+        let mut names = BTreeSet::new();
+        for line in console.said("init: symbol ") {
+            let (name, address) = line.split_once(' ').expect("a name and an address");
+            let address = u64::from_str_radix(address, 16).expect("an address");
+            assert_eq!(hexadecimal(self.entry(name), "address"), address, "{}: {name}", self.path);
+            names.insert(name);
+        }
+        assert!(names.contains("prb") && ANNOTATED.iter().all(|name| names.contains(name)));
+    }
+
+    /// Every row that the module saw in its tables, and no other.
+    fn has_the_rows_of_the_module(&self, console: &Console) {
+        let expected: BTreeSet<String> = console.said("lookout: row ").map(str::to_owned).collect();
+        let row = |entry: &Value| {
+            let length = entry.get("length").and_then(Value::as_u64).unwrap_or(0);
+            let (name, address) = (member(entry, "name"), member(entry, "address"));
+            format!("{name} {} {address} {length}", entry["instance"])
+        };
+        let found: BTreeSet<String> = self.entries.iter().map(row).collect();
+        assert_eq!(found, expected, "{}", self.path);
+        assert_eq!(found.len(), self.entries.len());
+        assert!(found.len() > 20, "{found:?}");
+    }
+
+    /// What was registered appears, what was changed appears changed, and what was removed does not.
+    fn has_what_came_and_went(&self) {
+        let of_class = |class: &str| -> Vec<(String, bool, String)> {
+            let entries = self.entries.iter().filter(|it| member(it, "class") == class);
+            let is_marked = |entry: &Value| {
+                let properties = entry["properties"].as_array().expect("properties");
+                properties.iter().any(|it| it == "marked")
+            };
+            let about = |entry: &Value| {
+                let name = format!("{} {}", member(entry, "name"), entry["instance"]);
+                (name, is_marked(entry), member(&entry["fields"], "context").to_owned())
+            };
+            entries.map(about).collect()
+        };
+        let row =
+            |name: &str, is_marked, context: &str| (name.to_owned(), is_marked, context.into());
+        let visits = [row("Ada 1", false, "process"), row("Bob 2", true, "process")];
+        assert_eq!(of_class("visit"), visits, "neither Cyd, who left, nor Eve of the first load");
+        let pulses = [row("pulse 10", true, "timer"), row("pulse 11", false, "timer")];
+        assert_eq!(of_class("pulse"), pulses);
+        assert_eq!(of_class("alarm"), [row("alarm 0", false, "nmi")]);
+        assert_eq!(of_class("node_store").len(), 2, "one for each node");
+        assert_eq!(of_class("pgdat").len(), 2);
+    }
+
+    /// Field by field what the compiler of the module read.
+    fn has_the_values_of_the_module(&self, console: &Console, is_whole: bool) {
+        let is_there =
+            |name: &str, instance: &str| is_whole || ON_FIRST_NODE.contains(&(name, instance));
+        let mut instances = BTreeSet::new();
+        for line in console.said("lookout: number ") {
+            let words: Vec<&str> = line.split(' ').collect();
+            let [name, instance, path, number] = words[..] else { panic!("{line}") };
+            if !is_there(name, instance) {
+                continue;
+            }
+            let found = self.field(name, instance, path);
+            let number: i64 = number.parse().expect("a number");
+            // Both are the 64 bits of the field, whatever its sign.
+            let found = found.as_i64().or(found.as_u64().map(u64::cast_signed));
+            assert_eq!(found, Some(number), "{}: {line}", self.path);
+            instances.insert((name.to_owned(), instance.to_owned()));
+        }
+        for line in console.said("lookout: text ") {
+            let words: Vec<&str> = line.splitn(4, ' ').collect();
+            let [name, instance, path, text] = words[..] else { panic!("{line}") };
+            if !is_there(name, instance) {
+                continue;
+            }
+            assert_eq!(self.field(name, instance, path), text, "{}: {line}", self.path);
+        }
+        // Of the names of the system there are texts alone.
+        let least = if is_whole { 10 } else { ON_FIRST_NODE.len() - 1 };
+        assert!(instances.len() >= least, "{instances:?}");
+    }
+
+    #[track_caller]
+    fn field(&self, name: &str, instance: &str, path: &str) -> &Value {
+        let mut value = self.value(name, instance.parse().expect("an instance"));
+        for step in path.split('.').filter(|step| !step.is_empty()) {
+            value = match step.parse::<usize>() {
+                Ok(index) => &value[index],
+                Err(_) => &value[step],
+            };
+            // What a pointer leads to.
+            value = value.get("@value").unwrap_or(value);
+        }
+        value
+    }
+
+    /// From the head through the links of each element.
+    fn follows_lists(&self) {
+        let names = |list: &Value, name: &str| -> Vec<String> {
+            let elements = list.as_array().unwrap_or_else(|| panic!("{}: {list}", self.path));
+            elements.iter().map(|it| member(&it["@value"], name).to_owned()).collect()
+        };
+        assert_eq!(names(&self.value("book", 0)["visits"], "name"), ["Ada", "Bob"]);
+        assert_eq!(self.value("Ada", 1)["paid"]["@note"], "sensitive");
+        assert_eq!(member(&self.value("book", 0)["last"]["@value"], "name"), "Bob");
+        let children = names(&self.value("init_task", 0)["children"], "comm");
+        assert_eq!(children, ["init", "kthreadd"], "{}", self.path);
+    }
+
+    /// A dump for a consumer holds what he may see, the visitors among it, and not what they paid.
+    fn becomes_one_for_a_report(&self, path: &Path) {
+        let is_in = |bytes: &[u8]| bytes.windows(8).any(|it| it == PAID.to_le_bytes());
+        assert!(is_in(&fs::read(&self.path).expect("a dump")), "it is there to be left out");
+        let report = path.display().to_string();
+        run(&mut inspect(&[
+            "dump",
+            &self.path,
+            "--consumer",
+            "lookout:report",
+            "--output",
+            &report,
+        ]));
+        let bytes = fs::read(path).expect("a dump");
+        assert!(!is_in(&bytes) && bytes.len() < 1 << 20, "{} bytes", bytes.len());
+        let shown = run(&mut inspect(&["show", "--json", &report, "class:book"]));
+        for name in ["Ada", "Bob"] {
+            assert!(shown.contains(&format!("\"name\":\"{name}\"")), "{shown}");
+        }
+        fs::remove_file(path).expect("a dump");
+    }
+
+    /// The log, record by record, up to the last line that the console waited for.
+    fn has_the_log(&self, console: &Console) {
+        let found = self.log();
+        let end = |lines: &[String]| {
+            let ready = lines.iter().position(|line| line.ends_with("init: marker ready"));
+            ready.unwrap_or_else(|| panic!("{}: no end in {} lines", self.path, lines.len()))
+        };
+        let (found, expected) = (&found[..=end(&found)], &console.lines[..=end(&console.lines)]);
+        for (found, expected) in found.iter().zip(expected) {
+            assert_eq!(found, expected, "{}", self.path);
+        }
+        assert_eq!(found.len(), expected.len());
+        assert!(found.len() > 300, "{} lines", found.len());
+    }
+
+    /// The lines of the kernel's ring of records, as the kernel prints them.
+    fn log(&self) -> Vec<String> {
+        let ring = &self.value("prb", 0)["@value"];
+        let array = |value: &Value| value["@value"].as_array().expect("an array").clone();
+        let number = |value: &Value| {
+            let found = value.as_u64().or(value.as_i64().map(i64::cast_unsigned));
+            found.unwrap_or_else(|| panic!("{}: {value}", self.path))
+        };
+        let descriptors = &ring["desc_ring"];
+        let (descs, infos) = (array(&descriptors["descs"]), array(&descriptors["infos"]));
+        let data: Vec<u8> = array(&ring["text_data_ring"]["data"])
+            .iter()
+            .map(|byte| u8::try_from(number(byte)).expect("a byte"))
+            .collect();
+        let size = data.len() as u64;
+        assert_eq!(size, 1 << number(&ring["text_data_ring"]["size_bits"]));
+        let mut lines = Vec::new();
+        for id in number(&descriptors["tail_id"])..=number(&descriptors["head_id"]) {
+            let index = id as usize % descs.len();
+            let state = number(&descs[index]["state_var"]);
+            // Only what is complete and has not been given to somebody else.
+            if state != id | 2 << 62 {
+                continue;
+            }
+            let place = &descs[index]["text_blk_lpos"];
+            let (begin, next) = (number(&place["begin"]), number(&place["next"]));
+            // A text that would reach around the end stands at the beginning; odd places are none.
+            let start = if begin / size == next / size { begin % size } else { 0 };
+            let info = &infos[index];
+            let length = if begin % 2 == 1 { 0 } else { number(&info["text_len"]) as usize };
+            // The identity of its descriptor stands before it.
+            let text = &data[start as usize + 8..][..length];
+            let microseconds = number(&info["ts_nsec"]) / 1000;
+            let (seconds, rest) = (microseconds / 1_000_000, microseconds % 1_000_000);
+            for line in String::from_utf8_lossy(text).split('\n') {
+                lines.push(format!("[{seconds:5}.{rest:06}] {line}"));
+            }
+        }
+        lines
+    }
+}
