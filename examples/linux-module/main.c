@@ -6,7 +6,8 @@
  * unregistered before it goes, in system calls, in a timer and in an interrupt that nothing masks. Registering
  * neither locks nor allocates, so that it is the same call everywhere.
  *
- * The module is driven through /proc/lookout: "arrive NAME", "look NAME", "leave NAME", "pulse", "alarm", "report".
+ * The module is driven through /proc/lookout: "arrive NAME", "look NAME", "leave NAME", "pulse", "alarm", "storm",
+ * "calm", "report".
  */
 #define pr_fmt(format) "lookout: " format
 
@@ -359,6 +360,12 @@ static int command(char *line)
 		return run_pulses();
 	if (strcmp(word, "alarm") == 0)
 		return expect_alarm();
+	if (strcmp(word, "storm") == 0)
+		return begin_storm();
+	if (strcmp(word, "calm") == 0) {
+		end_storm();
+		return 0;
+	}
 	if (!line || !*line)
 		return -EINVAL;
 	guest = find(line);
@@ -439,6 +446,7 @@ static void take_down(void)
 	proc_remove(file);
 	end_alarm();
 	del_timer_sync(&timer);
+	end_storm();
 
 	list_for_each_entry(guest, &book.visits, visit.link)
 		inspect_unregister(&table, guest->handle);
@@ -475,6 +483,7 @@ static int set_up(void)
 	error = error ?: inspect_table_init(&nodes_table, nodes_memory, sizeof(nodes_memory), LINUX_MM_DESCRIPTOR,
 					    MAX_NUMNODES);
 	error = error ?: inspect_table_init(&log_table, log_memory, sizeof(log_memory), LINUX_PRINTK_DESCRIPTOR, 4);
+	error = error ?: set_up_storm();
 	error = error ?: register_own();
 	error = error ?: register_kernel();
 	if (error != INSPECT_OK) {

@@ -36,6 +36,10 @@ DECLARE_PER_CPU(struct lookout_cpu_count, cpu_counts);
 bool is_packed(void);
 /* Lists what the tables hold. */
 void list_entries(struct seq_file *out);
+/* Rows that come and go at full speed; to be ended before the module goes. */
+int set_up_storm(void);
+int begin_storm(void);
+void end_storm(void);
 /* Logs what the tables hold, and the values that a dump has to show. */
 void report(void);
 

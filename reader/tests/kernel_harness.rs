@@ -61,6 +61,7 @@ fn a_dump_of_a_kernel_holds_what_its_console_said() {
     let boot = folder.path().join("kaslr");
     let console = Console::read(&boot.join("console.log"));
     console.says_what_went_wrong();
+    has_no_torn_row(&[1, 2, 3].map(|number| boot.join(format!("storm{number}.core"))));
     for kind in ["paging.core", "physical.core"] {
         let dump = Dump::open(&boot.join(kind));
         dump.has_the_addresses_of_the_kernel(&console);
@@ -74,6 +75,49 @@ fn a_dump_of_a_kernel_holds_what_its_console_said() {
             dump.becomes_one_for_a_report(&folder.path().join("report.core"));
         }
     }
+}
+
+/// Everything in a row of the storm, and where it leads to, follows from its number.
+fn has_no_torn_row(dumps: &[PathBuf]) {
+    let mut last = 0;
+    for dump in dumps {
+        let path = dump.display().to_string();
+        let mut shown = inspect(&["show", "--json", &path, "schema:lookout"]);
+        let shown = run(&mut shown);
+        let Value::Array(entries) = serde_json::from_str(&shown).expect("JSON") else {
+            panic!("no array: {shown}")
+        };
+        let (tallies, drops): (Vec<&Value>, Vec<&Value>) =
+            entries.iter().partition(|entry| member(entry, "class") == "tally");
+        let drops: Vec<&Value> =
+            drops.into_iter().filter(|entry| member(entry, "class") == "drop").collect();
+        let [tally] = tallies[..] else { panic!("{path}: {tallies:?}") };
+        let of_tally = |name: &str| tally["value"][name].as_u64().expect("a number");
+        assert_eq!(of_tally("failed"), 0, "{path}: {tally}");
+        assert!(of_tally("registered") >= last, "{path}: {tally}");
+        last = of_tally("registered");
+        // Three writers have eight rows each, and one of them is under way at most.
+        assert!((21..=24).contains(&drops.len()), "{path}: {} rows", drops.len());
+        let numbers: BTreeSet<u64> = drops.iter().map(|drop| is_not_torn(drop)).collect();
+        assert_eq!(numbers.len(), drops.len(), "{path}: one twice");
+    }
+    assert!(last > 1000, "{last} rows in all");
+}
+
+/// The number of a row of the storm.
+fn is_not_torn(drop: &Value) -> u64 {
+    let number = drop["instance"].as_u64().expect("a number");
+    let names = ["drizzle", "rain", "hail", "snow", "sleet"];
+    assert_eq!(member(drop, "name"), names[(number % 5) as usize], "{drop}");
+    let contexts = ["process", "timer", "nmi"];
+    assert_eq!(member(&drop["fields"], "context"), contexts[(number % 3) as usize], "{drop}");
+    let elements = drop["value"].as_array().unwrap_or_else(|| panic!("{drop}"));
+    assert_eq!(elements.len() as u64, 1 + number % 2, "{drop}");
+    for (element, number) in elements.iter().zip(number..) {
+        assert_eq!(element["number"], number, "{drop}");
+        assert_eq!(element["mirror"], !number, "{drop}");
+    }
+    number
 }
 
 /// What lies in the kernel's image or on the first node. QEMU ends the linear mapping with the first block of the
@@ -103,7 +147,7 @@ impl Modules {
         let (sources, modules) = (folder.join("module"), Self { folder: folder.join("modules") });
         fs::create_dir(&modules.folder).expect("a folder");
         generate(&sources, &[]);
-        for file in ["Kbuild", "lookout.h", "main.c", "module.h", "report.c"] {
+        for file in ["Kbuild", "lookout.h", "main.c", "module.h", "report.c", "storm.c"] {
             fs::copy(example().join(file), sources.join(file)).expect("a source");
         }
         let mut make = Command::new("make");
@@ -140,7 +184,7 @@ impl Modules {
         let foreign = self.folder.join("foreign.ko");
         let mut link = Command::new("ld");
         link.args(["-r", "-T"]).arg(headers.join("arch/x86/module.lds")).arg("-o").arg(&foreign);
-        let rest = ["main.o", "report.o", "lookout.mod.o", "c/inspect_runtime.o"];
+        let rest = ["main.o", "report.o", "storm.o", "lookout.mod.o", "c/inspect_runtime.o"];
         let schemas = ["boot", "mm", "printk", "sched", "time"];
         link.args(rest.map(|name| old.join(name)));
         link.args(schemas.map(|name| old.join(format!("c/linux_{name}.inspect.o"))));
