@@ -7,7 +7,7 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -41,9 +41,11 @@ const PAID: u64 = 0xdead_beef_cafe_f00d;
 #[test]
 fn a_dump_of_a_kernel_holds_what_its_console_said() {
     let kernel = repository().join("target/kernel");
+    let drgn = repository().join("target/drgn/bin/python");
     let is_fetched = kernel.join("vmlinuz").exists() && kernel.join("kbuild").exists();
     let tools = ["qemu-system-x86_64", "busybox", "cpio", "make"];
     let is_complete = tools.map(has).iter().all(|it| *it)
+        && is_there(drgn.exists(), "drgn in target/drgn")
         && is_there(is_fetched, "the kernel that `.ci/kernel-types` fetches");
     if !is_complete {
         return;
@@ -72,6 +74,7 @@ fn a_dump_of_a_kernel_holds_what_its_console_said() {
         dump.has_the_values_of_the_module(&console, is_whole);
         if is_whole {
             dump.follows_lists();
+            dump.agrees_with_drgn(&drgn, &modules.folder.join("lookout.ko"), folder.path());
             dump.becomes_one_for_a_report(&folder.path().join("report.core"));
         }
     }
@@ -193,6 +196,15 @@ impl Modules {
         let findings = format!("{:?}", packed.map(|packed| packed.annotations));
         assert!(findings.contains("lookout_inspect_v1"), "{findings}");
     }
+}
+
+/// What stands in `same 6 Ada 1 lookout_visit`: an entry, and how many of its values are the same.
+fn of_comparison(line: &str) -> (&str, u32) {
+    let mut words = line.splitn(3, ' ');
+    assert_eq!(words.next(), Some("same"), "{line}");
+    let count = words.next().expect("a number").parse().expect("a number");
+    let (entry, _type) = words.next().and_then(|it| it.rsplit_once(' ')).expect("an entry");
+    (entry, count)
 }
 
 fn example() -> PathBuf {
@@ -411,6 +423,38 @@ impl Dump {
         assert_eq!(member(&self.value("book", 0)["last"]["@value"], "name"), "Bob");
         let children = names(&self.value("init_task", 0)["children"], "comm");
         assert_eq!(children, ["init", "kthreadd"], "{}", self.path);
+    }
+
+    /// A debugger that nobody here wrote has the same values, for entries of the module and of the kernel,
+    /// behind pointers and along lists. It would have noticed another one.
+    fn agrees_with_drgn(&self, python: &Path, module: &Path, folder: &Path) {
+        let compare = |shown: &[Value]| {
+            let file = folder.join("shown.json");
+            fs::write(&file, Value::from(shown).to_string()).expect("what was shown");
+            let mut drgn = Command::new(python);
+            drgn.arg(example().join("against_drgn.py")).arg(&self.path).arg(module).arg(file);
+            output(&mut drgn)
+        };
+        let compared = compare(&self.shown);
+        let said = text(&compared.stdout);
+        assert!(compared.status.success(), "{said}{}", text(&compared.stderr));
+        let same: BTreeMap<&str, u32> = said.lines().map(of_comparison).collect();
+        let entries = ["book 0", "pulses 0", "keeper 0", "init_task 0", "init_uts_ns 0", "Ada 1"];
+        let instances = ["cpu_counts 0", "cpu_counts 1", "stores 0", "stores 1"];
+        let of_kernel = ["pgdat 0", "pgdat 1", "nr_cpu_ids 0", "__per_cpu_offset 0", "prb 0"];
+        for entry in entries.iter().chain(&instances).chain(&of_kernel) {
+            assert!(same.get(entry).is_some_and(|it| *it > 0), "{entry}: {said}");
+        }
+        assert!(same["init_task 0"] > 100, "the threads in its list among them: {said}");
+        assert!(same["prb 0"] > 100_000, "the records and the text of the log: {said}");
+
+        let mut changed = self.shown.clone();
+        let looks = changed.iter_mut().find(|entry| member(entry, "name") == "Bob");
+        looks.expect("Bob")["value"]["looks"] = 2.into();
+        let compared = compare(&changed);
+        let said = text(&compared.stdout);
+        assert!(!compared.status.success());
+        assert!(said.contains("different Bob 2.looks: inspect says 2, drgn 1"), "{said}");
     }
 
     /// A dump for a consumer holds what he may see, the visitors among it, and not what they paid.
