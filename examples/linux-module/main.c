@@ -265,7 +265,7 @@ static int register_part(u32 class, u64 address, u8 extent, u64 length, const ch
 	return inspect_register(&log_table, &row.core, name, &handle);
 }
 
-/* The log: where it begins, and its three arrays behind their pointers. */
+/* The log: where it begins, what that leads to, and its three arrays behind their pointers. */
 static int register_log(void)
 {
 	const struct linux_printk_printk_ringbuffer *ring;
@@ -286,6 +286,8 @@ static int register_log(void)
 		return INSPECT_OK;
 	ring = *(const struct linux_printk_printk_ringbuffer **)prb;
 	error = register_part(LINUX_PRINTK_CLASS_RING, prb, INSPECT_DIRECT, sizeof(ring), "prb");
+	error = error ?: lookout_register(LOOKOUT_CLASS_LOG_RING, 0, LOOKOUT_CONTEXT_PROCESS, ring, sizeof(*ring),
+					  "log_ring", &handle);
 	error = error ?: register_part(LINUX_PRINTK_CLASS_DESCRIPTORS, (uintptr_t)&ring->desc_ring.descs,
 				       INSPECT_INDIRECT,
 				       sizeof(struct linux_printk_prb_desc) << ring->desc_ring.count_bits, "descs");

@@ -43,7 +43,7 @@ fn a_dump_of_a_kernel_holds_what_its_console_said() {
     let kernel = repository().join("target/kernel");
     let drgn = repository().join("target/drgn/bin/python");
     let is_fetched = kernel.join("vmlinuz").exists() && kernel.join("kbuild").exists();
-    let tools = ["qemu-system-x86_64", "busybox", "cpio", "make"];
+    let tools = ["qemu-system-x86_64", "busybox", "cpio", "make", "gdb"];
     let is_complete = tools.map(has).iter().all(|it| *it)
         && is_there(drgn.exists(), "drgn in target/drgn")
         && is_there(is_fetched, "the kernel that `.ci/kernel-types` fetches");
@@ -75,7 +75,8 @@ fn a_dump_of_a_kernel_holds_what_its_console_said() {
         if is_whole {
             dump.follows_lists();
             dump.agrees_with_drgn(&drgn, &modules.folder.join("lookout.ko"), folder.path());
-            dump.becomes_one_for_a_report(&folder.path().join("report.core"));
+            dump.becomes_one_for_a_report(&drgn, folder.path());
+            dump.becomes_one_of_the_log(&console, folder.path());
         }
     }
 }
@@ -457,26 +458,68 @@ impl Dump {
         assert!(said.contains("different Bob 2.looks: inspect says 2, drgn 1"), "{said}");
     }
 
-    /// A dump for a consumer holds what he may see, the visitors among it, and not what they paid.
-    fn becomes_one_for_a_report(&self, path: &Path) {
+    /// What is left for a consumer. It is so many times smaller, at least.
+    fn reduced(&self, consumer: &str, folder: &Path, factor: u64) -> PathBuf {
+        let path = folder.join(format!("{}.core", consumer.replace(':', ".")));
+        let mut dump = inspect(&["dump", &self.path, "--consumer", consumer, "--output"]);
+        run(dump.arg(&path));
+        let size = |path: &Path| fs::metadata(path).expect("a dump").len();
+        let (before, after) = (size(Path::new(&self.path)), size(&path));
+        println!("{before} bytes, and {after} for {consumer}: a factor of {}", before / after);
+        assert!(before / after >= factor, "{before} and {after} for {consumer}");
+        path
+    }
+
+    /// A dump for a consumer holds what he may see, the visitors among it, and not what they paid. Debuggers
+    /// open it, and find neither more nor less.
+    fn becomes_one_for_a_report(&self, drgn: &Path, folder: &Path) {
         let is_in = |bytes: &[u8]| bytes.windows(8).any(|it| it == PAID.to_le_bytes());
         assert!(is_in(&fs::read(&self.path).expect("a dump")), "it is there to be left out");
-        let report = path.display().to_string();
-        run(&mut inspect(&[
-            "dump",
-            &self.path,
-            "--consumer",
-            "lookout:report",
-            "--output",
-            &report,
-        ]));
-        let bytes = fs::read(path).expect("a dump");
-        assert!(!is_in(&bytes) && bytes.len() < 1 << 20, "{} bytes", bytes.len());
-        let shown = run(&mut inspect(&["show", "--json", &report, "class:book"]));
+        let report = self.reduced("lookout:report", folder, 1000);
+        assert!(!is_in(&fs::read(&report).expect("a dump")));
+        let shown = run(inspect(&["show", "--json"]).arg(&report).arg("class:book"));
         for name in ["Ada", "Bob"] {
             assert!(shown.contains(&format!("\"name\":\"{name}\"")), "{shown}");
         }
-        fs::remove_file(path).expect("a dump");
+        let (visit, task) = (
+            hexadecimal(self.entry("Bob"), "address"),
+            hexadecimal(self.entry("init_task"), "address"),
+        );
+        // Where the name stands, and behind it what was paid.
+        let (name, paid) = (visit + 32, visit + 48);
+        let mut gdb = Command::new("gdb");
+        gdb.args(["-nx", "-batch", "-core"]).arg(&report);
+        gdb.args(["-ex", &format!("x/s {name:#x}")]);
+        gdb.args([paid, task].map(|address| format!("--eval-command=x/xg {address:#x}")));
+        let found = output(&mut gdb);
+        let found = [text(&found.stdout), text(&found.stderr)].concat();
+        assert!(found.contains("\"Bob\""), "{found}");
+        for address in [paid, task] {
+            let refusal = format!("Cannot access memory at address {address:#x}");
+            assert!(found.contains(&refusal), "{found}");
+        }
+        let script = "import drgn, sys
+program = drgn.Program()
+program.set_core_dump(sys.argv[1])
+for address in sys.argv[2:]:
+    try:
+        print(program.read(int(address), 3))
+    except drgn.FaultError:
+        print('nothing')";
+        let mut drgn = Command::new(drgn);
+        drgn.args(["-c", script]).arg(&report);
+        let found = run(drgn.args([name, paid, task].map(|address| address.to_string())));
+        assert_eq!(found, "b'Bob'\nnothing\nnothing\n");
+    }
+
+    /// The log alone, for who wants nothing else: through the pointers and the count of its text.
+    fn becomes_one_of_the_log(&self, console: &Console, folder: &Path) {
+        let dump = Dump::open(&self.reduced("lookout:dmesg", folder, 100));
+        dump.has_the_log(console);
+        let captured = |entry: &&Value| member(&entry["capture"], "status") == "captured";
+        let captured: BTreeSet<&str> =
+            dump.entries.iter().filter(captured).map(|entry| member(entry, "name")).collect();
+        assert_eq!(captured, BTreeSet::from(["descs", "infos", "log_buf", "log_ring", "prb"]));
     }
 
     /// The log, record by record, up to the last line that the console waited for.
