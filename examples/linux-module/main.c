@@ -7,7 +7,7 @@
  * neither locks nor allocates, so that it is the same call everywhere.
  *
  * The module is driven through /proc/lookout: "arrive NAME", "look NAME", "leave NAME", "pulse", "alarm", "storm",
- * "calm", "report".
+ * "calm", "hold", "release", "report".
  */
 #define pr_fmt(format) "lookout: " format
 
@@ -59,7 +59,7 @@ LINUX_TIME_ANNOTATE_JIFFIES(jiffies_64, "jiffies_64");
 #define ROWS 64
 #define NAMES 1024
 
-static struct inspect_runtime_table table;
+struct inspect_runtime_table own_table;
 static u64 memory[INSPECT_TABLE_SIZE(sizeof(struct lookout_row), ROWS, NAMES) / 8];
 
 /* A table belongs to one schema, so that the kernel's nodes and its log have tables of their own. */
@@ -72,8 +72,8 @@ DEFINE_PER_CPU(struct lookout_cpu_count, cpu_counts);
 struct lookout_node_store *stores[MAX_NUMNODES];
 static struct inspect_handle store_handles[MAX_NUMNODES];
 
-static int lookout_register(u32 class, u64 instance, u32 context, const void *memory_, size_t size,
-			    const char *name, struct inspect_handle *handle)
+int lookout_register(u32 class, u64 instance, u32 context, const void *memory_, size_t size, const char *name,
+		     struct inspect_handle *handle)
 {
 	const struct lookout_row row = {
 		.core = {
@@ -85,7 +85,7 @@ static int lookout_register(u32 class, u64 instance, u32 context, const void *me
 		.context = context,
 	};
 
-	return inspect_register(&table, &row.core, name, handle);
+	return inspect_register(&own_table, &row.core, name, handle);
 }
 
 /* ---- Visitors: process context ------------------------------------------------------------------------- */
@@ -137,13 +137,13 @@ static int arrive(const char *name)
 static int look(struct guest *guest)
 {
 	guest->visit.looks++;
-	return inspect_set_properties(&table, guest->handle, LOOKOUT_FACTS_MARKED) == INSPECT_OK ? 0 : -EBUSY;
+	return inspect_set_properties(&own_table, guest->handle, LOOKOUT_FACTS_MARKED) == INSPECT_OK ? 0 : -EBUSY;
 }
 
 /* Withdraws the row first; then waits for whoever has seen it; and only then the memory goes. */
 static int leave(struct guest *guest)
 {
-	if (inspect_unregister(&table, guest->handle) != INSPECT_OK)
+	if (inspect_unregister(&own_table, guest->handle) != INSPECT_OK)
 		return -EBUSY;
 	raw_spin_lock(&gate);
 	list_del(&guest->visit.link);
@@ -177,10 +177,10 @@ static void pulse(struct timer_list *unused)
 				 &pulse_handles[number]);
 	if (number >= 1) {
 		pulses[number - 1].is_over = 1;
-		error = error ?: inspect_set_properties(&table, pulse_handles[number - 1], LOOKOUT_FACTS_MARKED);
+		error = error ?: inspect_set_properties(&own_table, pulse_handles[number - 1], LOOKOUT_FACTS_MARKED);
 	}
 	if (number >= 2)
-		error = error ?: inspect_unregister(&table, pulse_handles[number - 2]);
+		error = error ?: inspect_unregister(&own_table, pulse_handles[number - 2]);
 	if (error != INSPECT_OK)
 		pr_err("pulse %u: %s\n", number, inspect_error_text(error));
 	if (number + 1 < PULSES && error == INSPECT_OK) {
@@ -368,6 +368,10 @@ static int command(char *line)
 		end_storm();
 		return 0;
 	}
+	if (strcmp(word, "hold") == 0 || strcmp(word, "release") == 0) {
+		hold_memory(*word == 'h');
+		return 0;
+	}
 	if (!line || !*line)
 		return -EINVAL;
 	guest = find(line);
@@ -398,10 +402,11 @@ static ssize_t on_write(struct file *file, const char __user *from, size_t size,
 	return error ?: size;
 }
 
-/* What the tables hold, and how many alarms there were. */
+/* What the tables hold, how many alarms there were, and how often memory stayed where it was. */
 static int on_show(struct seq_file *out, void *unused)
 {
 	seq_printf(out, "alarms %d\n", atomic_read(&alarms));
+	seq_printf(out, "refusals %llu\n", adapter.refusals);
 	list_entries(out);
 	return 0;
 }
@@ -449,14 +454,16 @@ static void take_down(void)
 	end_alarm();
 	del_timer_sync(&timer);
 	end_storm();
+	take_down_hotplug();
+	take_down_dumps();
 
 	list_for_each_entry(guest, &book.visits, visit.link)
-		inspect_unregister(&table, guest->handle);
+		inspect_unregister(&own_table, guest->handle);
 	for (i = 0; i < pulse_count; i++)
-		inspect_unregister(&table, pulse_handles[i]);
+		inspect_unregister(&own_table, pulse_handles[i]);
 	for (i = 0; i < MAX_NUMNODES; i++)
 		if (stores[i])
-			inspect_unregister(&table, store_handles[i]);
+			inspect_unregister(&own_table, store_handles[i]);
 	/* What follows these pointers finds nothing there, which is an answer. */
 	gone = keeper;
 	old_pulses = pulses;
@@ -479,13 +486,18 @@ static void take_down(void)
 
 static int set_up(void)
 {
+	struct inspect_handle handle;
 	struct task_struct *task;
-	int error = inspect_table_init(&table, memory, sizeof(memory), LOOKOUT_DESCRIPTOR, ROWS);
+	int error = inspect_table_init(&own_table, memory, sizeof(memory), LOOKOUT_DESCRIPTOR, ROWS);
 
 	error = error ?: inspect_table_init(&nodes_table, nodes_memory, sizeof(nodes_memory), LINUX_MM_DESCRIPTOR,
 					    MAX_NUMNODES);
 	error = error ?: inspect_table_init(&log_table, log_memory, sizeof(log_memory), LINUX_PRINTK_DESCRIPTOR, 4);
 	error = error ?: set_up_storm();
+	error = error ?: lookout_register(LOOKOUT_CLASS_ADAPTER, 0, LOOKOUT_CONTEXT_PROCESS, &adapter, sizeof(adapter),
+					  "adapter", &handle);
+	error = error ?: set_up_hotplug();
+	error = error ?: set_up_dumps();
 	error = error ?: register_own();
 	error = error ?: register_kernel();
 	if (error != INSPECT_OK) {

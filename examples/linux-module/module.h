@@ -36,6 +36,22 @@ DECLARE_PER_CPU(struct lookout_cpu_count, cpu_counts);
 bool is_packed(void);
 /* Lists what the tables hold. */
 void list_entries(struct seq_file *out);
+extern struct lookout_adapter adapter;
+
+/* The table that most rows go to, and a row in it. */
+extern struct inspect_runtime_table own_table;
+int lookout_register(u32 class, u64 instance, u32 context, const void *memory, size_t size, const char *name,
+		     struct inspect_handle *handle);
+
+/* Memory that comes and goes; while it is held, none goes. */
+int set_up_hotplug(void);
+void take_down_hotplug(void);
+void hold_memory(bool held);
+
+/* Dumps: a file of debugfs, and what a panic leaves. */
+int set_up_dumps(void);
+void take_down_dumps(void);
+
 /* Rows that come and go at full speed; to be ended before the module goes. */
 int set_up_storm(void);
 int begin_storm(void);
