@@ -57,7 +57,7 @@ LINUX_TIME_ANNOTATE_JIFFIES(jiffies_64, "jiffies_64");
 /* ---- What comes and goes: tables of the same format ---------------------------------------------------- */
 
 #define ROWS 64
-#define NAMES 1024
+#define NAMES 2048
 
 struct inspect_runtime_table own_table;
 static u64 memory[INSPECT_TABLE_SIZE(sizeof(struct lookout_row), ROWS, NAMES) / 8];
@@ -402,10 +402,11 @@ static ssize_t on_write(struct file *file, const char __user *from, size_t size,
 	return error ?: size;
 }
 
-/* What the tables hold, how many alarms there were, and how often memory stayed where it was. */
+/* What the tables hold, and numbers that somebody may wait for. */
 static int on_show(struct seq_file *out, void *unused)
 {
 	seq_printf(out, "alarms %d\n", atomic_read(&alarms));
+	seq_printf(out, "storm %llu\n", READ_ONCE(tally.registered));
 	seq_printf(out, "refusals %llu\n", adapter.refusals);
 	list_entries(out);
 	return 0;

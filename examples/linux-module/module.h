@@ -37,6 +37,7 @@ bool is_packed(void);
 /* Lists what the tables hold. */
 void list_entries(struct seq_file *out);
 extern struct lookout_adapter adapter;
+extern struct lookout_tally tally;
 
 /* The table that most rows go to, and a row in it. */
 extern struct inspect_runtime_table own_table;

@@ -30,7 +30,7 @@ struct writer {
 	struct task_struct *thread;
 };
 static struct writer writers[WRITERS];
-static struct lookout_tally tally;
+struct lookout_tally tally;
 static struct inspect_handle tally_handle;
 static struct timer_list timer;
 static bool is_on;

@@ -49,6 +49,10 @@ impl Console {
         only("init: a reader of an unloaded module: ", "error");
         only("init: loaded twice: ", "File exists");
         only("lookout: not packed", "inspect-gen pack lookout.ko");
+        only("lookout: guest", "is not registered: every row is taken");
+        let full: Vec<&str> = self.said("init: full with ").collect();
+        let numbers: Vec<u32> = full[0].split(' ').filter_map(|word| word.parse().ok()).collect();
+        assert!(numbers[0] > 40 && numbers[0] == numbers[1], "{full:?}");
         only("lookout: Unknown symbol ", "lookout_inspect_v1");
         only("init: of another version: ", "nknown symbol");
         assert_eq!(self.said("lookout: gone").count(), 2, "once packed, and once not");
