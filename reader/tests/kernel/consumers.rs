@@ -35,6 +35,9 @@ impl Dump {
         let report = self.reduced("lookout:report", folder, 1000);
         let dump = Self::open(&report);
         dump.shows_the_visitors_and_not_what_they_paid();
+        // What is called `dump` in another schema is another property.
+        let listed = run(inspect(&["list"]).arg(&report).arg("class:pgdat"));
+        assert_eq!(listed.matches("denied by `require dump`").count(), 2, "{listed}");
         let (visit, task) = (
             hexadecimal(self.entry("Bob"), "address"),
             hexadecimal(self.entry("init_task"), "address"),
