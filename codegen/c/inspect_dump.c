@@ -2577,8 +2577,11 @@ static void inspect_put_process(const struct inspect_process *process, struct in
 		inspect_put_bytes_note(out, "CORE", INSPECT_ELF_AUXV, process->auxv, process->auxv_size);
 }
 
-/* Headers, notes, memory, in the order of the file. */
-static int inspect_write_core(const struct inspect_plan *plan, struct inspect_output *out,
+/*
+ * Headers, notes, memory, in the order of the file. Planning is over by then: in one function with it, the two would
+ * need their stack at the same time, of which kernels allow a frame 2 KiB.
+ */
+__attribute__((__noinline__)) static int inspect_write_core(const struct inspect_plan *plan, struct inspect_output *out,
 			      const struct inspect_sink *sink, struct inspect_dump_report *report)
 {
 	const struct inspect_process *process = plan->request->process;

@@ -14,7 +14,7 @@ use inspect_reader::discover::{self, tables_of};
 use inspect_reader::image::{FoundBy, Image, Kind, Options, Target, open};
 use inspect_reader::memory::{Memory, Reason};
 use proptest::prelude::*;
-use vmcore::{Vmcore, page};
+use vmcore::{Memory as Physical, Vmcore, page, processor};
 
 const SHAPES: [(Class, Order, u8); 4] = [
     (Class::Elf64, Order::Little, 8),
@@ -105,6 +105,147 @@ fn the_kernel_says_where_its_root_is() {
     });
 }
 
+/// Where a kernel is linked, above its place in physical memory.
+const KERNEL_MAP: u64 = 0xffff_ffff_8000_0000;
+/// Where the pages of [`machine`] are mapped: a root by itself, all memory in a large page, and in a giant one.
+const ROOT: u64 = 0xffff_ffff_c000_0000;
+const LARGE: u64 = 0xffff_ffff_8020_0000;
+const FIFTH_LEVEL: u64 = 1 << 12;
+
+fn giant(levels: u32) -> u64 {
+    if levels == 5 { 0xff11_0000_4000_0000 } else { 0xffff_8880_4000_0000 }
+}
+
+/// 128 KiB of memory with page tables behind them, in which each page begins with its number.
+fn machine(levels: u32) -> Physical {
+    let mut memory = Physical::new(0x2_0000, levels);
+    for number in 0..32 {
+        memory.set(number * 4096, number);
+    }
+    memory.write(0x5000, &page(Order::Little, 8, ROOT));
+    memory.map(ROOT, 0x5000, 1);
+    memory.map(ROOT + 0x1000, 0x3000, 1);
+    // Its bit 12 is a flag, and no part of where the page is.
+    memory.map(LARGE, 0x1000, 2);
+    memory.map(giant(levels), 0, 3);
+    // What a program has is not the kernel's.
+    memory.map(0x7000_0000, 0x4000, 1);
+    memory
+}
+
+/// What a hypervisor writes that was not asked for page tables: no virtual address, or the physical one.
+fn physical_core(memory: &Physical) -> Vmcore {
+    let mut core = Vmcore::new(Class::Elf64, Order::Little);
+    core.load(0, 0, &memory.bytes[..0x4000]).load(0x4000, 0x4000, &memory.bytes[0x4000..]);
+    core
+}
+
+fn has_what_tables_map(core: &Vmcore, levels: u32) {
+    with_image(&core.finish(), |image| {
+        let image = image.unwrap();
+        assert_eq!(image.remarks, []);
+        let memory = image.memory.as_ref();
+        let number = |address| byte(memory, space::VIRTUAL, address);
+        assert_eq!(number(ROOT + 0x1000), Ok(3));
+        for start in [LARGE, giant(levels)] {
+            assert_eq!((number(start), number(start + 0x1_f000)), (Ok(0), Ok(31)));
+            // From one segment of the file into the next.
+            let mut across = [9; 16];
+            memory.read(space::VIRTUAL, start + 0x3ff8, &mut across).unwrap();
+            assert_eq!(across, [0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
+            assert_eq!(number(start + 0x10_0000), Err(Reason::Absent), "there is less memory");
+        }
+        for nowhere in [0x4000, 0x7000_0000, ROOT + 0x2000, LARGE - 1] {
+            assert_eq!(number(nowhere), Err(Reason::Absent), "{nowhere:#x}");
+        }
+        assert_eq!(byte(memory, space::PHYSICAL, 0x4000), Ok(4));
+        let found = tables_of(&image, &discover::Options::default());
+        assert_eq!(found.tables.len(), 1, "{:?}", found.attempts);
+        assert_eq!(found.tables[0].found_by, FoundBy::Scan);
+    });
+}
+
+/// Wherever the kernel was put: it is linked for another place in physical memory than it is at.
+#[test]
+fn the_kernel_says_where_its_page_tables_are() {
+    for (levels, base, symbol) in [(4, 0x7000_i64, "swapper_pg_dir"), (5, -0x3000, "init_top_pgt")]
+    {
+        let memory = machine(levels);
+        let address = KERNEL_MAP.wrapping_add(memory.top).wrapping_add_signed(-base);
+        let fifth = u32::from(levels == 5);
+        let text = format!(
+            "OSRELEASE=6.1.0\nSYMBOL({symbol})={address:x}\nNUMBER(phys_base)={base}\n\
+             NUMBER(pgtable_l5_enabled)={fifth}\nKERNELOFFSET=2c00000\n"
+        );
+        let mut core = physical_core(&memory);
+        core.note("QEMU", &processor(0x2_0000 - 4096, 0)).note("VMCOREINFO", text.as_bytes());
+        has_what_tables_map(&core, levels);
+    }
+}
+
+#[test]
+fn processors_say_where_page_tables_are() {
+    for (levels, flags) in [(4, 0), (5, FIFTH_LEVEL)] {
+        let memory = machine(levels);
+        let mut core = physical_core(&memory);
+        // One has none, one has tables of nothing, one is in the kernel.
+        core.note("QEMU", &processor(0, 0)).note("QEMU", &processor(0x1_0000, flags));
+        core.note("QEMU", &processor(memory.top | 0x18, flags));
+        has_what_tables_map(&core, levels);
+    }
+}
+
+/// A header promises more than it gives, and what it promises is in the dump for another reason.
+#[test]
+fn page_tables_fill_what_headers_cut_off() {
+    let memory = machine(4);
+    let mut core = Vmcore::new(Class::Elf64, Order::Little);
+    core.note("QEMU", &processor(memory.top, 0));
+    core.load_less(giant(4), 0, &memory.bytes[..0x4000], 0x10_0000);
+    core.load(0xffff_c900_0000_0000, 0x4000, &memory.bytes[0x4000..]);
+    has_what_tables_map(&core, 4);
+    with_image(&core.finish(), |image| {
+        let image = image.unwrap();
+        let memory = image.memory.as_ref();
+        assert_eq!(byte(memory, space::VIRTUAL, 0xffff_c900_0000_2000), Ok(6), "headers count too");
+    });
+}
+
+/// Memory that is encrypted has a bit for it in the addresses of tables and pages.
+#[test]
+fn a_bit_for_encryption_is_no_address() {
+    let bit = 1_u64 << 47;
+    let mut memory = machine(4);
+    for at in (memory.top..memory.bytes.len() as u64).step_by(8) {
+        let word = u64::from_le_bytes(*memory.bytes[at as usize..].first_chunk().unwrap());
+        if word != 0 {
+            memory.set(at, word | bit);
+        }
+    }
+    let mut core = physical_core(&memory);
+    let address = KERNEL_MAP + memory.top;
+    let text = format!("SYMBOL(swapper_pg_dir)={address:x}\nNUMBER(sme_mask)={bit}\n");
+    core.note("QEMU", &[]).note("VMCOREINFO", text.as_bytes());
+    has_what_tables_map(&core, 4);
+}
+
+/// A table that leads to itself maps all addresses there are, and ends.
+#[test]
+fn tables_without_an_end_are_cut_off() {
+    let mut memory = Physical::new(0x1000, 4);
+    let top = memory.top;
+    for index in 0..512 {
+        memory.set(top + index * 8, top | 1);
+    }
+    let mut core = Vmcore::new(Class::Elf64, Order::Little);
+    core.note("QEMU", &processor(top, 0)).load(0, 0, &memory.bytes);
+    with_image(&core.finish(), |image| {
+        let image = image.unwrap();
+        assert!(image.remarks[0].text.contains("more page tables"), "{:?}", image.remarks);
+        assert_eq!(byte(image.memory.as_ref(), space::VIRTUAL, 0xffff_8000_0000_0000), Ok(1));
+    });
+}
+
 /// More segments than the file header can count, each of a page, none next to another.
 #[test]
 fn seventy_thousand_segments_are_found() {
@@ -165,6 +306,31 @@ proptest! {
         }
         bytes.truncate(keep);
         targets::elf_core(&bytes);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if is_long() { 2_000 } else { 20 }))]
+
+    /// Whatever tables hold, an image opens, and every read ends.
+    #[test]
+    fn damaged_page_tables_are_survived(
+        levels in 4_u32..6,
+        words in prop::collection::vec((0_u64..4096, any::<u64>()), 0..6),
+        links in prop::collection::vec((0_u64..4096, 0_u64..48, 0_u64..256), 0..40),
+    ) {
+        let mut memory = machine(levels);
+        let (start, size) = (memory.top, memory.bytes.len() as u64 - memory.top);
+        for (at, word) in words {
+            memory.set(start + at * 8 % size, word);
+        }
+        // Entries that lead somewhere: to tables, to themselves, to pages of any size.
+        for (at, table, flags) in links {
+            memory.set(start + at * 8 % size, table << 12 | flags | 1);
+        }
+        let mut core = physical_core(&memory);
+        core.note("QEMU", &processor(memory.top, if levels == 5 { FIFTH_LEVEL } else { 0 }));
+        targets::elf_core(&core.finish());
     }
 }
 

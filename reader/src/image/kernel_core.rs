@@ -3,14 +3,19 @@
 //! Three layouts are known. `/proc/vmcore`, and what is copied from it, has the kernel's own
 //! mappings, with virtual and physical addresses, and a note `VMCOREINFO`. A hypervisor that looked
 //! at page tables writes every mapping that it saw, tens of thousands of segments. One that did not
-//! writes physical memory, and 0 in place of virtual addresses. Page tables are not walked here:
-//! what has no virtual address in a header is found by physical address alone.
+//! writes physical memory, and 0 or the physical address in place of the virtual one. What headers
+//! do not say the kernel's own page tables do, where `page_tables` knows them; elsewhere it is found
+//! by physical address alone.
 
 use inspect_format::root::offset_address;
 
 use super::core::{Layout, add, no_address};
 use super::pieces::{FileMemory, Piece, Pieces};
-use super::{CaptureNote, Carried, Clue, FoundBy, Image, Kind, Note, Object, Options, Remark, elf};
+use super::vmcoreinfo::Information;
+use super::{
+    CaptureNote, Carried, Clue, FoundBy, Image, Kind, Note, Object, Options, Remark, elf,
+    page_tables,
+};
 use crate::file::File;
 use crate::loaded::{Headers, ROOT_SYMBOL};
 
@@ -27,17 +32,20 @@ pub(super) fn open(file: File, mut layout: Layout, options: &Options) -> Image {
     let name = file.path().display().to_string();
     let headers = layout.headers;
     let mut remarks = layout.remarks(file.length());
-    let none = no_address(&headers);
-    // Nothing of a kernel lies at 0.
-    let mut pieces = std::mem::take(&mut layout.pieces);
-    pieces.retain(|piece| piece.address != 0 && piece.address != none);
-    if pieces.is_empty() {
+    let mut memory = FileMemory::new(vec![file], Pieces::default());
+    // Of a machine, memory that begins at 0 is no sign that nothing is known of it.
+    if layout.has_physical || layout.notes.is_of_machine {
+        memory = memory.with_physical(Box::new(move |file| by_physical(file, &headers)));
+    }
+    memory = match layout.notes.is_dump() {
+        // A dump of ours has left out the rest for a reason.
+        true => memory
+            .with_virtual(Pieces::new(by_virtual(std::mem::take(&mut layout.pieces), &headers))),
+        false => with_tables(memory, &mut layout, &mut remarks),
+    };
+    if memory.by_virtual().all().is_empty() {
         let text = "the core has physical addresses alone: nothing is found by a virtual address";
         remarks.push(Remark::note(text.to_owned()));
-    }
-    let mut memory = FileMemory::new(vec![file], Pieces::new(pieces));
-    if layout.has_physical {
-        memory = memory.with_physical(Box::new(move |file| by_physical(file, &headers)));
     }
     // A dump says itself what tables there are and what became of their memory: the kernel's root
     // is not to be asked.
@@ -59,6 +67,45 @@ pub(super) fn open(file: File, mut layout: Layout, options: &Options) -> Image {
     }
 }
 
+/// Memory with what headers say of virtual addresses, and behind it what page tables say.
+fn with_tables(memory: FileMemory, layout: &mut Layout, remarks: &mut Vec<Remark>) -> FileMemory {
+    let machine = layout.headers.machine;
+    let about = Information::of(layout.notes.kernel.as_deref());
+    let mapped = page_tables::mapped(&memory, machine, &about, &layout.notes.processors);
+    let mut pieces = std::mem::take(&mut layout.pieces);
+    if !mapped.pieces.is_empty() && layout.notes.is_of_machine {
+        pieces = memory.files.first().map_or_else(Vec::new, |it| translated(it, &layout.headers));
+    }
+    if mapped.is_cut {
+        let text = "there are more page tables than are read: what is behind them is not found";
+        remarks.push(Remark::damage(text.to_owned()));
+    }
+    let mut pieces = by_virtual(pieces, &layout.headers);
+    pieces.extend(mapped.pieces);
+    memory.with_virtual(Pieces::new(pieces))
+}
+
+/// Without what has no virtual address. Nothing of a kernel lies at 0.
+fn by_virtual(mut pieces: Vec<Piece>, headers: &Headers) -> Vec<Piece> {
+    let none = no_address(headers);
+    pieces.retain(|piece| piece.address != 0 && piece.address != none);
+    pieces
+}
+
+/// What the segments hold by virtual address, without those whose virtual address is the physical one: that is
+/// what QEMU says where it knows none.
+fn translated(file: &File, headers: &Headers) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    // Headers that cannot be read again leave what page tables say.
+    let _ = headers.segments(&elf::source(file), &mut |segment| {
+        if segment.is_load() && segment.address != segment.physical {
+            add(&mut pieces, &segment, segment.address, file.length());
+        }
+        true
+    });
+    pieces
+}
+
 /// What the segments hold by physical address. The headers are read once more: most readers never
 /// ask for physical memory.
 fn by_physical(file: &File, headers: &Headers) -> Vec<Piece> {
@@ -75,37 +122,17 @@ fn by_physical(file: &File, headers: &Headers) -> Vec<Piece> {
     pieces
 }
 
-/// What a kernel says about itself: lines of a key and a value.
-struct Information<'a>(&'a str);
-
-impl<'a> Information<'a> {
-    fn of(layout: &'a Layout) -> Self {
-        let bytes = layout.notes.kernel.as_deref().unwrap_or_default();
-        Self(std::str::from_utf8(bytes).unwrap_or_default())
-    }
-
-    fn get(&self, key: &str) -> Option<&'a str> {
-        let mut lines = self.0.lines();
-        lines.find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
-    }
-
-    fn number(&self, key: &str) -> Option<u64> {
-        let text = self.get(key)?.trim();
-        u64::from_str_radix(text.strip_prefix("0x").unwrap_or(text), 16).ok()
-    }
-}
-
 /// The kernel itself, if it says where its root is, or a file was named that does.
 fn object(layout: &Layout, options: &Options, remarks: &mut Vec<Remark>) -> Option<Object> {
-    let about = Information::of(layout);
+    let about = Information::of(layout.notes.kernel.as_deref());
     let build_id = about.get("BUILD-ID").and_then(bytes_of_hex);
     let word_size = layout.headers.machine.word_size;
     let mut object = Object {
-        bias: about.number("KERNELOFFSET").unwrap_or(0),
+        bias: about.hexadecimal("KERNELOFFSET").unwrap_or(0),
         build_id: build_id.clone(),
         ..Object::new(format!("kernel {}", about.get("OSRELEASE").unwrap_or("of unknown release")))
     };
-    if let Some(address) = about.number(&format!("SYMBOL({ROOT_SYMBOL})")) {
+    if let Some(address) = about.hexadecimal(&format!("SYMBOL({ROOT_SYMBOL})")) {
         object.roots.push(Clue { address, found_by: FoundBy::Symbol });
     }
     for path in &options.lenders {

@@ -12,12 +12,14 @@ mod elf;
 mod fill;
 mod kernel_core;
 mod layered;
+mod page_tables;
 mod pieces;
 pub mod process;
 mod raw;
 pub mod snapshot;
 mod spool;
 mod table_file;
+mod vmcoreinfo;
 pub mod zone;
 
 pub use capture::CaptureNote;

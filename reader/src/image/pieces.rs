@@ -109,11 +109,16 @@ impl Pieces {
         Some(piece)
     }
 
+    /// The pieces that end behind an address, ascending.
+    pub(super) fn from(&self, address: u64) -> &[Piece] {
+        let from = self.sorted.partition_point(|piece| piece.end() <= address);
+        self.sorted.get(from..).unwrap_or_default()
+    }
+
     /// How many of the bytes from `address` on are there.
     pub(super) fn covered(&self, address: u64, length: u64) -> u64 {
         let end = address.saturating_add(length);
-        let from = self.sorted.partition_point(|piece| piece.end() <= address);
-        let pieces = self.sorted.get(from..).unwrap_or_default().iter();
+        let pieces = self.from(address).iter();
         let pieces = pieces.take_while(|piece| piece.address < end);
         let there = pieces.filter(|piece| !matches!(piece.source, Source::Missing(_)));
         there.map(|it| it.end().min(end) - it.address.max(address)).sum()
@@ -126,13 +131,13 @@ impl Piece {
     }
 
     /// The same, from `start` up to `end`, which are inside.
-    fn cut(&self, start: u64, end: u64) -> Self {
+    pub(super) fn cut(&self, start: u64, end: u64) -> Self {
         let offset = self.offset.wrapping_add(start - self.address);
         Self { address: start, length: end - start, offset, ..*self }
     }
 
     /// Makes one of two that continue each other, if they do.
-    fn take(&mut self, next: &Self) -> bool {
+    pub(super) fn take(&mut self, next: &Self) -> bool {
         let in_file = self.offset.wrapping_add(self.length) == next.offset;
         let continues = self.end() == next.address
             && (self.access, self.source) == (next.access, next.source)
@@ -193,9 +198,19 @@ impl FileMemory {
         self
     }
 
+    /// The same with other virtual memory.
+    pub(super) fn with_virtual(self, by_virtual: Pieces) -> Self {
+        Self { by_virtual, ..self }
+    }
+
     /// Virtual memory.
     pub(super) fn by_virtual(&self) -> &Pieces {
         &self.by_virtual
+    }
+
+    /// Physical memory, if there is any.
+    pub(super) fn by_physical(&self) -> Option<&Pieces> {
+        self.space(space::PHYSICAL)
     }
 
     fn space(&self, space: u16) -> Option<&Pieces> {

@@ -14,8 +14,8 @@ pub(crate) struct Vmcore {
     pub(crate) order: Order,
     /// Name, type, contents.
     pub(crate) notes: Vec<(Vec<u8>, u32, Vec<u8>)>,
-    /// Virtual and physical address, bytes.
-    pub(crate) loads: Vec<(u64, u64, Vec<u8>)>,
+    /// Virtual and physical address, bytes, and how many bytes more the headers promise.
+    pub(crate) loads: Vec<(u64, u64, Vec<u8>, u64)>,
 }
 
 impl Vmcore {
@@ -30,7 +30,18 @@ impl Vmcore {
     }
 
     pub(crate) fn load(&mut self, address: u64, physical: u64, bytes: &[u8]) -> &mut Self {
-        self.loads.push((address, physical, bytes.to_vec()));
+        self.load_less(address, physical, bytes, 0)
+    }
+
+    /// A segment of which the file lacks the last bytes.
+    pub(crate) fn load_less(
+        &mut self,
+        address: u64,
+        physical: u64,
+        bytes: &[u8],
+        missing: u64,
+    ) -> &mut Self {
+        self.loads.push((address, physical, bytes.to_vec(), missing));
         self
     }
 
@@ -43,20 +54,20 @@ impl Vmcore {
         let notes = self.note_bytes();
         let mut out = header.file_header().bytes().to_vec();
         let mut offset = header.size();
-        let segment = |kind, offset, address, size: usize| Segment {
+        let segment = |kind, offset, address, size: usize, missing: u64| Segment {
             kind,
             flags: 6,
             offset,
             address,
             file_size: size as u64,
-            memory_size: size as u64,
+            memory_size: size as u64 + missing,
             align: 0,
         };
-        let first = segment(PT_NOTE, offset, 0, notes.len());
+        let first = segment(PT_NOTE, offset, 0, notes.len(), 0);
         out.extend(header.segment(&first).unwrap().bytes());
         offset += notes.len() as u64;
-        for (address, physical, bytes) in &self.loads {
-            let load = segment(PT_LOAD, offset, *address, bytes.len());
+        for (address, physical, bytes, missing) in &self.loads {
+            let load = segment(PT_LOAD, offset, *address, bytes.len(), *missing);
             let mut header = header.segment(&load).unwrap().bytes().to_vec();
             // Our own cores have no physical addresses.
             let (at, size) = if class == Class::Elf64 { (24, 8) } else { (12, 4) };
@@ -71,7 +82,7 @@ impl Vmcore {
             out.extend(section.bytes());
         }
         out.extend(notes);
-        out.extend(self.loads.iter().flat_map(|(_, _, bytes)| bytes));
+        out.extend(self.loads.iter().flat_map(|(_, _, bytes, _)| bytes));
         out
     }
 
@@ -92,6 +103,73 @@ impl Vmcore {
         }
         out
     }
+}
+
+/// Physical memory from 0 on, with page tables of x86_64 at its end.
+pub(crate) struct Memory {
+    pub(crate) bytes: Vec<u8>,
+    /// Where the highest table is.
+    pub(crate) top: u64,
+    levels: u32,
+}
+
+impl Memory {
+    /// So much memory without tables, which is a multiple of a page.
+    pub(crate) fn new(size: u64, levels: u32) -> Self {
+        let mut this = Self { bytes: vec![0; size as usize], top: size, levels };
+        this.table();
+        this
+    }
+
+    /// Maps a page of the level, the smallest being 1, which is where its bits of flags say it is.
+    pub(crate) fn map(&mut self, address: u64, physical: u64, level: u32) {
+        let mut table = self.top;
+        for above in (level + 1..=self.levels).rev() {
+            let at = Self::entry(table, address, above);
+            let next = match self.word(at) {
+                0 => self.table(),
+                next => next & !0xfff,
+            };
+            // Present, writable, for everybody, accessed.
+            self.set(at, next | 0x27);
+            table = next;
+        }
+        let is_large = u64::from(level > 1) << 7;
+        // Never to be executed, and dirty.
+        self.set(Self::entry(table, address, level), physical | is_large | 1 << 63 | 0x63);
+    }
+
+    pub(crate) fn write(&mut self, physical: u64, bytes: &[u8]) {
+        self.bytes[physical as usize..][..bytes.len()].copy_from_slice(bytes);
+    }
+
+    pub(crate) fn set(&mut self, physical: u64, word: u64) {
+        self.write(physical, &word.to_le_bytes());
+    }
+
+    fn word(&self, physical: u64) -> u64 {
+        u64::from_le_bytes(*self.bytes[physical as usize..].first_chunk().unwrap())
+    }
+
+    fn entry(table: u64, address: u64, level: u32) -> u64 {
+        table + (address >> (12 + 9 * (level - 1)) & 511) * 8
+    }
+
+    fn table(&mut self) -> u64 {
+        let at = self.bytes.len() as u64;
+        self.bytes.resize(self.bytes.len() + 4096, 0);
+        at
+    }
+}
+
+/// The note that QEMU writes of a processor, of which two control registers matter.
+pub(crate) fn processor(cr3: u64, cr4: u64) -> Vec<u8> {
+    let mut note = vec![0; 440];
+    note[..4].copy_from_slice(&1_u32.to_le_bytes());
+    note[4..8].copy_from_slice(&440_u32.to_le_bytes());
+    note[416..424].copy_from_slice(&cr3.to_le_bytes());
+    note[424..432].copy_from_slice(&cr4.to_le_bytes());
+    note
 }
 
 /// A page with a root at its beginning and a table behind it, of one entry named `log`.

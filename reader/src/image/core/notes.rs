@@ -27,6 +27,11 @@ const FILES_MAX: u64 = 1 << 24;
 /// Whose notes nobody but a hypervisor writes.
 const HYPERVISORS: [&[u8]; 3] = [b"QEMU", b"Xen", b"VBCORE"];
 
+/// Notes of processors that are kept: one that was in the kernel is among so many.
+const PROCESSORS_MAX: usize = 64;
+/// No such note is longer.
+const PROCESSOR_MAX: u32 = 1 << 12;
+
 /// Notes of a thread, and of the process, that go into a dump.
 const DEBUGGER: [u32; 3] = [elf::NT_PRSTATUS.0, elf::NT_FPREGSET.0, elf::NT_AUXV.0];
 /// No such note is longer.
@@ -49,6 +54,8 @@ pub(in crate::image) struct CoreNotes {
     pub(in crate::image) kernel: Option<Vec<u8>>,
     /// Whether a hypervisor wrote them.
     pub(in crate::image) is_of_machine: bool,
+    /// What QEMU says of each processor: registers that the kernel's own notes lack.
+    pub(in crate::image) processors: Vec<Vec<u8>>,
     /// How many threads, or processors, there are registers of.
     pub(in crate::image) threads: u64,
     /// Whether there is a process that they are about.
@@ -207,7 +214,13 @@ impl CoreNotes {
             _ if note.name == Note::KERNEL.as_bytes() && self.kernel.is_none() => {
                 self.kernel = at_most(CONTENTS_MAX);
             }
-            _ if HYPERVISORS.contains(&note.name.as_slice()) => self.is_of_machine = true,
+            _ if HYPERVISORS.contains(&note.name.as_slice()) => {
+                self.is_of_machine = true;
+                let is_kept = self.processors.len() < PROCESSORS_MAX && note.size <= PROCESSOR_MAX;
+                if is_kept && note.name == b"QEMU" {
+                    self.processors.extend(at_most(PROCESSOR_MAX.into()));
+                }
+            }
             _ => {}
         }
         if let Some(why) = failure {
