@@ -352,7 +352,7 @@ fn as_of(text: &str, version: u32) -> Model {
     model.unwrap_or_else(|| panic!("as of {version}: {text}"))
 }
 
-fn named<'m>(model: &'m Model, name: &str) -> Option<AggregateId> {
+fn named(model: &Model, name: &str) -> Option<AggregateId> {
     let found = model.aggregates.iter().position(|it| it.naming.name == name)?;
     Some(AggregateId(found as u32))
 }
