@@ -102,3 +102,25 @@ fn main() {
     program.stands(&["Holds"]);
     program.stands(&["Tagged", "Plain", "Tuple"]);
 }
+
+/// What somebody knows better than the binary says stays, as long as the size is right.
+#[test]
+fn bytes_may_be_replaced_by_hand() {
+    let source = "#![allow(dead_code)]
+#[repr(C, u8)] pub enum Tagged { None, Number(u32), Pair(u8, u64) }
+#[repr(C)] pub struct Holds { wide: Tagged, small: u8 }
+fn main() { std::hint::black_box(&Holds { wide: Tagged::Number(4), small: 1 }); }
+";
+    let Some(program) = compiled("rustc", source, &[]) else { return };
+    let text = program.stands(&["Holds"]).text;
+    assert!(text.contains("#[align(8)] bytes: bytes<24>,"), "{text}");
+    let known = text.replace(
+        "#[align(8)] bytes: bytes<24>,",
+        "kind: u8,\n    value: union {\n        number: u32,\n        pair: struct {\n            first: u8,\n            second: u64,\n        },\n    },",
+    );
+    program.is_as_in(&known);
+    assert_eq!(program.updated(&["Holds"], &known).text, known);
+    let short = text.replace("bytes<24>", "bytes<16>");
+    let updated = program.updated(&["Holds"], &short);
+    assert_eq!(updated.text, text);
+}
