@@ -147,3 +147,20 @@ fn causes_are_true() {
         assert_eq!(said.len() - whole, expected.len() - expects_whole, "{schema}: {said:#?}");
     }
 }
+
+/// A name that `import` would not have written is another type's, and that one is not compared.
+#[test]
+fn names_that_look_alike_are_others() {
+    let source = "struct conn { int a; }; typedef struct hdr { int a; } hdr;
+struct conn conn; hdr h; int main(void) { return 0; }";
+    let Some(program) = compiled("gcc", source, &[]) else { return };
+    let verdict = |name: &str, schema: &str| {
+        let found = program.verdicts(&format!("schema app version 1;\n{schema}\n"));
+        found.into_iter().find(|(it, _)| it == &format!("app::{name}")).unwrap().1
+    };
+    assert_eq!(verdict("conn_", "struct conn_ { b: i64 }"), "absent");
+    assert_eq!(verdict("hdr_2", "struct hdr { a: i32 } struct hdr_2 { b: i64 }"), "absent");
+    let both = "struct text { int a; }; struct text t; int main(void) { return 0; }";
+    let Some(program) = compiled("gcc", both, &[]) else { return };
+    program.is_as_in("schema app version 1; struct text_ { a: i32 }");
+}

@@ -1,7 +1,7 @@
 //! What a binary has under the name of a declared type: that which generated code gives it, its own, and that which
 //! `import` has made a name of.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::binary::{self, Binary, Candidate, Key, Language, Wanted, spelling};
 use crate::model::{Aggregate, AggregateKind, Model, Naming, TypeId};
@@ -65,16 +65,19 @@ fn spelled(
         return Ok(());
     }
     let own: HashSet<&str> = types.iter().map(|(_, naming)| naming.name.as_str()).collect();
-    let mut alike: Vec<BTreeSet<String>> = Vec::new();
-    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+    // By the binary's names, whether the schema's has a number on top.
+    let mut alike: Vec<BTreeMap<String, bool>> = Vec::new();
+    let mut by_name: HashMap<&str, Vec<(usize, bool)>> = HashMap::new();
     for (index, (naming, _)) in absent.iter().enumerate() {
         let name = naming.name.as_str();
-        // Another type has the name without the number: `import` has written both.
+        // Another type has the name without the number: `import` may have written both.
         let first = spelling::without_number(name).filter(|first| own.contains(first));
-        let word = name.strip_suffix('_').filter(|_| spelling::type_name(name) == name);
-        alike.push(first.into_iter().chain(word).map(str::to_owned).collect());
-        for name in std::iter::once(name).chain(first) {
-            by_name.entry(name).or_default().push(index);
+        let word = name.strip_suffix('_').filter(|word| spelling::type_name(word) == name);
+        let (first, word) = (first.map(|first| (first, true)), word.map(|word| (word, false)));
+        let names = first.into_iter().chain(word);
+        alike.push(names.map(|(name, is_numbered)| (name.to_owned(), is_numbered)).collect());
+        for (name, is_numbered) in std::iter::once((name, false)).chain(first) {
+            by_name.entry(name).or_default().push((index, is_numbered));
         }
     }
     // Names of C are what they are.
@@ -84,22 +87,41 @@ fn spelled(
             if is_plain {
                 return;
             }
-            for index in by_name.get(spelling::type_name(name).as_str()).into_iter().flatten() {
+            let spelled = spelling::type_name(name);
+            for (index, is_numbered) in by_name.get(spelled.as_str()).into_iter().flatten() {
                 if let Some(alike) = alike.get_mut(*index) {
-                    alike.insert(name.to_owned());
+                    alike.insert(name.to_owned(), *is_numbered);
                 }
             }
         })?;
     }
-    let wanted: Vec<Wanted> = alike.iter().flatten().cloned().map(named).collect();
+    let wanted: Vec<Wanted> = alike.iter().flat_map(BTreeMap::keys).cloned().map(named).collect();
     if wanted.is_empty() {
         return Ok(());
     }
     let mut found = binary.find(&wanted)?.into_iter();
     for ((_, keys), alike) in absent.into_iter().zip(&alike) {
-        for candidates in found.by_ref().take(alike.len()) {
-            keys.extend(definitions(candidates.iter()));
+        let mut numbered = Vec::new();
+        for (candidates, is_numbered) in found.by_ref().take(alike.len()).zip(alike.values()) {
+            let found = definitions(candidates.iter());
+            if *is_numbered { numbered.extend(found) } else { keys.extend(found) }
+        }
+        // Nobody numbers what there is once.
+        if is_several(binary, &numbered)? {
+            keys.extend(numbered);
         }
     }
     Ok(())
+}
+
+/// Whether these are more than one type, or copies of more than one: a typedef may have the name of its struct.
+fn is_several(binary: &Binary<'_>, keys: &[Key]) -> binary::Result<bool> {
+    let mut types = BTreeSet::new();
+    for key in keys {
+        types.insert(binary.behind_typedefs(*key)?.0);
+        if types.len() > 1 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
