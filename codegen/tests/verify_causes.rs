@@ -164,3 +164,27 @@ struct conn conn; hdr h; int main(void) { return 0; }";
     let Some(program) = compiled("gcc", both, &[]) else { return };
     program.is_as_in("schema app version 1; struct text_ { a: i32 }");
 }
+
+/// One field of bytes is a field as any other where the binary has it, or where nothing says how long the whole is.
+#[test]
+fn a_single_field_of_bytes_is_compared() {
+    let source = "struct key { int version; char data[16]; }; struct whole { int a, b; };
+struct key key; struct whole whole; int main(void) { return 0; }";
+    let Some(program) = compiled("gcc", source, &[]) else { return };
+    let verdict =
+        |schema: &str| program.verdicts(&format!("schema app version 1;\n{schema}\n")).remove(0).1;
+    assert_eq!(
+        verdict("extern struct key from \"key.h\" { data: bytes<8> }"),
+        "data: it has 16 bytes in the binary, and 8 bytes here: it is `char[16]` in the binary"
+    );
+    assert_eq!(verdict("extern struct key from \"key.h\" { data: bytes<16> }"), "same");
+    assert_eq!(
+        verdict("extern struct whole from \"key.h\" { gone: bytes<8> }"),
+        "gone: the binary does not have this field: another version or another configuration: `#[if(\"MACRO\")]` says \
+         that a field of an `extern struct` depends on one"
+    );
+    let moved = verdict("struct key { data: bytes<16> }");
+    assert!(moved.starts_with("data: it lies at 4 in the binary, and at 0 here: "), "{moved}");
+    // What could not be told is as long as the binary's.
+    assert_eq!(verdict("struct whole { bytes: bytes<8> }"), "same");
+}
