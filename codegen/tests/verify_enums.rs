@@ -66,6 +66,27 @@ fn values_are_compared() {
     assert_eq!(program.verdicts("schema app version 1; enum nowhere { A }"), []);
 }
 
+/// What does not fit the binary's type is no value of it.
+#[test]
+fn values_that_do_not_fit_differ() {
+    let source = "enum __attribute__((packed)) tiny { A = 0, B = 255 };
+enum neg { M = -1 }; struct holds { enum tiny t; enum neg n; };
+struct holds h; int main(void) { return 0; }";
+    let Some(program) = compiled("gcc", source, &[]) else { return };
+    for (differs, said) in [
+        ("enum tiny { A = 256 }", "A: it is 0 in the binary, and 256 here: "),
+        (
+            "enum tiny { other = 256 }",
+            "other: the binary does not have this member: another version: `#[removed(n)]` says that there is none any \
+             more",
+        ),
+    ] {
+        assert_eq!(verdict(&program, differs), said, "{differs}");
+    }
+    assert_eq!(verdict(&program, "enum tiny { B = -1 }"), "same");
+    assert_eq!(verdict(&program, "enum neg: u32 { M = 0xffffffff }"), "same");
+}
+
 /// An enum without a name is known by what holds it.
 #[test]
 fn enums_without_a_name_are_compared() {

@@ -92,10 +92,22 @@ pub struct Enum {
 }
 
 impl Enum {
+    /// Its bits.
+    fn bits(&self) -> u32 {
+        (self.size.clamp(1, 8) * 8) as u32
+    }
+
+    /// Whether a value fits, with a sign or without one.
+    #[must_use]
+    pub fn holds(&self, value: i128) -> bool {
+        let bits = self.bits();
+        (-(1 << (bits - 1))..1 << bits).contains(&value)
+    }
+
     /// A value as the type holds it: compilers write -1 for the highest one, and the other way round.
     #[must_use]
     pub fn in_width(&self, value: i128) -> i128 {
-        let bits = (self.size.clamp(1, 8) * 8) as u32;
+        let bits = self.bits();
         let low = value & ((1 << bits) - 1);
         if self.signed && low >> (bits - 1) & 1 == 1 { low - (1 << bits) } else { low }
     }

@@ -43,10 +43,13 @@ fn member_difference(member: &EnumMember, found: &Enum) -> Option<Difference> {
         Some(Difference { field, origin, what, is_other_type: false, cause })
     };
     let same = found.members.iter().find(|(name, _)| is_called(member, name));
-    let value = member.value.map(|value| found.in_width(value));
-    match (same, value) {
+    // What does not fit is none of the binary's values, and not what would be left of it.
+    let is_value = |it: &(String, i128), value: i128| {
+        found.holds(value) && value_of(it) == found.in_width(value)
+    };
+    match (same, member.value) {
         (Some(_), None) => None,
-        (Some(same), Some(value)) if value_of(same) == value => None,
+        (Some(same), Some(value)) if is_value(same, value) => None,
         (Some(same), Some(value)) => {
             difference(format!("it is {} in the binary, and {value} here", value_of(same)), None)
         }
@@ -56,7 +59,7 @@ fn member_difference(member: &EnumMember, found: &Enum) -> Option<Difference> {
             let of_value: Vec<&str> = found
                 .members
                 .iter()
-                .filter(|it| value_of(it) == value)
+                .filter(|it| is_value(it, value))
                 .map(|(name, _)| name.as_str())
                 .collect();
             // What somebody has shortened, as `ZONE_DMA` to `dma`, and what `import` has given a number.
