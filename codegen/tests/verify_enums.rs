@@ -87,6 +87,26 @@ struct holds h; int main(void) { return 0; }";
     assert_eq!(verdict(&program, "enum neg: u32 { M = 0xffffffff }"), "same");
 }
 
+/// A field says which enum is meant, whatever else has its name.
+#[test]
+fn what_a_field_holds_comes_first() {
+    let source = "enum app_mode { ON = 1 }; enum other { mode_unused };
+enum __attribute__((packed)) kept { ON_KEPT = 7 };
+struct holds { enum kept m; enum app_mode *p; enum app_mode u; }; struct holds h;
+int main(void) { return 0; }";
+    let Some(program) = compiled("gcc", source, &[]) else { return };
+    let verdict = |item: &str| {
+        let schema = format!("schema app version 1;\nstruct holds {{ m: mode }}\n{item}\n");
+        let found = program.verdicts(&schema);
+        found.into_iter().find(|(name, _)| name == "app::mode").unwrap().1
+    };
+    assert_eq!(
+        verdict("enum mode: u8 { ON = 1 }"),
+        "ON: the binary does not have this member: is it `ON_KEPT` now?"
+    );
+    assert_eq!(verdict("enum mode: u8 { ON_KEPT = 7 }"), "same");
+}
+
 /// An enum without a name is known by what holds it.
 #[test]
 fn enums_without_a_name_are_compared() {

@@ -131,7 +131,9 @@ impl Context<'_, '_> {
             let Some(place) = place else { continue };
             let ty = element(self.binary, place.ty)?;
             match (&*self.binary.get(ty)?, field.enumeration) {
-                (Type::Enum(_), Some(id)) => self.enums.entry(id).or_default().push(ty),
+                (Type::Enum(_), Some(id)) => {
+                    self.enums.entry(id).or_default().insert(ty);
+                }
                 (Type::Composite(it), _) if it.mixed.is_none() => {}
                 _ if field.is_inline => untold.push(format!("{}.", field.path)),
                 _ => {}

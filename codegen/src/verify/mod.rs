@@ -13,11 +13,11 @@ mod fields;
 
 pub use carried::{Carried, carried};
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::binary::{self, Binary, Key, Type};
 use crate::diag::{Code, Diagnostic};
-use crate::model::{EnumId, Model, Naming, TypeId};
+use crate::model::{EnumId, Model, Naming, Target, TypeId};
 use crate::source::Span;
 
 /// More definitions of one name are copies of one.
@@ -103,18 +103,22 @@ pub fn verify(model: &Model, binary: &Binary<'_>) -> binary::Result<Report> {
     // Enums without a name of their own are known by the fields that hold them, which have been met now.
     for ((verdict, (id, _)), candidates) in verdicts.iter_mut().zip(&namings).zip(&candidates) {
         let TypeId::Enum(id) = id else { continue };
-        let held = context.enums.remove(id).unwrap_or_default();
-        let is_held = !held.is_empty();
-        let keys = if candidates.is_empty() { &held } else { candidates };
-        *verdict = compare_all(binary, keys, &mut |ty| {
-            Ok(match ty {
-                Type::Enum(it) if !it.is_declaration => {
-                    let width = is_held.then_some(binary.target());
-                    Some(enums::differences(&model[*id], it, width))
-                }
-                _ => None,
+        let compare = |keys: &[Key], width: Option<Target>| {
+            compare_all(binary, keys, &mut |ty| {
+                Ok(match ty {
+                    Type::Enum(it) if !it.is_declaration => {
+                        Some(enums::differences(&model[*id], it, width))
+                    }
+                    _ => None,
+                })
             })
-        })?;
+        };
+        // What a field holds is meant, and not what else has the name.
+        let held: Vec<Key> = context.enums.remove(id).into_iter().flatten().collect();
+        *verdict = match compare(&held, Some(binary.target()))? {
+            Verdict::Absent => compare(candidates, None)?,
+            found => found,
+        };
     }
     let named = declared.iter().zip(namings).zip(verdicts);
     // Many a schema gives names to what the binary has as plain numbers: such an enum is not missed there.
@@ -134,7 +138,7 @@ struct Context<'a, 'd> {
     model: &'a Model,
     binary: &'a Binary<'d>,
     /// What fields of an enum hold in the binary.
-    enums: HashMap<EnumId, Vec<Key>>,
+    enums: HashMap<EnumId, BTreeSet<Key>>,
 }
 
 /// Compares with every definition of the name.
