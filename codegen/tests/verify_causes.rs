@@ -9,7 +9,7 @@ use binaries::compiled;
 /// A struct of the program, the same as a schema has it, and what is said of each difference.
 type Case = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
-const CASES: [Case; 16] = [
+const CASES: [Case; 18] = [
     (
         "struct it { uint16_t a, b; uint32_t c; };",
         "struct it { a: u32, b: u16, c: u32 }",
@@ -123,6 +123,24 @@ const CASES: [Case; 16] = [
         "struct it { int *a; int *b; };",
         "struct it { a: u32, b: *int }",
         &[("a", "it is `int *` in the binary")],
+    ),
+    (
+        "struct it { int a; struct { int y; int x; } in; };",
+        "struct it { a: i32, in: struct { x: i32, y: i32 } }",
+        &[
+            ("in.x", "the binary has them in another order: `in.y`, `in.x`"),
+            ("in.y", "the binary has them in another order: `in.y`, `in.x`"),
+        ],
+    ),
+    (
+        "struct it { uint8_t a; uint32_t b; struct { uint8_t y; uint8_t x; } in; } __attribute__((packed));",
+        "struct it { a: u8, b: u32, in: struct { y: u8, x: u8 } }",
+        &[
+            ("b", "the binary's struct is packed: write `#[packed]`"),
+            ("in", "the binary's struct is packed: write `#[packed]`"),
+            ("in.y", "the binary's struct is packed: write `#[packed]`"),
+            ("in.x", "the binary's struct is packed: write `#[packed]`"),
+        ],
     ),
 ];
 

@@ -5,8 +5,9 @@
 //! that they move with it.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 
-use super::fields::{Declared, element, natural};
+use super::fields::{Declared, element, fields, inline, natural};
 use crate::binary::place::{self as found, Place};
 use crate::binary::{self, Binary, Composite, Enum, Type, spelling};
 use crate::check::trial::{Part, Trial};
@@ -38,18 +39,18 @@ impl<'a> Causes<'a, '_> {
             Some(limit) => Some(format!(
                 "it was built with `-fpack-struct={limit}` or `#pragma pack({limit})`: `import` writes it as it is"
             )),
-            None => other_order(self.all),
+            None => other_order(self.all, ""),
         };
         self.whole.get_or_init(find).as_ref()
     }
 
-    /// Whether every field lies where it would if no alignment were larger than `limit`.
+    /// Whether every field lies where it would if no alignment were larger than `limit`, and some do not without it.
     fn is_packed_to(&self, limit: u64) -> bool {
         let target = self.binary.target();
-        let mut is_there = |name: &str, bit_offset| {
-            let found = self.all.iter().find(|it| it.field.path == name).and_then(|it| it.place);
-            found.is_some_and(|place| place.bit_offset == bit_offset)
-        };
+        let there = self.all.iter().filter_map(|it| Some((it.field.path.as_str(), it.place?)));
+        let there: HashMap<&str, u64> =
+            there.map(|(path, place)| (path, place.bit_offset)).collect();
+        let mut is_there = |path: &str, bit_offset| there.get(path) == Some(&bit_offset);
         packed_size(self.model, self.aggregate, target, limit, &mut is_there)
             == Some(self.composite.size)
     }
@@ -80,6 +81,10 @@ impl<'a> Causes<'a, '_> {
         }
         if let Some(whole) = self.whole() {
             return Ok(Some(whole.clone()));
+        }
+        let around = prefix(&field.path);
+        if let Some(order) = other_order(self.all, around).filter(|_| !around.is_empty()) {
+            return Ok(Some(order));
         }
         Ok(field.bit_offset.map(|here| self.of_move(field, here, place)))
     }
@@ -219,7 +224,8 @@ fn prefix(path: &str) -> &str {
     path.rsplit_once('.').map_or("", |(prefix, _)| prefix)
 }
 
-/// The size under a limit on alignments, as long as `is_there` agrees with the place of every field.
+/// The size under a limit on alignments, as long as `is_there` agrees with the place of every field, also of those that
+/// move with what is around them; nothing where the limit changes nothing.
 fn packed_size(
     model: &Model,
     aggregate: &Aggregate,
@@ -229,6 +235,7 @@ fn packed_size(
 ) -> Option<u64> {
     let layout = aggregate.layouts.as_ref()?.on(target);
     let mut trial = Trial::new(target, aggregate.union, false);
+    let mut is_other = false;
     for (field, placement) in aggregate.fields.iter().zip(&layout.fields) {
         let part = Part {
             size: placement.size,
@@ -239,21 +246,32 @@ fn packed_size(
             named: field.naming.is_some(),
         };
         let bit_offset = trial.place(part)?;
-        if let Some(naming) = &field.naming
-            && !is_there(&naming.name, bit_offset)
-        {
+        let here = placement.bit_offset.unwrap_or(placement.offset.saturating_mul(8));
+        is_other |= bit_offset != here;
+        let name = field.naming.as_ref().map(|naming| naming.name.as_str());
+        if name.is_some_and(|name| !is_there(name, bit_offset)) {
+            return None;
+        }
+        let mut inside = Vec::new();
+        if let Some(inner) = inline(model, &field.ty) {
+            let path = name.map(|name| format!("{name}.")).unwrap_or_default();
+            fields(model, inner, target, Some(bit_offset), (&path, &path), &mut inside);
+        }
+        let is_inside = |it: &Declared| it.bit_offset.is_some_and(|at| is_there(&it.path, at));
+        if !inside.iter().all(is_inside) {
             return None;
         }
     }
-    trial.end().checked_next_multiple_of(trial.align())
+    let size = trial.end().checked_next_multiple_of(trial.align())?;
+    (is_other || size != layout.size).then_some(size)
 }
 
-/// The order in the binary, if it is another one.
-fn other_order(all: &[Found<'_>]) -> Option<String> {
+/// The order in the binary of what lies between two braces, if it is another one.
+fn other_order(all: &[Found<'_>], around: &str) -> Option<String> {
     /// How many are said.
     const MOST: usize = 8;
-    let outer = all.iter().filter(|it| !it.field.path.contains('.'));
-    let mut here: Vec<(u64, u64, &str)> = outer
+    let between = all.iter().filter(|it| prefix(&it.field.path) == around);
+    let mut here: Vec<(u64, u64, &str)> = between
         .filter_map(|it| Some((it.field.bit_offset?, it.place?.bit_offset, it.field.path.as_str())))
         .collect();
     here.sort_by_key(|(here, ..)| *here);

@@ -174,7 +174,7 @@ fn differs(field: &Declared, place: Place) -> Option<String> {
 }
 
 /// Every declared field with a name, those inside of inline aggregates too.
-fn fields(
+pub(super) fn fields(
     model: &Model,
     id: AggregateId,
     target: Target,
@@ -188,10 +188,7 @@ fn fields(
         let placement = layout.and_then(|layout| layout.fields.get(index));
         let own = placement.map(|it| it.bit_offset.unwrap_or(it.offset.saturating_mul(8)));
         let bit_offset = base.zip(own).map(|(base, own)| base.saturating_add(own));
-        let inline = match innermost(&field.ty) {
-            model::Type::Aggregate(inner) if model[*inner].parent.is_some() => Some(*inner),
-            _ => None,
-        };
+        let inline = inline(model, &field.ty);
         let Some(naming) = &field.naming else {
             if let Some(inner) = inline {
                 fields(model, inner, target, bit_offset, (path, c_path), found);
@@ -219,6 +216,14 @@ fn fields(
             let inside = (format!("{path}."), format!("{c_path}."));
             fields(model, inner, target, bit_offset, (&inside.0, &inside.1), found);
         }
+    }
+}
+
+/// The struct or union that a field writes out, or an array of it.
+pub(super) fn inline(model: &Model, ty: &model::Type) -> Option<AggregateId> {
+    match innermost(ty) {
+        model::Type::Aggregate(inner) if model[*inner].parent.is_some() => Some(*inner),
+        _ => None,
     }
 }
 
