@@ -1,5 +1,7 @@
 //! A field of the binary, looked up by its path as C does: what is anonymous is transparent.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{Array, Binary, Composite, Key, Member, Result, Type, spelling};
@@ -25,41 +27,156 @@ const MAX_DEPTH: usize = 64;
 /// How many anonymous members are entered for one field.
 const MOST_ENTERED: usize = 4096;
 
-/// The place of `a.b.c`; nothing where there is none.
+/// The place of `a.b.c`; nothing where there is none. Whoever looks up many asks [`Fields`].
 pub(crate) fn look_up(
     binary: &Binary<'_>,
     composite: &Composite,
     path: &str,
 ) -> Result<Option<Place>> {
-    let mut base = 0u64;
-    let mut current = None;
-    let mut parts = path.split('.').peekable();
-    while let Some(part) = parts.next() {
-        let within = current.as_ref().unwrap_or(composite);
-        let mut left = MOST_ENTERED;
-        let Some((member, offset)) = part_of(binary, within, part, &mut left)? else {
-            return Ok(None);
-        };
-        base = base.saturating_add(offset);
-        if parts.peek().is_none() {
-            let bits = match member.bits {
-                Some(bits) => bits,
-                None => size_of(binary, member.ty, 0)?.saturating_mul(8),
-            };
-            let is_bit_field = member.bits.is_some();
-            let align = match &*binary.behind_typedefs(member.ty)?.1 {
-                Type::Composite(composite) => member.align.max(composite.align),
-                _ => member.align,
-            };
-            let ty = member.ty;
-            return Ok(Some(Place { bit_offset: base, bits, is_bit_field, ty, align }));
+    Fields::new(binary, composite).look_up(path)
+}
+
+/// The fields of one composite: the names in it, and in what it is made of, are listed once.
+pub(crate) struct Fields<'b, 'd> {
+    binary: &'b Binary<'d>,
+    outer: Rc<Names>,
+    inner: HashMap<Key, Rc<Names>>,
+}
+
+/// The names of the members of one composite.
+struct Names {
+    composite: Composite,
+    /// The first member of each name in the binary.
+    own: HashMap<String, usize>,
+    /// Anonymous members and base classes.
+    open: Vec<Member>,
+    /// By what a schema calls them, as soon as somebody asks.
+    spelled: OnceCell<HashMap<String, Member>>,
+}
+
+impl Names {
+    fn of(composite: &Composite) -> Self {
+        let mut own = HashMap::new();
+        for (index, member) in composite.members.iter().enumerate() {
+            own.entry(member.name.clone()).or_insert(index);
         }
-        match &*binary.behind_typedefs(element(binary, member.ty)?)?.1 {
-            Type::Composite(inner) => current = Some(inner.clone()),
-            _ => return Ok(None),
+        let open = composite.members.iter().filter(|it| it.name.is_empty() || it.is_base);
+        let open = open.cloned().collect();
+        Self { composite: composite.clone(), own, open, spelled: OnceCell::new() }
+    }
+
+    /// A member under the name that the binary gives it.
+    fn own(&self, name: &str) -> Option<&Member> {
+        self.composite.members.get(*self.own.get(name)?)
+    }
+
+    /// A member under the name that a schema gives it.
+    fn spelled(&self, binary: &Binary<'_>, name: &str) -> Result<Option<(Member, u64)>> {
+        let spelled = match self.spelled.get() {
+            Some(spelled) => spelled,
+            None => {
+                let members = spelling::members(binary, &self.composite)?;
+                let names = spelling::member_names(&members);
+                let named = names.into_iter().zip(members);
+                let named = named.filter_map(|(name, member)| Some((name?, member))).collect();
+                self.spelled.get_or_init(|| named)
+            }
+        };
+        Ok(spelled.get(name).map(|member| (member.clone(), member.bit_offset)))
+    }
+}
+
+impl<'b, 'd> Fields<'b, 'd> {
+    /// Of this composite.
+    pub(crate) fn new(binary: &'b Binary<'d>, composite: &Composite) -> Self {
+        Self { binary, outer: Rc::new(Names::of(composite)), inner: HashMap::new() }
+    }
+
+    /// The place of `a.b.c`; nothing where there is none.
+    pub(crate) fn look_up(&mut self, path: &str) -> Result<Option<Place>> {
+        let binary = self.binary;
+        let mut base = 0u64;
+        let mut within = Rc::clone(&self.outer);
+        let mut parts = path.split('.').peekable();
+        while let Some(part) = parts.next() {
+            let mut left = MOST_ENTERED;
+            let Some((member, offset)) = self.part_of(&within, part, &mut left)? else {
+                return Ok(None);
+            };
+            base = base.saturating_add(offset);
+            if parts.peek().is_none() {
+                return place_of(binary, &member, base).map(Some);
+            }
+            match self.names(element(binary, member.ty)?)? {
+                Some(inner) => within = inner,
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The names in a composite behind typedefs; nothing where it is none.
+    fn names(&mut self, key: Key) -> Result<Option<Rc<Names>>> {
+        let (key, ty, _) = self.binary.behind_typedefs(key)?;
+        let Type::Composite(composite) = &*ty else { return Ok(None) };
+        let names = self.inner.entry(key).or_insert_with(|| Rc::new(Names::of(composite)));
+        Ok(Some(Rc::clone(names)))
+    }
+
+    /// A member and where it lies, under its name or under that which a schema gives it. Bases may lie open there, so
+    /// that a class has two members of one name: then the schema's names come first.
+    fn part_of(
+        &mut self,
+        names: &Names,
+        name: &str,
+        left: &mut usize,
+    ) -> Result<Option<(Member, u64)>> {
+        let has_bases = names.open.iter().any(|it| it.is_base);
+        if has_bases && let Some(found) = names.spelled(self.binary, name)? {
+            return Ok(Some(found));
+        }
+        match self.member(names, name, 0, left)? {
+            None if !has_bases => names.spelled(self.binary, name),
+            found => Ok(found),
         }
     }
-    Ok(None)
+
+    /// A member and where it lies, found through what is anonymous.
+    fn member(
+        &mut self,
+        names: &Names,
+        name: &str,
+        depth: usize,
+        left: &mut usize,
+    ) -> Result<Option<(Member, u64)>> {
+        if let Some(member) = names.own(name) {
+            return Ok(Some((member.clone(), member.bit_offset)));
+        }
+        for outer in &names.open {
+            let Some(inner) = self.names(outer.ty)? else { continue };
+            if depth >= MAX_DEPTH || *left == 0 {
+                return Ok(None);
+            }
+            *left -= 1;
+            if let Some((found, offset)) = self.member(&inner, name, depth + 1, left)? {
+                return Ok(Some((found, offset.saturating_add(outer.bit_offset))));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The place of a member that lies there.
+fn place_of(binary: &Binary<'_>, member: &Member, bit_offset: u64) -> Result<Place> {
+    let bits = match member.bits {
+        Some(bits) => bits,
+        None => size_of(binary, member.ty, 0)?.saturating_mul(8),
+    };
+    let align = match &*binary.behind_typedefs(member.ty)?.1 {
+        Type::Composite(composite) => member.align.max(composite.align),
+        _ => member.align,
+    };
+    Ok(Place { bit_offset, bits, is_bit_field: member.bits.is_some(), ty: member.ty, align })
 }
 
 /// The composite that a field is made of, behind arrays and pointers; nothing where it is none.
@@ -72,64 +189,6 @@ pub(crate) fn behind(binary: &Binary<'_>, key: Key) -> Result<Option<Rc<Type>>> 
             Type::Pointer(pointer) => key = pointer.target,
             Type::Composite(_) => return Ok(Some(ty)),
             _ => break,
-        }
-    }
-    Ok(None)
-}
-
-/// A member and where it lies, under its name or under that which a schema gives it. Bases may lie open there, so that
-/// a class has two members of one name: then the schema's names come first.
-fn part_of(
-    binary: &Binary<'_>,
-    composite: &Composite,
-    name: &str,
-    left: &mut usize,
-) -> Result<Option<(Member, u64)>> {
-    let has_bases = composite.members.iter().any(|it| it.is_base);
-    let spelled = || spelled(binary, composite, name);
-    if has_bases && let Some(found) = spelled()? {
-        return Ok(Some(found));
-    }
-    match member(binary, composite, name, 0, left)? {
-        None if !has_bases => spelled(),
-        found => Ok(found),
-    }
-}
-
-/// A member under the name that a schema gives it.
-fn spelled(
-    binary: &Binary<'_>,
-    composite: &Composite,
-    name: &str,
-) -> Result<Option<(Member, u64)>> {
-    let members = spelling::members(binary, composite)?;
-    let names = spelling::member_names(&members);
-    let found = members.into_iter().zip(names).find(|(_, own)| own.as_deref() == Some(name));
-    Ok(found.map(|(member, _)| (member.clone(), member.bit_offset)))
-}
-
-/// A member and where it lies, found through what is anonymous.
-fn member(
-    binary: &Binary<'_>,
-    composite: &Composite,
-    name: &str,
-    depth: usize,
-    left: &mut usize,
-) -> Result<Option<(Member, u64)>> {
-    for member in &composite.members {
-        if member.name == name {
-            return Ok(Some((member.clone(), member.bit_offset)));
-        }
-    }
-    for outer in composite.members.iter().filter(|it| it.name.is_empty() || it.is_base) {
-        let (_, ty, _) = binary.behind_typedefs(outer.ty)?;
-        let Type::Composite(inner) = &*ty else { continue };
-        if depth >= MAX_DEPTH || *left == 0 {
-            return Ok(None);
-        }
-        *left -= 1;
-        if let Some((found, offset)) = self::member(binary, inner, name, depth + 1, left)? {
-            return Ok(Some((found, offset.saturating_add(outer.bit_offset))));
         }
     }
     Ok(None)

@@ -1,7 +1,7 @@
 //! What a schema calls what a binary has: letters, digits and `_`. `import` writes these names, and `verify` finds
 //! types and members again by them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Binary, Composite, Key, Language, Member, Result, Type};
 use crate::model::Scalar;
@@ -77,13 +77,29 @@ pub(crate) fn identifier(name: &str) -> String {
     out
 }
 
-/// The name, or the name with the first number that is still free; it is taken then.
-pub(crate) fn unique(name: &str, take: &mut dyn FnMut(&str) -> bool) -> String {
-    if take(name) {
-        return name.to_owned();
+/// Numbers that make names unique: those of one scope.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Numbers {
+    /// By the name, the number that comes next: all before it are taken.
+    next: HashMap<String, u64>,
+}
+
+impl Numbers {
+    /// The name, or the name with the first number that is still free; it is taken then.
+    pub(crate) fn unique(&mut self, name: &str, take: &mut dyn FnMut(&str) -> bool) -> String {
+        if take(name) {
+            return name.to_owned();
+        }
+        let next = self.next.entry(name.to_owned()).or_insert(2);
+        // There are no more names than types, so that one of these is free.
+        loop {
+            let numbered = format!("{name}_{next}");
+            *next = next.saturating_add(1);
+            if take(&numbered) || *next == u64::MAX {
+                return numbered;
+            }
+        }
     }
-    // There are no more names than types, so that one of these is free.
-    (2u64..).map(|number| format!("{name}_{number}")).find(|name| take(name)).unwrap_or_default()
 }
 
 /// A name without the number that made it unique.
@@ -140,7 +156,7 @@ fn is_overlapped<'t>(member: &Member, next: Option<u64>, ty: &'t Type) -> Option
 /// What a schema calls each of these; nothing for unnamed bits. What is anonymous and not written out where it stands
 /// gets a name too.
 pub(crate) fn member_names(members: &[Member]) -> Vec<Option<String>> {
-    let mut taken = HashSet::new();
+    let (mut taken, mut numbers) = (HashSet::new(), Numbers::default());
     let mut name = |(index, member): (usize, &Member)| {
         let name = match (member.name.as_str(), member.is_base) {
             ("", _) if member.bits.is_some() => return None,
@@ -148,7 +164,7 @@ pub(crate) fn member_names(members: &[Member]) -> Vec<Option<String>> {
             (base, true) => format!("base_{}", type_name(base)),
             (name, false) => identifier(name),
         };
-        Some(unique(&name, &mut |name| taken.insert(name.to_owned())))
+        Some(numbers.unique(&name, &mut |name| taken.insert(name.to_owned())))
     };
     members.iter().enumerate().map(&mut name).collect()
 }
@@ -171,6 +187,25 @@ mod tests {
         }
         assert_eq!(identifier("_vptr.Shape"), "_vptr_Shape");
         assert_eq!(identifier("0"), "f_0");
+    }
+
+    /// As many members of one name as BTF has room for: each is numbered once.
+    #[test]
+    fn members_of_one_name_are_numbered() {
+        let member = |name: &str| Member {
+            name: name.to_owned(),
+            ty: Key(0),
+            bit_offset: 0,
+            bits: None,
+            align: None,
+            is_base: false,
+        };
+        let mut members = vec![member("a"); 65_535];
+        members.insert(1, member("a_3"));
+        let names = member_names(&members);
+        let names: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
+        assert_eq!(names.get(..4), Some(&["a", "a_3", "a_2", "a_4"][..]));
+        assert_eq!(names.last(), Some(&"a_65536"));
     }
 
     #[test]

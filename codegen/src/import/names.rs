@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::binary::Language;
-use crate::binary::spelling;
+use crate::binary::spelling::Numbers;
 pub(super) use crate::binary::spelling::{identifier, type_name};
 use crate::model::{Naming, names};
 
@@ -43,13 +43,14 @@ impl Known {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
     taken: HashSet<String>,
+    numbers: Numbers,
 }
 
 impl Scope {
     /// With names that generated code has for itself.
     pub(super) fn of_types() -> Self {
         let taken = ["Entry", "Layouts"].map(str::to_owned).into_iter().collect();
-        Self { taken }
+        Self { taken, numbers: Numbers::default() }
     }
 
     /// Whether a spelling is still free; it is taken then.
@@ -59,7 +60,8 @@ impl Scope {
 
     /// The name, or the name with the first number whose spelling is free.
     pub(super) fn unique(&mut self, name: &str, spell: impl Fn(&str) -> String) -> String {
-        spelling::unique(name, &mut |name| self.take(spell(name)))
+        let Self { taken, numbers } = self;
+        numbers.unique(name, &mut |name| taken.insert(spell(name)))
     }
 }
 

@@ -395,7 +395,7 @@ impl Holder<'_, '_, '_> {
         }
         let direct: HashMap<&str, u64> =
             composite.members.iter().map(|it| (it.name.as_str(), it.bit_offset)).collect();
-        let mut left = MOST_DEEP;
+        let (mut left, mut fields) = (MOST_DEEP, place::Fields::new(self.binary, composite));
         for member in ty.members() {
             if member.name.is_empty() || self.waiting.btf.is_absent(member.type_id) {
                 continue;
@@ -403,7 +403,7 @@ impl Holder<'_, '_, '_> {
             let mut found = direct.get(member.name).copied();
             if found.is_none() && left > 0 {
                 left -= 1;
-                let deep = place::look_up(self.binary, composite, member.name)?;
+                let deep = fields.look_up(member.name)?;
                 found = deep.map(|deep| deep.bit_offset);
             }
             // In Rust a field may be called otherwise than in the schema.
@@ -416,6 +416,7 @@ impl Holder<'_, '_, '_> {
 
     fn answers(&self, composite: &Composite) -> binary::Result<Results<Answers>> {
         let (mut answers, mut findings) = (Vec::new(), Vec::new());
+        let mut fields = place::Fields::new(self.binary, composite);
         for pending in &self.pending {
             let Some(member) = pending.member else {
                 answers.push((None, composite.size));
@@ -425,7 +426,7 @@ impl Holder<'_, '_, '_> {
                 .waiting
                 .ty(self.holder)
                 .and_then(|ty| Some(ty.members().nth(member.index as usize)?.name));
-            let found = place::look_up(self.binary, composite, name.unwrap_or_default())?;
+            let found = fields.look_up(name.unwrap_or_default())?;
             let Some(found) = found else {
                 findings.push(self.missing(pending, composite, name.unwrap_or_default()));
                 continue;

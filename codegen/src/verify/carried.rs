@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use inspect_format::btf::{Btf, RawMember, Type as Described, kind};
 
 use super::{MOST_COMPARED, Verdict};
-use crate::binary::place::{self, shown, width};
+use crate::binary::place::{Fields, shown, width};
 use crate::binary::{self, Binary, Composite, Language, Type, Wanted};
 use crate::model::names;
 
@@ -63,7 +63,9 @@ pub fn carried(schema: &str, types: &[u8], binary: &Binary<'_>) -> binary::Resul
             // A table of several objects has a type once; another of its name is another one's.
             for described in described.iter().take(MOST_COMPARED) {
                 let (left, differences) = (MOST_MEMBERS, Vec::new());
-                let mut comparison = Comparison { types, binary, composite, left, differences };
+                let fields = Fields::new(binary, composite);
+                let mut comparison =
+                    Comparison { types, binary, composite, fields, left, differences };
                 comparison.size(described);
                 comparison.members(described, "", 0, 0)?;
                 verdict = verdict.or_better(comparison.differences);
@@ -103,6 +105,7 @@ struct Comparison<'a, 'd> {
     types: &'a Btf<'a>,
     binary: &'a Binary<'d>,
     composite: &'a Composite,
+    fields: Fields<'a, 'd>,
     /// Members that may still be looked at.
     left: usize,
     differences: Vec<String>,
@@ -158,7 +161,7 @@ impl Comparison<'_, '_> {
     }
 
     fn member(&mut self, member: &RawMember<'_>, path: &str, at: u64) -> binary::Result<()> {
-        let Some(place) = place::look_up(self.binary, self.composite, path)? else {
+        let Some(place) = self.fields.look_up(path)? else {
             // Generated Rust has no bit-fields, and spells what would be a keyword in another way.
             if self.binary.language() != Language::Rust {
                 self.differences.push(format!("`{path}` is not in the binary"));

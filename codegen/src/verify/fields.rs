@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use super::cause::{Causes, Found};
 use super::{Context, Difference};
-use crate::binary::place::{self as found, Place};
-use crate::binary::{self, Binary, Composite, Key, Type};
+use crate::binary::place::{self as found, Fields, Place};
+use crate::binary::{self, Binary, Key, Type};
 use crate::check::trial::extent_of;
 use crate::model::{self, AggregateId, EnumId, EnumRepr, Length, Model, Target};
 use crate::source::Span;
@@ -45,10 +45,11 @@ impl Context<'_, '_> {
         let aggregate = &self.model[id];
         let mut declared = Vec::new();
         fields(self.model, id, target, Some(0), ("", ""), &mut declared);
-        let is_bytes = self.is_bytes(aggregate, composite)?;
+        let mut there = Fields::new(self.binary, composite);
+        let is_bytes = is_bytes(aggregate, &mut there)?;
         // An enum whose variants have fields: which one there is, nobody can tell from outside.
         let is_told = composite.mixed.is_none() && !is_bytes;
-        let all = if is_told { self.places(composite, &declared)? } else { Vec::new() };
+        let all = if is_told { self.places(&mut there, &declared)? } else { Vec::new() };
         let (model, binary, whole) = (self.model, self.binary, OnceCell::new());
         let causes = Causes { model, aggregate, binary, composite, all: &all, whole };
         let mut differences = Vec::new();
@@ -85,38 +86,10 @@ impl Context<'_, '_> {
         Ok(Some(differences))
     }
 
-    /// Whether a struct says no more than how many bytes there are, as one does that was imported and could not be
-    /// told: the binary has no member of the name. Where a compiler decides on the layout, it does not even say that.
-    fn is_bytes(
-        &self,
-        aggregate: &model::Aggregate,
-        composite: &Composite,
-    ) -> binary::Result<bool> {
-        let [model::Field { ty: model::Type::Bytes(_), naming: Some(naming), .. }] =
-            aggregate.fields.as_slice()
-        else {
-            return Ok(false);
-        };
-        Ok(aggregate.layouts.is_some() && self.place(composite, &naming.c, &naming.name)?.is_none())
-    }
-
-    /// Where the binary has a field under the name that C has for it, or else under that of the schema.
-    fn place(
-        &self,
-        composite: &Composite,
-        c_path: &str,
-        path: &str,
-    ) -> binary::Result<Option<Place>> {
-        match found::look_up(self.binary, composite, c_path)? {
-            None => found::look_up(self.binary, composite, path),
-            found => Ok(found),
-        }
-    }
-
     /// Where the binary has each field.
     fn places<'f>(
         &mut self,
-        composite: &Composite,
+        there: &mut Fields<'_, '_>,
         declared: &'f [Declared],
     ) -> binary::Result<Vec<Found<'f>>> {
         let mut all = Vec::with_capacity(declared.len());
@@ -126,7 +99,7 @@ impl Context<'_, '_> {
             if untold.iter().any(|path| field.path.starts_with(path.as_str())) {
                 continue;
             }
-            let place = self.place(composite, &field.c_path, &field.path)?;
+            let place = place(there, &field.c_path, &field.path)?;
             all.push(Found { field, place });
             let Some(place) = place else { continue };
             let ty = element(self.binary, place.ty)?;
@@ -146,6 +119,25 @@ impl Context<'_, '_> {
 /// The type of what an array holds, behind typedefs.
 pub(super) fn element(binary: &Binary<'_>, key: Key) -> binary::Result<Key> {
     Ok(binary.behind_typedefs(found::element(binary, key)?)?.0)
+}
+
+/// Whether a struct says no more than how many bytes there are, as one does that was imported and could not be told:
+/// the binary has no member of the name. Where a compiler decides on the layout, it does not even say that.
+fn is_bytes(aggregate: &model::Aggregate, there: &mut Fields<'_, '_>) -> binary::Result<bool> {
+    let [model::Field { ty: model::Type::Bytes(_), naming: Some(naming), .. }] =
+        aggregate.fields.as_slice()
+    else {
+        return Ok(false);
+    };
+    Ok(aggregate.layouts.is_some() && place(there, &naming.c, &naming.name)?.is_none())
+}
+
+/// Where the binary has a field under the name that C has for it, or else under that of the schema.
+fn place(there: &mut Fields<'_, '_>, c_path: &str, path: &str) -> binary::Result<Option<Place>> {
+    match there.look_up(c_path)? {
+        None if path != c_path => there.look_up(path),
+        found => Ok(found),
+    }
 }
 
 fn differs(field: &Declared, place: Place) -> Option<String> {
