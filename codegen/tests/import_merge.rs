@@ -297,6 +297,50 @@ struct moved {
     assert!(updated.notes.is_empty(), "{:?}", updated.notes);
 }
 
+/// What is inside of an array's elements is brought in step as what is inside of any field.
+#[test]
+fn arrays_of_inline_structs_are_brought_in_step() {
+    let source =
+        "struct holds { struct { int y, x; } same[2]; struct { int a, fresh; } grown[3]; };
+struct holds h; int main(void) { return 0; }";
+    let Some(program) = compiled("gcc", source, &[]) else { return };
+    let schema = "schema app version 1;
+
+const COUNT: u32 = 2;
+
+struct holds {
+    same: [struct {
+        /// Across.
+        x: i32,
+        y: i32,
+    }; COUNT],
+    grown: [struct {
+        #[sensitive] a: i32,
+    }; 2],
+}
+";
+    let expected = "schema app version 1;
+
+const COUNT: u32 = 2;
+
+struct holds {
+    same: [struct {
+        y: i32,
+        /// Across.
+        x: i32,
+    }; COUNT],
+    grown: [struct {
+        #[sensitive] a: i32,
+        fresh: int,
+    }; 3],
+}
+";
+    let updated = program.updated(&["holds"], schema);
+    assert_eq!(updated.text, expected);
+    assert!(updated.notes.is_empty(), "{:?}", updated.notes);
+    program.is_as_in(&updated.text);
+}
+
 /// What is captured anew by every build, and what has no layout in C, is left alone, and said.
 #[test]
 fn what_c_does_not_lay_out_is_left_alone() {

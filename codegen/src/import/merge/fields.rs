@@ -261,13 +261,14 @@ impl Merge<'_> {
         let name = before.name.as_ref().map(|name| name.text.as_str());
         let path = format!("{}{}", scope.prefix, name.unwrap_or(""));
         let head = name.map(|name| format!("{name}: ")).unwrap_or_default();
+        let (was, now) = (innermost(&before.ty), innermost(&field.ty));
         if let (
             ast::TypeKind::Aggregate { union, fields: had },
             ast::TypeKind::Aggregate { union: is_union, fields },
-        ) = (&before.ty.kind, &field.ty.kind)
+        ) = (&was.kind, &now.kind)
             && union == is_union
         {
-            let start = inside_of(self.old, &before.ty);
+            let start = inside_of(self.old, was);
             let body = match name {
                 Some(_) => self.fields(scope.owner, &format!("{path}."), had, fields, start),
                 None => {
@@ -278,7 +279,14 @@ impl Merge<'_> {
                 }
             };
             let word = if *union { "union" } else { "struct" };
-            return format!("{head}{word} {{{body}}}");
+            // How many there are of an array.
+            let (text, ty, inner) = match scope.owner.others.contains(&path) {
+                true => (self.new, field.ty.span, now.span),
+                false => (self.old, before.ty.span, was.span),
+            };
+            let open = text.get(ty.start as usize..inner.start as usize).unwrap_or("");
+            let close = text.get(inner.end as usize..ty.end as usize).unwrap_or("");
+            return format!("{head}{open}{word} {{{body}}}{close}");
         }
         if scope.owner.others.contains(&path) {
             let bits = field.bits.as_ref().and_then(|bits| self.new.get(range(bits.span)));
@@ -290,6 +298,15 @@ impl Merge<'_> {
         let text: Range<usize> = written.start as usize..field_range(before).end;
         self.old.get(text).unwrap_or("").to_owned()
     }
+}
+
+/// What an array holds.
+fn innermost(ty: &ast::Type) -> &ast::Type {
+    let mut ty = ty;
+    while let ast::TypeKind::Array { element, .. } = &ty.kind {
+        ty = element;
+    }
+    ty
 }
 
 /// Visits every field that is reached by its name alone, and the anonymous ones around them.
