@@ -297,6 +297,38 @@ struct moved {
     assert!(updated.notes.is_empty(), "{:?}", updated.notes);
 }
 
+/// What stands in comments is no comma, and no comment of the other kind.
+#[test]
+fn comments_are_no_text() {
+    let source = "enum kind { A, B, C }; struct noted { int a, b, c, d, fresh; enum kind kind; };
+struct noted n; int main(void) { return 0; }";
+    let Some(program) = compiled("gcc", source, &[]) else { return };
+    let schema = "schema app version 1;
+
+struct noted {
+    a: i32, /* see http://x/1 */
+    b: i32, /* one, two */ c: i32 /* three, four */,
+    d: i32, // not /* this
+    kind: kind,
+}
+
+enum kind {
+    A,
+    B // one, two
+}
+";
+    let updated = program.updated(&["noted", "kind"], schema);
+    for kept in [
+        "    a: i32, /* see http://x/1 */\n",
+        "    b: i32,\n    /* one, two */\n",
+        "    c: i32, /* three, four */\n",
+        "    d: i32, // not /* this\n    fresh: int,\n",
+        "    B, // one, two\n    C = 2,\n",
+    ] {
+        assert!(updated.text.contains(kept), "{kept}\n{}", updated.text);
+    }
+}
+
 /// What is inside of an array's elements is brought in step as what is inside of any field.
 #[test]
 fn arrays_of_inline_structs_are_brought_in_step() {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::text::{end, int_of, number, range, text_of};
+use super::text::{end, int_of, number, range, text_of, without_comments};
 use super::{Merge, Note, names};
 use crate::source::Span;
 use crate::syntax::ast;
@@ -67,12 +67,10 @@ impl Merge<'_> {
         match open {
             Some(open) => self.edits.push((open.start as usize..open.start as usize, added)),
             None => {
-                let end = end(old.span);
-                let brace = self.old.get(last..end).and_then(|text| text.rfind('}'));
-                let at = last + brace.unwrap_or(0);
+                let behind = without_comments(self.old.get(last..end(old.span)).unwrap_or(""));
+                let at = last + behind.rfind('}').unwrap_or(0);
                 // The last member may stand without a comma.
-                let has_comma = self.old.get(last..at).is_some_and(|it| it.contains(','));
-                if !has_comma {
+                if !behind.contains(',') {
                     self.edits.push((last..last, ",".to_owned()));
                 }
                 self.edits.push((at..at, format!("\n{added}")));

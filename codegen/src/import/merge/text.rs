@@ -60,29 +60,63 @@ pub(super) fn field_range(field: &ast::Field) -> std::ops::Range<usize> {
     (first.start.min(field.span.start)) as usize..field.span.end as usize
 }
 
-/// The comment behind a field, on its line.
+/// The comments behind a field, which begin on its line.
 pub(super) fn behind(text: &str, field: &ast::Field) -> String {
-    let start = field_range(field).end;
-    let line = text.get(start..after(text, field)).unwrap_or("");
-    match line.find("//").or(line.find("/*")) {
-        Some(at) => format!(" {}", line.get(at..).unwrap_or("").trim_end()),
-        None => String::new(),
+    let line = text.get(field_range(field).end..after(text, field)).unwrap_or("");
+    let comma = without_comments(line).find(',').unwrap_or(line.len());
+    let (before, rest) = line.split_at_checked(comma).unwrap_or((line, ""));
+    let comments = format!("{before}{}", rest.strip_prefix(',').unwrap_or(rest));
+    match comments.trim() {
+        "" => String::new(),
+        comments => format!(" {comments}"),
     }
 }
 
-/// Behind a field, its comma, and the comment on its line.
+/// Behind a field, its comma, and the comments that begin on its line.
 pub(super) fn after(text: &str, field: &ast::Field) -> usize {
     let start = field_range(field).end;
-    let rest = text.get(start..).unwrap_or("");
-    let line = rest.find('\n').unwrap_or(rest.len());
-    let behind = rest.get(..line).unwrap_or("").trim_start();
-    let behind = behind.strip_prefix(',').unwrap_or(behind).trim_start();
+    let line = first_line(text.get(start..).unwrap_or(""));
+    let behind = line.trim_start();
     // Another field on the same line begins where this one's comma ends.
-    if behind.is_empty() || behind.starts_with("//") || behind.starts_with("/*") {
-        start + line
+    if behind.strip_prefix(',').unwrap_or(behind).trim_start().is_empty() {
+        start + line.len()
     } else {
-        start + rest.find(',').map_or(0, |comma| comma + 1).min(line)
+        start + line.find(',').map_or(0, |comma| comma + 1)
     }
+}
+
+/// As long a text, with blanks in place of its comments.
+pub(super) fn without_comments(text: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while !rest.is_empty() {
+        rest = next_part(rest, &mut out);
+    }
+    out
+}
+
+/// The same of the first line: one that ends inside of a comment goes on behind it.
+fn first_line(text: &str) -> String {
+    let (mut out, mut rest) = (String::new(), text);
+    while !rest.is_empty() && !rest.starts_with('\n') {
+        rest = next_part(rest, &mut out);
+    }
+    out
+}
+
+/// Writes a comment as blanks, or one character; what is behind it is returned.
+fn next_part<'t>(text: &'t str, out: &mut String) -> &'t str {
+    let comment = match text.get(..2) {
+        Some("//") => text.find('\n').unwrap_or(text.len()),
+        Some("/*") => text.get(2..).and_then(|it| it.find("*/")).map_or(text.len(), |at| at + 4),
+        _ => 0,
+    };
+    let first = text.chars().next().map_or(0, char::len_utf8);
+    let (part, rest) = text.split_at(comment.max(first));
+    match comment {
+        0 => out.push_str(part),
+        _ => out.extend(std::iter::repeat_n(' ', part.len())),
+    }
+    rest
 }
 
 /// What stands between the braces of an item.
