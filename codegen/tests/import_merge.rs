@@ -373,6 +373,37 @@ struct holds {
     program.is_as_in(&updated.text);
 }
 
+/// An expression stays, and is said where it has another value; a member may be called as in Rust.
+#[test]
+fn members_that_are_expressions_are_noted() {
+    let source =
+        "enum kind { LOW = 1, HIGH = 7, NEXT = 8, Named = 20 }; struct holds { enum kind kind; };
+struct holds h; int main(void) { return 0; }";
+    let Some(program) = compiled("gcc", source, &[]) else { return };
+    let schema = "schema app version 1;
+
+const BASE: u32 = 4;
+
+enum kind {
+    LOW = BASE - 3,
+    HIGH = BASE + 1,
+    NEXT,
+    #[rust_name(\"Named\")] OTHER = 19,
+}
+";
+    let expected = "schema app version 1;
+
+const BASE: u32 = 4;
+
+enum kind { LOW = BASE - 3, HIGH = BASE + 1, NEXT = 8, #[rust_name(\"Named\")] OTHER = 20 }
+";
+    let updated = program.updated(&["kind"], schema);
+    assert_eq!(updated.text, expected);
+    let notes: Vec<String> =
+        updated.notes.iter().map(|note| format!("{}: {}", note.path, note.what)).collect();
+    assert_eq!(notes, ["kind.HIGH: it is 7 in the binary: the expression was left"]);
+}
+
 /// What is captured anew by every build, and what has no layout in C, is left alone, and said.
 #[test]
 fn what_c_does_not_lay_out_is_left_alone() {

@@ -5,7 +5,7 @@ use super::cause;
 use crate::binary::place::width;
 use crate::binary::{Enum, spelling};
 use crate::check::trial::extent_of;
-use crate::model::{self, EnumMember, EnumRepr, Target};
+use crate::model::{self, EnumMember, EnumRepr, Naming, Target};
 
 /// What differs: the values of members of one name, and the width on `target`, where a field of the binary has this very
 /// type: a schema may give the names to a part of a number. Members that the schema leaves out are no difference.
@@ -42,7 +42,7 @@ fn member_difference(member: &EnumMember, found: &Enum) -> Option<Difference> {
         let (field, origin) = (member.naming.name.clone(), member.naming.origin);
         Some(Difference { field, origin, what, is_other_type: false, cause })
     };
-    let same = found.members.iter().find(|(name, _)| is_called(member, name));
+    let same = called(&member.naming, &found.members, |(name, _)| name);
     // What does not fit is none of the binary's values, and not what would be left of it.
     let is_value = |it: &(String, i128), value: i128| {
         found.holds(value) && value_of(it) == found.in_width(value)
@@ -81,9 +81,16 @@ fn member_difference(member: &EnumMember, found: &Enum) -> Option<Difference> {
     }
 }
 
-fn is_called(member: &EnumMember, name: &str) -> bool {
-    let naming = &member.naming;
-    naming.c == name || naming.rust == name || naming.name == spelling::identifier(name)
+/// The member of a binary that a declared one stands for: under the name that it has in C, or in Rust, or its own.
+pub(crate) fn called<'m, M>(
+    naming: &Naming,
+    members: &'m [M],
+    name: impl Fn(&M) -> &str,
+) -> Option<&'m M> {
+    let find = |is_it: &dyn Fn(&str) -> bool| members.iter().find(|it| is_it(name(it)));
+    find(&|it| it == naming.c)
+        .or_else(|| find(&|it| it == naming.rust))
+        .or_else(|| find(&|it| spelling::identifier(it) == naming.name))
 }
 
 fn is_alike(member: &EnumMember, name: &str) -> bool {

@@ -12,6 +12,7 @@ mod enums;
 mod fields;
 
 pub use carried::{Carried, carried};
+pub(crate) use enums::called;
 
 use std::collections::{BTreeSet, HashMap};
 

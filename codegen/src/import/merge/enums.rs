@@ -1,11 +1,14 @@
 //! The members of an enum, brought in step.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::text::{end, int_of, number, range, text_of, without_comments};
-use super::{Merge, Note, names};
+use super::text::{end, int_of, number, range, without_comments};
+use super::{Merge, Note};
+use crate::model::{EnumMember, TypeId};
 use crate::source::Span;
 use crate::syntax::ast;
+use crate::verify::called;
 
 impl Merge<'_> {
     /// The type of an enum that has another width in the binary.
@@ -19,10 +22,10 @@ impl Merge<'_> {
         let place = had.map_or(name..name, |had| name..end(had.span));
         let text = repr.and_then(|repr| self.new.get(range(repr.span)));
         self.edits.push((place, text.map_or_else(String::new, |text| format!(": {text}"))));
-        self.touched.insert(old.name.text.clone());
     }
 
-    /// Members that the binary has on top go behind the others; the values of the others are the binary's.
+    /// Members that the binary has on top go behind the others; the values of the others are the binary's. What is
+    /// left as it was is noted.
     pub(super) fn members(
         &mut self,
         old: &ast::Item,
@@ -30,28 +33,29 @@ impl Merge<'_> {
         members: &[ast::Member],
         open: Option<Span>,
     ) {
-        let mut next = Some(0i128);
+        let declared = self.declared(&old.name.text);
         let mut pairs = Vec::with_capacity(had.len());
         for before in had {
-            let own = before.value.as_ref().map_or(next, |written| int_of(&written.first));
-            next = own.and_then(|value| value.checked_add(1));
-            let by_name = members.iter().find(|it| self.is_member(old, before, &it.name.text));
+            let declared = declared.get(before.name.text.as_str());
+            let by_name = declared.and_then(|it| called(&it.naming, members, |it| &it.name.text));
+            let own = declared.and_then(|it| it.value);
             // What somebody has shortened, as `ZONE_DMA` to `dma`.
             let is_alike = |it: &&ast::Member| {
                 own.is_some() && value_of(it) == own && ends_alike(&it.name.text, &before.name.text)
             };
-            pairs.push(by_name.or_else(|| members.iter().find(is_alike)));
+            let new = by_name.or_else(|| members.iter().find(is_alike));
+            pairs.push(Pair { before, own, new });
         }
-        self.values(had, &pairs);
+        self.values(&old.name.text, &pairs);
         let since = self.since(&old.attributes);
         let mut added = String::new();
         for member in members {
-            let is_known = pairs.iter().flatten().any(|it| it.span == member.span);
+            let is_known = pairs.iter().filter_map(|it| it.new).any(|it| it.span == member.span);
             if let (false, Some(value)) = (is_known, value_of(member)) {
                 let _ = writeln!(added, "{since}{} = {value},", member.name.text);
             }
         }
-        for (before, new) in had.iter().zip(&pairs) {
+        for Pair { before, new, .. } in &pairs {
             if new.is_none() && number(&before.attributes, "removed").is_none() {
                 let path = format!("{}.{}", old.name.text, before.name.text);
                 let what =
@@ -79,38 +83,50 @@ impl Merge<'_> {
     }
 
     /// Members of both whose values differ get the binary's. One that is an expression was meant as such.
-    fn values(&mut self, had: &[ast::Member], pairs: &[Option<&ast::Member>]) {
+    fn values(&mut self, owner: &str, pairs: &[Pair<'_>]) {
         let mut next = Some(0i128);
-        for (before, new) in had.iter().zip(pairs) {
-            let own = match &before.value {
-                None => next,
-                Some(written) => int_of(&written.first),
-            };
-            let new = new.and_then(value_of);
-            if let (Some(own), Some(new)) = (own, new)
-                && own != new
-            {
-                let edit = match &before.value {
-                    Some(written) => (range(written.first.span), new.to_string()),
-                    None => (end(before.span)..end(before.span), format!(" = {new}")),
-                };
-                self.edits.push(edit);
-            }
+        for Pair { before, own, new } in pairs {
+            let written = before.value.as_ref().map(|written| &written.first);
+            let is_expression = written.is_some_and(|written| int_of(written).is_none());
             // What counts on from a changed value is compared with what it would become.
-            next = new.or(own).and_then(|value| value.checked_add(1));
+            let own = if written.is_some() { *own } else { next };
+            let new = new.and_then(value_of);
+            next = new.filter(|_| !is_expression).or(own).and_then(|value| value.checked_add(1));
+            let (Some(own), Some(new)) = (own, new) else { continue };
+            if own == new {
+                continue;
+            }
+            if is_expression {
+                let path = format!("{owner}.{}", before.name.text);
+                let what = format!("it is {new} in the binary: the expression was left");
+                self.notes.push(Note { path, what });
+                continue;
+            }
+            self.edits.push(match written {
+                Some(written) => (range(written.span), new.to_string()),
+                None => (end(before.span)..end(before.span), format!(" = {new}")),
+            });
         }
     }
 
-    /// Whether a member of the schema stands for one of the binary: under the name that it is given there, or that
-    /// generated code gives it, or its own.
-    fn is_member(&self, owner: &ast::Item, member: &ast::Member, name: &str) -> bool {
-        let own = member.name.text.as_str();
-        if let Some(said) = text_of(&member.attributes, "c_name") {
-            return said == name;
-        }
-        let words = [self.schema_word.as_str(), &owner.name.text, own].map(names::upper_case);
-        own == name || words.join("_") == name || names::camel_case(own) == name
+    /// The members of an enum of the schema, by their names.
+    fn declared(&self, name: &str) -> HashMap<&str, &EnumMember> {
+        let types = self.types.iter().filter_map(|id| match id {
+            TypeId::Enum(id) => Some(&self.model[*id]),
+            _ => None,
+        });
+        let members = types.filter(|it| it.naming.name == name).flat_map(|it| &it.members);
+        members.map(|it| (it.naming.name.as_str(), it)).collect()
     }
+}
+
+/// A member of the schema.
+struct Pair<'a> {
+    before: &'a ast::Member,
+    /// Its value there.
+    own: Option<i128>,
+    /// That of the binary.
+    new: Option<&'a ast::Member>,
 }
 
 /// Whether the longer name ends with the shorter one, whatever its case.

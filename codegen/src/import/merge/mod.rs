@@ -15,7 +15,7 @@ use crate::binary::{self, Binary, Wanted};
 use crate::check;
 use crate::compile;
 use crate::diag::Severity;
-use crate::model::{Model, names};
+use crate::model::{Model, TypeId, names};
 use crate::source::SourceMap;
 use crate::syntax::{self, ast};
 use crate::verify::{self, Verdict};
@@ -47,7 +47,14 @@ pub fn update(
     let mut alone = SourceMap::new();
     alone.add("<imported>", imported.text.as_str(), false);
     let new = parse_first(&alone).ok_or_else(|| vec![unparsed()])?;
-    let step = Step { existing, old: &old, new: &new, imported: &imported, changed: &changed };
+    let step = Step {
+        existing,
+        model: &model,
+        old: &old,
+        new: &new,
+        imported: &imported,
+        changed: &changed,
+    };
     let mut ways = HashMap::new();
     // Each struct with removed fields is tried in three ways at most.
     loop {
@@ -99,6 +106,11 @@ fn known(model: &Model, old: &ast::File, binary: &Binary<'_>, options: &Options)
     known
 }
 
+/// The types of the schema.
+fn types_of<'m>(model: &'m Model, options: &Options) -> &'m [TypeId] {
+    model.schema(&options.schema).map_or(&[][..], |id| model[id].types.as_slice())
+}
+
 /// What is asked for, as the binary calls it: whoever brings a schema in step may say the schema's names.
 fn as_called(
     model: &Model,
@@ -106,7 +118,7 @@ fn as_called(
     wanted: &[Wanted],
     options: &Options,
 ) -> binary::Result<Vec<Wanted>> {
-    let types = model.schema(&options.schema).map_or(&[][..], |id| model[id].types.as_slice());
+    let types = types_of(model, options);
     let others: Vec<Wanted> = wanted
         .iter()
         .map(|wanted| {
@@ -193,6 +205,7 @@ fn parse_first(sources: &SourceMap) -> Option<ast::File> {
 /// Two schemas to be made into one.
 struct Step<'a> {
     existing: &'a Existing<'a>,
+    model: &'a Model,
     old: &'a ast::File,
     new: &'a ast::File,
     imported: &'a Imported,
@@ -221,7 +234,8 @@ impl Step<'_> {
         let mut merge = Merge {
             old: old_text,
             new: &self.imported.text,
-            schema_word: names::schema_word(&options.schema),
+            model: self.model,
+            types: types_of(self.model, options),
             version: version.unwrap_or(1),
             changed: self.changed,
             ways,
@@ -254,8 +268,9 @@ struct Added<'t> {
 struct Merge<'t> {
     old: &'t str,
     new: &'t str,
-    /// `linux_mm`
-    schema_word: String,
+    model: &'t Model,
+    /// Those of the schema.
+    types: &'t [TypeId],
     /// Of the schema.
     version: i128,
     changed: &'t Changed,
@@ -302,10 +317,16 @@ impl<'t> Merge<'t> {
             ast::ItemKind::Enum { repr, members, .. },
         ) = (&old.kind, &new.kind)
         {
+            let (edits, notes) = (self.edits.len(), self.notes.len());
             if self.changed.get(&old.name.text).is_some_and(|it| it.contains("")) {
                 self.repr(old, had_repr.as_ref(), repr.as_ref());
             }
-            return self.members(old, had, members, *open);
+            self.members(old, had, members, *open);
+            // One with members that were left differs as before, and has been noted.
+            if self.edits.len() > edits && self.notes.len() == notes {
+                self.touched.insert(old.name.text.clone());
+            }
+            return;
         }
         let Some(others) = self.changed.get(&old.name.text) else { return };
         let (ast::ItemKind::Struct { fields: had }, ast::ItemKind::Struct { fields }, Some(body)) =
