@@ -12,6 +12,9 @@ const TYPE_WORDS: [&str; 7] = ["text", "bytes", "string", "opaque", "atomic", "v
 /// How many base classes lie in each other.
 const MOST_BASES: usize = 100;
 
+/// Members beside which no base class is opened any more: a class that inherits twice from itself has no end of them.
+const MOST_MEMBERS: usize = 1 << 16;
+
 /// The name of a type: the last words of the paths in it, `Vec<app::Key>` becomes `Vec_Key`.
 pub(crate) fn type_name(name: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
@@ -127,7 +130,9 @@ pub(crate) fn members(binary: &Binary<'_>, composite: &Composite) -> Result<Vec<
                 true => Some(binary.behind_typedefs(member.ty)?.1),
                 false => None,
             };
-            let Some(base) = base.as_deref().and_then(|ty| is_overlapped(member, next, ty)) else {
+            let base = base.as_deref().and_then(|ty| is_overlapped(member, next, ty));
+            let base = base.filter(|base| opened.len() + base.members.len() <= MOST_MEMBERS);
+            let Some(base) = base else {
                 opened.push(member.clone());
                 continue;
             };
