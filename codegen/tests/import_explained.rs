@@ -5,13 +5,10 @@
 mod binaries;
 mod support;
 
-use std::process::Command;
-
-use binaries::compiled;
+use binaries::{bpf_object, btf_of, compiled};
 use inspect_gen::binary::{Beside, Binary, Format, Image, Wanted};
 use inspect_gen::import;
 use inspect_gen::model::Target;
-use object::{Object as _, ObjectSection as _};
 
 /// Advice that is followed leads to the type that it names.
 #[test]
@@ -45,16 +42,10 @@ int main() { return 0; }";
 /// BTF by itself does not say what machine it is of; that it is another one is seen.
 #[test]
 fn btf_of_another_machine_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let source = "struct s { struct s *next; long l; }; struct s s;\n";
-    std::fs::write(folder.path().join("program.c"), source).unwrap();
-    let mut command = Command::new("clang");
-    command.args(["--target=bpf", "-g", "-c", "-o", "program.o", "program.c"]);
-    let Some(output) = support::run(command.current_dir(folder.path())) else { return };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let bytes = std::fs::read(folder.path().join("program.o")).unwrap();
-    let file = object::File::parse(bytes.as_slice()).unwrap();
-    let blob = file.section_by_name(".BTF").unwrap().data().unwrap().to_vec();
+    let Some(bytes) = bpf_object("struct s { struct s *next; long l; }; struct s s;\n") else {
+        return;
+    };
+    let blob = btf_of(&bytes);
     let attempt = |target: &str| -> Result<String, String> {
         let image = Image::parse(blob.as_slice(), None, Target::from_name(target));
         let image = image.map_err(|error| error.to_string())?;

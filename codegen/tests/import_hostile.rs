@@ -2,11 +2,14 @@
 //!
 //! By default a few hundred changed files of each kind; `INSPECT_LONG=1` takes twenty times as many.
 
+#[path = "support/binaries.rs"]
+mod binaries;
 mod random;
 mod support;
 
 use std::process::Command;
 
+use binaries::{bpf_object, btf_of};
 use inspect_gen::binary::{Beside, Binary, Image, Wanted};
 use inspect_gen::import;
 use inspect_gen::model::Target;
@@ -40,15 +43,8 @@ fn dwarf_that_lies_is_an_error_or_a_schema() {
 
 #[test]
 fn btf_that_lies_is_an_error_or_a_schema() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("program.c"), SOURCE).unwrap();
-    let mut command = Command::new("clang");
-    command.args(["--target=bpf", "-g", "-c", "-o", "program.o", "program.c"]);
-    let Some(output) = support::run(command.current_dir(folder.path())) else { return };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let bytes = std::fs::read(folder.path().join("program.o")).unwrap();
-    let file = object::File::parse(bytes.as_slice()).unwrap();
-    let blob = file.section_by_name(".BTF").unwrap().data().unwrap().to_vec();
+    let Some(bytes) = bpf_object(SOURCE) else { return };
+    let blob = btf_of(&bytes);
     attempt(&blob).unwrap();
     let (good, bad) = mutate(&blob, &[(0, blob.len())], 600);
     println!("{good} schemas, {bad} errors");

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Binary, Composite, Key, Language, Member, Result, Type};
-use crate::model::Scalar;
+use crate::model::{Scalar, names};
 
 /// The words that are types by themselves, beside the scalars.
 const TYPE_WORDS: [&str; 7] = ["text", "bytes", "string", "opaque", "atomic", "void", "fn"];
@@ -32,6 +32,16 @@ pub(crate) fn type_name(name: &str) -> String {
         out.push('_');
     }
     out
+}
+
+/// What a binary may call a struct that a table calls so: generated Rust writes names in another way.
+pub(crate) fn of_struct(name: &str, language: Language) -> Vec<String> {
+    let mut spellings = vec![name.to_owned()];
+    if language == Language::Rust {
+        spellings.insert(0, names::rust_type(name));
+    }
+    spellings.dedup();
+    spellings
 }
 
 /// A type as people write it in C: `char[32]`, `struct page *`.

@@ -14,10 +14,10 @@ use super::image::{Edits, Image};
 use super::{Options, identity};
 use crate::binary::place::{self, Place};
 use crate::binary::{
-    self, Beside, Binary, Composite, DebugInformation, Encoding, Language, Type, Wanted,
+    self, Beside, Binary, Composite, DebugInformation, Encoding, Language, Type, Wanted, spelling,
 };
 use crate::diag::Code;
-use crate::model::{ByteOrder, names};
+use crate::model::ByteOrder;
 use inspect_format::abi::Order;
 use inspect_format::descriptor::Part;
 
@@ -286,7 +286,8 @@ impl<'a> Waiting<'a> {
         for (holder, pending) in self.by_holder() {
             let Some((root, members)) = self.path(holder) else { continue };
             let range = wanted.len();
-            wanted.extend(spellings(root, binary.language()).iter().map(|it| Wanted::parse(it)));
+            let spellings = spelling::of_struct(root, binary.language());
+            wanted.extend(spellings.iter().map(|it| Wanted::parse(it)));
             holders.push((holder, pending, (root, members), range..wanted.len()));
         }
         let found = binary.find(&wanted)?;
@@ -306,16 +307,6 @@ impl<'a> Waiting<'a> {
         }
         Ok(())
     }
-}
-
-/// What a binary may call a struct: in Rust its name in the schema may be written in another way.
-fn spellings(root: &str, language: Language) -> Vec<String> {
-    let mut spellings = vec![root.to_owned()];
-    if language == Language::Rust {
-        spellings.insert(0, names::rust_type(root));
-    }
-    spellings.dedup();
-    spellings
 }
 
 /// The composite to which members lead.

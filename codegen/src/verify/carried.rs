@@ -10,8 +10,7 @@ use inspect_format::btf::{Btf, RawMember, Type as Described, kind};
 
 use super::{MOST_COMPARED, Verdict};
 use crate::binary::place::{Fields, shown, width};
-use crate::binary::{self, Binary, Composite, Language, Type, Wanted};
-use crate::model::names;
+use crate::binary::{self, Binary, Composite, Language, Type, Wanted, spelling};
 
 /// A type that a table describes.
 #[derive(Clone, Debug)]
@@ -48,7 +47,7 @@ pub fn carried(schema: &str, types: &[u8], binary: &Binary<'_>) -> binary::Resul
     let (mut wanted, mut ranges) = (Vec::new(), Vec::new());
     for name in by_name.keys() {
         let start = wanted.len();
-        let spellings = spellings(name, binary.language()).into_iter();
+        let spellings = spelling::of_struct(name, binary.language()).into_iter();
         wanted.extend(spellings.map(|name| Wanted { kind: None, name, place: None }));
         ranges.push(start..wanted.len());
     }
@@ -88,16 +87,6 @@ fn named<'a>(types: &Btf<'a>, ty: Described<'a>) -> Option<(&'a str, Described<'
     let is_own = described.name().is_empty() || described.id() == ty.id();
     let is_named = !ty.name().is_empty() && is_own && described.is_composite();
     (is_named && described.size() > 0).then_some((ty.name(), described))
-}
-
-/// What a binary may call a struct: generated Rust writes names in another way.
-fn spellings(name: &str, language: Language) -> Vec<String> {
-    let mut spellings = vec![name.to_owned()];
-    if language == Language::Rust {
-        spellings.insert(0, names::rust_type(name));
-    }
-    spellings.dedup();
-    spellings
 }
 
 /// One struct beside one definition in the binary.

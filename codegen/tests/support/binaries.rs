@@ -4,6 +4,8 @@
 
 use std::process::Command;
 
+use object::{Object as _, ObjectSection as _};
+
 use inspect_gen::binary::{Beside, Binary, Image, Wanted};
 use inspect_gen::check::Options;
 use inspect_gen::compile::compile;
@@ -29,6 +31,23 @@ pub(crate) fn compiled(compiler: &str, source: &str, more: &[&str]) -> Option<Pr
     let output = crate::support::run(&mut command)?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(Program(std::fs::read(folder.path().join("program")).unwrap()))
+}
+
+/// An object file for BPF, the machine for which Clang writes BTF; nothing where a desk lacks the compiler.
+pub(crate) fn bpf_object(source: &str) -> Option<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("program.c"), source).unwrap();
+    let mut command = Command::new("clang");
+    command.args(["--target=bpf", "-g", "-c", "-o", "program.o", "program.c"]);
+    let output = crate::support::run(command.current_dir(folder.path()))?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(std::fs::read(folder.path().join("program.o")).unwrap())
+}
+
+/// The BTF in an object file.
+pub(crate) fn btf_of(object: &[u8]) -> Vec<u8> {
+    let file = object::File::parse(object).unwrap();
+    file.section_by_name(".BTF").unwrap().data().unwrap().to_vec()
 }
 
 impl Program {
