@@ -62,3 +62,41 @@ fn place_of(row: &Row<'_>) -> Option<Span> {
     let (address, length) = row.address.zip(row.length)?;
     Some(Span { address, length })
 }
+
+#[cfg(test)]
+mod tests {
+    use inspect_format::notes::capture::{CaptureWriter, Head, Status};
+
+    use super::*;
+
+    fn note() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let head = Head { tool: "test", missing: 0, consumer: "all", producer: None };
+        let mut writer = CaptureWriter::new(&mut bytes, head, 2).unwrap();
+        let row = |address| Row {
+            status: Status::Captured,
+            reason: None,
+            rule: None,
+            address: Some(address),
+            length: Some(8),
+            captured: None,
+        };
+        for (schema, address) in [(7, 0x100), (9, 0x200)] {
+            writer.table(schema, 1).unwrap();
+            writer.row(&row(address)).unwrap();
+        }
+        writer.finish().unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_place_is_that_of_its_table_or_none() {
+        let note = CaptureNote::new(note());
+        let address = |table, schema, row| note.place(table, schema, row).map(|it| it.address);
+        assert_eq!(address(0, 7, 0), Some(0x100));
+        assert_eq!(address(1, 9, 0), Some(0x200));
+        for other in [(0, 9, 0), (1, 7, 0), (0, 7, 1), (2, 7, 0)] {
+            assert_eq!(address(other.0, other.1, other.2), None, "{other:?}");
+        }
+    }
+}
