@@ -9,15 +9,13 @@
 
 #include <linux/debugfs.h>
 #include <linux/io.h>
+#include <linux/libnvdimm.h>
 #include <linux/moduleparam.h>
 #include <linux/panic_notifier.h>
 #include <linux/rcupdate.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
-#ifdef CONFIG_X86
-#include <asm/cacheflush.h>
-#endif
 
 #include "inspect_dump.h"
 #include "module.h"
@@ -109,11 +107,10 @@ MODULE_PARM_DESC(zone_address, "physical address of reserved memory for what a p
 module_param(zone_size, ulong, 0400);
 MODULE_PARM_DESC(zone_size, "bytes of it");
 
+/* From caches to memory, on processors whose caches a reset may empty. */
 static void clean(const void *start, size_t size)
 {
-#ifdef CONFIG_X86
-	clflush_cache_range((void *)start, size);
-#endif
+	arch_wb_cache_pmem((void *)start, size);
 }
 
 static struct inspect_reserved reserved = { .clean = clean };

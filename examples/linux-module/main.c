@@ -44,7 +44,7 @@ struct task_struct *keeper;
 LOOKOUT_ANNOTATE_KEEPER_INDIRECT(keeper, sizeof(struct task_struct), "keeper");
 
 /* Only where it is. */
-static DEFINE_RAW_SPINLOCK(gate);
+DEFINE_RAW_SPINLOCK(gate);
 LOOKOUT_ANNOTATE_GATE_ADDRESS(gate, "gate");
 
 /* The kernel's own memory: what it exports has an address here like any variable, and the loader fills it in. */
@@ -203,9 +203,10 @@ static int run_pulses(void)
 /* ---- Alarms: an interrupt that nothing masks ------------------------------------------------------------ */
 
 static atomic_t alarms = ATOMIC_INIT(0);
-static bool alarm_is_on;
 
 #ifdef CONFIG_X86
+static bool alarm_is_on;
+
 /* It may have interrupted this very module at any instruction, a registration among them. */
 static int on_nmi(unsigned int type, struct pt_regs *registers)
 {
@@ -246,7 +247,7 @@ static void end_alarm(void)
 
 /* ---- The kernel's own memory ---------------------------------------------------------------------------- */
 
-/* Not exported: whoever loads the module takes them from /proc/kallsyms, or leaves the log out. */
+/* Not exported: whoever loads the module takes them from /proc/kallsyms or VMCOREINFO, or leaves the log out. */
 static unsigned long prb, log_buf, log_buf_len;
 module_param(prb, ulong, 0400);
 MODULE_PARM_DESC(prb, "address of the kernel's variable prb");
@@ -282,7 +283,7 @@ static int register_log(void)
 	struct inspect_handle handle;
 	int error;
 
-	if (!prb || !log_buf || !log_buf_len)
+	if (!prb)
 		return INSPECT_OK;
 	ring = *(const struct linux_printk_printk_ringbuffer **)prb;
 	error = register_part(LINUX_PRINTK_CLASS_RING, prb, INSPECT_DIRECT, sizeof(ring), "prb");
@@ -294,7 +295,11 @@ static int register_log(void)
 	error = error ?: register_part(LINUX_PRINTK_CLASS_INFOS, (uintptr_t)&ring->desc_ring.infos,
 				       INSPECT_INDIRECT,
 				       sizeof(struct linux_printk_printk_info) << ring->desc_ring.count_bits, "infos");
-	return error ?: inspect_register(&log_table, &text.core, "log_buf", &handle);
+	if (log_buf && log_buf_len)
+		return error ?: inspect_register(&log_table, &text.core, "log_buf", &handle);
+	/* A kernel that names no variables but those in VMCOREINFO: its ring leads to the text, too. */
+	return error ?: register_part(LINUX_PRINTK_CLASS_LOG, (uintptr_t)&ring->text_data_ring.data, INSPECT_INDIRECT,
+				      1ul << ring->text_data_ring.size_bits, "log_buf");
 }
 
 static int register_kernel(void)

@@ -10,6 +10,7 @@
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/seq_file.h>
+#include <linux/spinlock.h>
 #include <linux/utsname.h>
 
 #include "lookout.h"
@@ -29,6 +30,7 @@ extern struct lookout_book book;
 extern struct lookout_pulse *pulses;
 extern u32 pulse_count;
 extern struct task_struct *keeper;
+extern raw_spinlock_t gate;
 extern struct lookout_node_store *stores[MAX_NUMNODES];
 DECLARE_PER_CPU(struct lookout_cpu_count, cpu_counts);
 

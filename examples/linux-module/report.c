@@ -51,6 +51,24 @@ void list_entries(struct seq_file *out)
 	rcu_read_unlock();
 }
 
+/* ---- Addresses ---- */
+
+#define ADDRESS(variable) pr_info("address %s %px\n", #variable, &(variable))
+
+/* Where C finds what is annotated; not every kernel names variables in /proc/kallsyms. */
+static void report_addresses(void)
+{
+	ADDRESS(book);
+	ADDRESS(pulses);
+	ADDRESS(keeper);
+	ADDRESS(gate);
+	ADDRESS(init_task);
+	ADDRESS(init_uts_ns);
+	ADDRESS(nr_cpu_ids);
+	ADDRESS(__per_cpu_offset);
+	ADDRESS(jiffies_64);
+}
+
 /* ---- Values ---- */
 
 #define NUMBER(entry, instance, path, value) pr_info("number %s %d %s %lld\n", entry, instance, path, (s64)(value))
@@ -138,6 +156,7 @@ void report(void)
 	rcu_read_lock();
 	inspect_tables_for_each(list_table, NULL);
 	rcu_read_unlock();
+	report_addresses();
 	report_own();
 	report_kernel();
 }
