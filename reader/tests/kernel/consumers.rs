@@ -94,7 +94,10 @@ for address in sys.argv[2:]:
         let captured = |entry: &&Value| member(&entry["capture"], "status") == "captured";
         let captured: BTreeSet<&str> =
             dump.entries.iter().filter(captured).map(|entry| member(entry, "name")).collect();
-        assert_eq!(captured, BTreeSet::from(["descs", "infos", "log_buf", "log_ring", "prb"]));
+        let log = ["descs", "infos", "log_buf", "log_ring", "prb"];
+        // What `crash` does not start without.
+        let bases = ["page_offset_base", "vmalloc_base", "vmemmap_base"];
+        assert_eq!(captured, log.into_iter().chain(bases).collect());
     }
 }
 

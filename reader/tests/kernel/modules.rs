@@ -14,7 +14,7 @@ use inspect_gen::pack;
 use crate::support::tools::run;
 
 /// What is annotated, in the module and of the kernel.
-pub(crate) const ANNOTATED: [&str; 9] = [
+pub(crate) const ANNOTATED: [&str; 12] = [
     "book",
     "pulses",
     "keeper",
@@ -24,6 +24,9 @@ pub(crate) const ANNOTATED: [&str; 9] = [
     "nr_cpu_ids",
     "__per_cpu_offset",
     "jiffies_64",
+    "page_offset_base",
+    "vmalloc_base",
+    "vmemmap_base",
 ];
 
 pub(crate) fn repository() -> PathBuf {
