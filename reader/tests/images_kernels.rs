@@ -14,7 +14,7 @@ use inspect_reader::discover::{self, tables_of};
 use inspect_reader::image::{FoundBy, Image, Kind, Options, Target, open};
 use inspect_reader::memory::{Memory, Reason};
 use proptest::prelude::*;
-use vmcore::{Memory as Physical, Vmcore, page, processor};
+use vmcore::{AARCH64, Memory as Physical, Tables, Vmcore, page, processor};
 
 const SHAPES: [(Class, Order, u8); 4] = [
     (Class::Elf64, Order::Little, 8),
@@ -112,24 +112,24 @@ const ROOT: u64 = 0xffff_ffff_c000_0000;
 const LARGE: u64 = 0xffff_ffff_8020_0000;
 const FIFTH_LEVEL: u64 = 1 << 12;
 
-fn giant(levels: u32) -> u64 {
+fn giant(levels: usize) -> u64 {
     if levels == 5 { 0xff11_0000_4000_0000 } else { 0xffff_8880_4000_0000 }
 }
 
 /// 128 KiB of memory with page tables behind them, in which each page begins with its number.
-fn machine(levels: u32) -> Physical {
-    let mut memory = Physical::new(0x2_0000, levels);
+fn machine(levels: usize) -> Physical {
+    let mut memory = Physical::new(0x2_0000, Tables::x86_64(levels));
     for number in 0..32 {
         memory.set(number * 4096, number);
     }
     memory.write(0x5000, &page(Order::Little, 8, ROOT));
-    memory.map(ROOT, 0x5000, 1);
-    memory.map(ROOT + 0x1000, 0x3000, 1);
+    memory.map(ROOT, 0x5000, 0);
+    memory.map(ROOT + 0x1000, 0x3000, 0);
     // Its bit 12 is a flag, and no part of where the page is.
-    memory.map(LARGE, 0x1000, 2);
-    memory.map(giant(levels), 0, 3);
+    memory.map(LARGE, 0x1000, 1);
+    memory.map(giant(levels), 0, 2);
     // What a program has is not the kernel's.
-    memory.map(0x7000_0000, 0x4000, 1);
+    memory.map(0x7000_0000, 0x4000, 0);
     memory
 }
 
@@ -140,7 +140,7 @@ fn physical_core(memory: &Physical) -> Vmcore {
     core
 }
 
-fn has_what_tables_map(core: &Vmcore, levels: u32) {
+fn has_what_tables_map(core: &Vmcore, levels: usize) {
     with_image(&core.finish(), |image| {
         let image = image.unwrap();
         assert_eq!(image.remarks, []);
@@ -232,7 +232,7 @@ fn a_bit_for_encryption_is_no_address() {
 /// A table that leads to itself maps all addresses there are, and ends.
 #[test]
 fn tables_without_an_end_are_cut_off() {
-    let mut memory = Physical::new(0x1000, 4);
+    let mut memory = Physical::new(0x1000, Tables::x86_64(4));
     let top = memory.top;
     for index in 0..512 {
         memory.set(top + index * 8, top | 1);
@@ -244,6 +244,192 @@ fn tables_without_an_end_are_cut_off() {
         assert!(image.remarks[0].text.contains("more page tables"), "{:?}", image.remarks);
         assert_eq!(byte(image.memory.as_ref(), space::VIRTUAL, 0xffff_8000_0000_0000), Ok(1));
     });
+}
+
+/// Each entry of a table leads to the same next one, and the lowest maps nothing: pages are no bound here.
+#[test]
+fn tables_of_tables_are_cut_off() {
+    let mut memory = Physical::new(0x1000, Tables::x86_64(4));
+    let top = memory.top;
+    memory.bytes.resize(top as usize + 4 * 4096, 0);
+    for table in [top, top + 0x1000, top + 0x2000] {
+        (0..512).for_each(|index| memory.set(table + index * 8, (table + 0x1000) | 1));
+    }
+    let mut core = Vmcore::new(Class::Elf64, Order::Little);
+    core.note("QEMU", &processor(top, 0)).load(0, 0, &memory.bytes);
+    with_image(&core.finish(), |image| {
+        let remarks = image.unwrap().remarks;
+        assert!(remarks[0].text.contains("more page tables"), "{remarks:?}");
+    });
+}
+
+/// Four pages, each full of its number, with tables of aarch64 behind them.
+fn machine_of_aarch64(order: Order, page_bits: u32, bits: u32) -> Physical {
+    let mut memory = Physical::new(4 << page_bits, Tables::aarch64(order, page_bits, bits));
+    for number in 0..4_u8 {
+        memory.write(u64::from(number) << page_bits, &vec![number; 1 << page_bits]);
+    }
+    memory
+}
+
+/// What QEMU writes of such a machine: physical addresses in both places, no note of its own, and the kernel's
+/// word. Chance has put the kernel somewhere.
+fn core_of_aarch64(order: Order, memory: &Physical, page_bits: u32, numbers: &str) -> Vmcore {
+    const OFFSET: u64 = 0xffff_d208_0f80_0000;
+    let address = OFFSET + memory.top;
+    let text = format!(
+        "OSRELEASE=6.1.0\nPAGESIZE={}\nSYMBOL(swapper_pg_dir)={address:x}\n{numbers}\n\
+         NUMBER(kimage_voffset)={OFFSET:#x}\nKERNELOFFSET=520847a00000\n",
+        1 << page_bits
+    );
+    let mut core = Vmcore::new(Class::Elf64, order);
+    core.machine = AARCH64;
+    let (first, rest) = memory.bytes.split_at(1 << page_bits);
+    core.note("VMCOREINFO", text.as_bytes()).load(0, 0, first);
+    core.load(1 << page_bits, 1 << page_bits, rest);
+    core
+}
+
+fn numbers_of_aarch64(built: u32, looked_up: u32) -> String {
+    format!("NUMBER(VA_BITS)={built}\nNUMBER(TCR_EL1_T1SZ)={:#x}", 64 - looked_up)
+}
+
+/// Of each size of pages, numbers of bits that addresses have, and of how many sizes pages are then.
+const AARCH64_SHAPES: [(u32, u32, usize); 10] = [
+    (12, 39, 3),
+    (12, 48, 3),
+    (12, 52, 4),
+    (14, 36, 2),
+    (14, 47, 2),
+    (14, 48, 2),
+    (14, 52, 3),
+    (16, 42, 2),
+    (16, 48, 2),
+    (16, 52, 3),
+];
+
+#[test]
+fn tables_of_aarch64_have_pages_of_all_sizes() {
+    for (page_bits, bits, sizes) in AARCH64_SHAPES {
+        for order in [Order::Little, Order::Big] {
+            let shape = format!("{order:?}, pages of {page_bits} bits, addresses of {bits}");
+            let index = Tables::aarch64(order, page_bits, bits).index;
+            let (start, page) = (u64::MAX << bits, 1_u64 << page_bits);
+            let (second, last) = (start + page, u64::MAX - page + 1);
+            let large = |level: usize| start + (2 << index[level].start);
+            let mut memory = machine_of_aarch64(order, page_bits, bits);
+            memory.map(second, 3 * page, 0);
+            memory.map(last, 2 * page, 0);
+            (1..sizes).for_each(|level| memory.map(large(level), 0, level));
+            // No size of pages, and no table, which the processor takes for nothing.
+            if let Some(above) = index.get(sizes) {
+                memory.map(start + (2 << above.start), 0, sizes);
+            }
+            memory.map(start + 2 * page, page, 0);
+            let lowest = memory.entry_of(start + 2 * page, 0);
+            memory.set(lowest, page | 1);
+            let numbers = numbers_of_aarch64(bits, bits);
+            let core = core_of_aarch64(order, &memory, page_bits, &numbers);
+            with_image(&core.finish(), |image| {
+                let image = image.unwrap();
+                assert_eq!(image.remarks, [], "{shape}");
+                let memory = image.memory.as_ref();
+                let number = |address| byte(memory, space::VIRTUAL, address);
+                assert_eq!((number(second), number(last + (page - 2))), (Ok(3), Ok(2)), "{shape}");
+                for level in 1..sizes {
+                    let found = [0, 1, 2, 3].map(|it| number(large(level) + it * page));
+                    assert_eq!(found, [0, 1, 2, 3].map(Ok), "{shape}, level {level}");
+                }
+                // What is not mapped, what was no page, and physical addresses in the place of virtual ones.
+                let above = index.get(sizes).map_or(start, |above| start + (2 << above.start));
+                for nowhere in [start, start + 2 * page, last - 1, above, page] {
+                    assert_eq!(number(nowhere), Err(Reason::Absent), "{shape}: {nowhere:#x}");
+                }
+                assert_eq!(byte(memory, space::PHYSICAL, page), Ok(1));
+            });
+        }
+    }
+}
+
+/// A kernel that was built for 52 bits runs on a processor that has 48: of large pages it uses the end of the same
+/// table, of small ones it leaves the highest level out.
+#[test]
+fn tables_of_aarch64_are_for_fewer_bits_than_the_kernel_has() {
+    for (page_bits, built, looked_up) in [(16, 52, 48), (12, 52, 48), (14, 52, 47)] {
+        let made = if page_bits == 16 { built } else { looked_up };
+        let mut memory = machine_of_aarch64(Order::Little, page_bits, made);
+        let address = (u64::MAX << looked_up) + (5 << page_bits);
+        memory.map(address, 1 << page_bits, 0);
+        let numbers = numbers_of_aarch64(built, looked_up);
+        let core = core_of_aarch64(Order::Little, &memory, page_bits, &numbers);
+        with_image(&core.finish(), |image| {
+            let image = image.unwrap();
+            assert_eq!(byte(image.memory.as_ref(), space::VIRTUAL, address), Ok(1), "{page_bits}");
+        });
+    }
+}
+
+/// Bits of physical addresses above the 48th stand among the flags.
+#[test]
+fn tables_of_aarch64_lead_beyond_48_bits() {
+    const FAR: u64 = 0x000d_0000_0000_0000;
+    for page_bits in [12, 14, 16] {
+        let mut memory = machine_of_aarch64(Order::Little, page_bits, 52);
+        let address = (u64::MAX << 52) + (5 << page_bits);
+        memory.map(address, FAR, 0);
+        let numbers = numbers_of_aarch64(52, 52);
+        let mut core = core_of_aarch64(Order::Little, &memory, page_bits, &numbers);
+        core.load(FAR, FAR, &vec![7; 1 << page_bits]);
+        with_image(&core.finish(), |image| {
+            let image = image.unwrap();
+            assert_eq!(byte(image.memory.as_ref(), space::VIRTUAL, address), Ok(7), "{page_bits}");
+        });
+    }
+}
+
+/// What the kernel says of its tables has to be possible; otherwise they are not looked for.
+#[test]
+fn numbers_of_aarch64_that_cannot_be_are_no_tables() {
+    let mut memory = machine_of_aarch64(Order::Little, 12, 48);
+    let address = (u64::MAX << 48) + 0x5000;
+    memory.map(address, 0x1000, 0);
+    let with = |page_bits, numbers: &str| {
+        let core = core_of_aarch64(Order::Little, &memory, page_bits, numbers);
+        with_image(&core.finish(), |image| {
+            byte(image.unwrap().memory.as_ref(), space::VIRTUAL, address).ok()
+        })
+    };
+    assert_eq!(with(12, "NUMBER(VA_BITS)=48"), Some(1), "older kernels say no more");
+    for (page_bits, numbers) in [
+        (12, ""),
+        (12, "NUMBER(VA_BITS)=0"),
+        (12, "NUMBER(VA_BITS)=-48"),
+        (12, "NUMBER(VA_BITS)=64"),
+        (12, "NUMBER(VA_BITS)=48\nNUMBER(TCR_EL1_T1SZ)=0x40"),
+        (12, "NUMBER(VA_BITS)=48\nNUMBER(TCR_EL1_T1SZ)=0xffffffffffffffff"),
+        (13, "NUMBER(VA_BITS)=48"),
+    ] {
+        assert_eq!(with(page_bits, numbers), None, "{page_bits} {numbers}");
+    }
+}
+
+/// All entries of a table lead to itself, of the smallest pages and of the largest.
+#[test]
+fn tables_of_aarch64_without_an_end_are_cut_off() {
+    for (page_bits, bits) in [(12, 48), (16, 52)] {
+        let mut memory = machine_of_aarch64(Order::Little, page_bits, bits);
+        let (top, end) = (memory.top, memory.top + (1 << page_bits));
+        memory.bytes.resize(end as usize, 0);
+        (top..end).step_by(8).for_each(|at| memory.set(at, top | 3));
+        let numbers = numbers_of_aarch64(bits, bits);
+        let core = core_of_aarch64(Order::Little, &memory, page_bits, &numbers);
+        with_image(&core.finish(), |image| {
+            let image = image.unwrap();
+            assert!(image.remarks[0].text.contains("more page tables"), "{:?}", image.remarks);
+            let first = byte(image.memory.as_ref(), space::VIRTUAL, u64::MAX << bits);
+            assert_eq!(first, Ok(3), "the first byte of an entry");
+        });
+    }
 }
 
 /// More segments than the file header can count, each of a page, none next to another.
@@ -315,22 +501,29 @@ proptest! {
     /// Whatever tables hold, an image opens, and every read ends.
     #[test]
     fn damaged_page_tables_are_survived(
-        levels in 4_u32..6,
+        levels in 4_usize..6,
         words in prop::collection::vec((0_u64..4096, any::<u64>()), 0..6),
         links in prop::collection::vec((0_u64..4096, 0_u64..48, 0_u64..256), 0..40),
     ) {
         let mut memory = machine(levels);
-        let (start, size) = (memory.top, memory.bytes.len() as u64 - memory.top);
-        for (at, word) in words {
-            memory.set(start + at * 8 % size, word);
-        }
-        // Entries that lead somewhere: to tables, to themselves, to pages of any size.
-        for (at, table, flags) in links {
-            memory.set(start + at * 8 % size, table << 12 | flags | 1);
-        }
+        memory.damage(&words, &links, 12);
         let mut core = physical_core(&memory);
         core.note("QEMU", &processor(memory.top, if levels == 5 { FIFTH_LEVEL } else { 0 }));
         targets::elf_core(&core.finish());
+    }
+
+    #[test]
+    fn damaged_page_tables_of_aarch64_are_survived(
+        shape in prop::sample::select(&AARCH64_SHAPES[..]),
+        words in prop::collection::vec((0_u64..4096, any::<u64>()), 0..6),
+        links in prop::collection::vec((0_u64..4096, 0_u64..48, 0_u64..256), 0..40),
+    ) {
+        let (page_bits, bits, _) = shape;
+        let mut memory = machine_of_aarch64(Order::Little, page_bits, bits);
+        memory.map(u64::MAX << bits, 0, 0);
+        memory.damage(&words, &links, page_bits);
+        let numbers = numbers_of_aarch64(bits, bits);
+        targets::elf_core(&core_of_aarch64(Order::Little, &memory, page_bits, &numbers).finish());
     }
 }
 

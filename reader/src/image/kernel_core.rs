@@ -73,7 +73,7 @@ fn with_tables(memory: FileMemory, layout: &mut Layout, remarks: &mut Vec<Remark
     let about = Information::of(layout.notes.kernel.as_deref());
     let mapped = page_tables::mapped(&memory, machine, &about, &layout.notes.processors);
     let mut pieces = std::mem::take(&mut layout.pieces);
-    if !mapped.pieces.is_empty() && layout.notes.is_of_machine {
+    if !mapped.pieces.is_empty() {
         pieces = memory.files.first().map_or_else(Vec::new, |it| translated(it, &layout.headers));
     }
     if mapped.is_cut {
@@ -93,7 +93,7 @@ fn by_virtual(mut pieces: Vec<Piece>, headers: &Headers) -> Vec<Piece> {
 }
 
 /// What the segments hold by virtual address, without those whose virtual address is the physical one: that is
-/// what QEMU says where it knows none.
+/// what QEMU says where it knows none. Where it is one all the same, page tables say so.
 fn translated(file: &File, headers: &Headers) -> Vec<Piece> {
     let mut pieces = Vec::new();
     // Headers that cannot be read again leave what page tables say.

@@ -2,16 +2,25 @@
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use inspect_format::abi::{self, CoreEntry, Order, Root, phase};
 use inspect_format::elfcore::{Class, CoreHeader, PT_LOAD, PT_NOTE, Segment};
 use inspect_format::hash::class_number;
 use inspect_format::schema::fingerprint;
 use inspect_format::table::TableWriter;
 
+const I386: u16 = 3;
+pub(crate) const X86_64: u16 = 62;
+pub(crate) const AARCH64: u16 = 183;
+
 /// A core that is being put together.
 pub(crate) struct Vmcore {
     pub(crate) class: Class,
     pub(crate) order: Order,
+    /// The processor, as ELF numbers it.
+    pub(crate) machine: u16,
     /// Name, type, contents.
     pub(crate) notes: Vec<(Vec<u8>, u32, Vec<u8>)>,
     /// Virtual and physical address, bytes, and how many bytes more the headers promise.
@@ -21,7 +30,8 @@ pub(crate) struct Vmcore {
 impl Vmcore {
     pub(crate) fn new(class: Class, order: Order) -> Self {
         let registers = (b"CORE".to_vec(), 1, vec![0; 336]);
-        Self { class, order, notes: vec![registers], loads: Vec::new() }
+        let machine = if class == Class::Elf64 { X86_64 } else { I386 };
+        Self { class, order, machine, notes: vec![registers], loads: Vec::new() }
     }
 
     pub(crate) fn note(&mut self, name: &str, contents: &[u8]) -> &mut Self {
@@ -49,7 +59,7 @@ impl Vmcore {
     pub(crate) fn finish(&self) -> Vec<u8> {
         let (class, order) = (self.class, self.order);
         let segment_count = self.loads.len() as u32 + 1;
-        let machine = if class == Class::Elf64 { 62 } else { 3 };
+        let machine = self.machine;
         let header = CoreHeader { class, order, machine, flags: 0, segment_count };
         let notes = self.note_bytes();
         let mut out = header.file_header().bytes().to_vec();
@@ -99,38 +109,117 @@ impl Vmcore {
     }
 }
 
-/// Physical memory from 0 on, with page tables of x86_64 at its end.
+/// How a processor's page tables are made. Levels are counted from the smallest pages, which are 0.
+#[derive(Clone, Debug)]
+pub(crate) struct Tables {
+    pub(crate) order: Order,
+    /// The bits of an address that choose an entry, of each level.
+    pub(crate) index: Vec<Range<u32>>,
+    /// The entry of a level that leads to a table, and the one that is a page.
+    pub(crate) to_table: fn(u64, usize) -> u64,
+    pub(crate) to_page: fn(u64, usize) -> u64,
+}
+
+impl Tables {
+    pub(crate) fn x86_64(levels: usize) -> Self {
+        Self {
+            order: Order::Little,
+            index: index(12, 9, 12 + 9 * levels as u32),
+            // Present, writable, for everybody, accessed.
+            to_table: |at, _| at | 0x27,
+            // Never to be executed, and dirty; large above the lowest level.
+            to_page: |at, level| at | u64::from(level > 0) << 7 | 1 << 63 | 0x63,
+        }
+    }
+
+    /// Of pages of so many bits, for addresses of so many bits; bits of a page's address above the 48th stand
+    /// where the processor has them in that case.
+    pub(crate) fn aarch64(order: Order, page: u32, bits: u32) -> Self {
+        /// Not to be executed, accessed, for all processors, and read by the kernel alone.
+        const FLAGS: u64 = 3 << 53 | 1 << 10;
+        fn kind(level: usize) -> u64 {
+            if level == 0 { 3 } else { 1 }
+        }
+        Self {
+            order,
+            index: index(page, page - 3, bits),
+            to_table: |at, _| at | 3,
+            to_page: match (page, bits) {
+                (16, _) => |at, level| {
+                    (at & !(0xf << 48)) | (at >> 48 & 0xf) << 12 | FLAGS | 3 << 8 | kind(level)
+                },
+                (_, 52) => {
+                    |at, level| (at & !(3 << 50)) | (at >> 50 & 3) << 8 | FLAGS | kind(level)
+                }
+                // Shared with all processors.
+                _ => |at, level| at | FLAGS | 3 << 8 | kind(level),
+            },
+        }
+    }
+}
+
+/// Levels of so many bits each, above those of a page; the highest has what is left.
+fn index(page: u32, width: u32, bits: u32) -> Vec<Range<u32>> {
+    let starts = (page..bits).step_by(width as usize);
+    starts.map(|start| start..(start + width).min(bits)).collect()
+}
+
+/// Physical memory from 0 on, with page tables at its end.
 pub(crate) struct Memory {
     pub(crate) bytes: Vec<u8>,
     /// Where the highest table is.
     pub(crate) top: u64,
-    levels: u32,
+    tables: Tables,
+    /// The table that an entry leads to, by where the entry is.
+    below: BTreeMap<u64, u64>,
 }
 
 impl Memory {
     /// So much memory without tables, which is a multiple of a page.
-    pub(crate) fn new(size: u64, levels: u32) -> Self {
-        let mut this = Self { bytes: vec![0; size as usize], top: size, levels };
-        this.table();
+    pub(crate) fn new(size: u64, tables: Tables) -> Self {
+        let top_level = tables.index.len() - 1;
+        let mut this =
+            Self { bytes: vec![0; size as usize], top: size, tables, below: BTreeMap::new() };
+        this.top = this.table(top_level);
         this
     }
 
-    /// Maps a page of the level, the smallest being 1, which is where its bits of flags say it is.
-    pub(crate) fn map(&mut self, address: u64, physical: u64, level: u32) {
+    /// Maps a page of the level.
+    pub(crate) fn map(&mut self, address: u64, physical: u64, level: usize) {
+        let at = self.entry_of(address, level);
+        self.set(at, (self.tables.to_page)(physical, level));
+    }
+
+    /// Where the entry of a level is, below tables that are made if they are not there.
+    pub(crate) fn entry_of(&mut self, address: u64, level: usize) -> u64 {
         let mut table = self.top;
-        for above in (level + 1..=self.levels).rev() {
-            let at = Self::entry(table, address, above);
-            let next = match self.word(at) {
-                0 => self.table(),
-                next => next & !0xfff,
+        for above in (level + 1..self.tables.index.len()).rev() {
+            let at = self.entry(table, address, above);
+            table = match self.below.get(&at) {
+                Some(table) => *table,
+                None => self.table(above - 1),
             };
-            // Present, writable, for everybody, accessed.
-            self.set(at, next | 0x27);
-            table = next;
+            self.below.insert(at, table);
+            self.set(at, (self.tables.to_table)(table, above));
         }
-        let is_large = u64::from(level > 1) << 7;
-        // Never to be executed, and dirty.
-        self.set(Self::entry(table, address, level), physical | is_large | 1 << 63 | 0x63);
+        self.entry(table, address, level)
+    }
+
+    /// Puts words into tables, and entries that lead somewhere: to tables, to themselves, to pages of any size.
+    /// Each is where it is to be, and a word, or the page that it leads to and its flags.
+    pub(crate) fn damage(
+        &mut self,
+        words: &[(u64, u64)],
+        links: &[(u64, u64, u64)],
+        page_bits: u32,
+    ) {
+        let (start, size) = (self.top, self.bytes.len() as u64 - self.top);
+        for (at, word) in words {
+            self.set(start + at * 8 % size, *word);
+        }
+        for (at, page, flags) in links {
+            self.set(start + at * 8 % size, page << page_bits | flags | 1);
+        }
     }
 
     pub(crate) fn write(&mut self, physical: u64, bytes: &[u8]) {
@@ -138,21 +227,23 @@ impl Memory {
     }
 
     pub(crate) fn set(&mut self, physical: u64, word: u64) {
-        self.write(physical, &word.to_le_bytes());
+        match self.tables.order {
+            Order::Little => self.write(physical, &word.to_le_bytes()),
+            Order::Big => self.write(physical, &word.to_be_bytes()),
+        }
     }
 
-    fn word(&self, physical: u64) -> u64 {
-        u64::from_le_bytes(*self.bytes[physical as usize..].first_chunk().unwrap())
+    fn entry(&self, table: u64, address: u64, level: usize) -> u64 {
+        let index = &self.tables.index[level];
+        table + (address >> index.start & ((1 << index.len()) - 1)) * 8
     }
 
-    fn entry(table: u64, address: u64, level: u32) -> u64 {
-        table + (address >> (12 + 9 * (level - 1)) & 511) * 8
-    }
-
-    fn table(&mut self) -> u64 {
-        let at = self.bytes.len() as u64;
-        self.bytes.resize(self.bytes.len() + 4096, 0);
-        at
+    /// A new table of the level, at a multiple of its size and of the smallest page.
+    fn table(&mut self, level: usize) -> u64 {
+        let size = 8_usize << self.tables.index[level].len();
+        let at = self.bytes.len().next_multiple_of(size.max(1 << self.tables.index[0].start));
+        self.bytes.resize(at + size, 0);
+        at as u64
     }
 }
 
