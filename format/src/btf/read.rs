@@ -24,6 +24,8 @@ pub struct Btf<'a> {
     strings: &'a str,
     /// The texts of the blob that this one continues; offsets count through both.
     base_strings: &'a str,
+    /// All texts are: a name may begin anywhere in them.
+    is_ascii: bool,
     order: Order,
     /// The id of the first type: 1, or the one behind the last of the blob that this one continues.
     first_id: u32,
@@ -208,6 +210,7 @@ impl<'a> Btf<'a> {
             types_start: types_at,
             strings,
             base_strings,
+            is_ascii: base_strings.is_ascii() && strings.is_ascii(),
             order,
             first_id,
             count,
@@ -501,7 +504,8 @@ impl<'a> Btf<'a> {
     fn check_text(&self, offset: u32) -> Result<(), ErrorKind> {
         let (strings, at) = self.strings_at(offset);
         // Nothing is called by an empty text, also where there is no text at all.
-        let exists = offset == 0 || (at < strings.len() && strings.is_char_boundary(at));
+        let begins = self.is_ascii || strings.is_char_boundary(at);
+        let exists = offset == 0 || (at < strings.len() && begins);
         if exists { Ok(()) } else { Err(ErrorKind::Name(offset)) }
     }
 
