@@ -37,6 +37,27 @@ ARRAY, POINTER, STRUCT = drgn.TypeKind.ARRAY, drgn.TypeKind.POINTER, drgn.TypeKi
 HIDDEN = {"sensitive", "budget", "no memory", "unreadable"}
 
 
+class Drgn:
+    """What a comparison asks a debugger for. Things are objects of drgn, or act like them."""
+
+    name = "drgn"
+
+    def __init__(self, program):
+        self.program = program
+
+    def pointer_at(self, address):
+        return drgn.Object(self.program, "unsigned long", address=address).value_()
+
+    def object_at(self, kind, address):
+        return drgn.Object(self.program, kind, address=address)
+
+    def elements(self, thing, count):
+        return [thing[index] for index in range(count)]
+
+    def linked(self, kind, head, member):
+        return list(list_for_each_entry(kind, head.address_of_(), member))
+
+
 def program_of(core, module):
     """What has the types of the module, and the memory of the dump."""
     kernel = drgn.Program()
@@ -66,92 +87,99 @@ def type_of(program, table, name):
     raise LookupError(f"{table} {name}")
 
 
-def value_of(program, entry):
+def value_of(program, debugger, entry):
     """The object that an entry is about; None where only its address is known."""
     address, extent = int(entry["address"], 16), entry["extent"]
     if extent == "address only":
         return None
     if extent != "direct":
-        address = drgn.Object(program, "unsigned long", address=address).value_()
+        address = debugger.pointer_at(address)
     name = entry["type"]
     if not name.startswith("["):
-        return drgn.Object(program, type_of(program, entry["table"], name), address=address)
+        return debugger.object_at(type_of(program, entry["table"], name), address)
     element = type_of(program, entry["table"], name.strip("[]"))
     value = entry["value"]
-    # Of text drgn needs no more than where it begins; how long an array is, the entry says.
+    # Of text a debugger needs no more than where it begins; how long an array is, the entry says.
     count = len(value) if isinstance(value, list) else 0
-    return drgn.Object(program, program.array_type(element, count), address=address)
+    return debugger.object_at(program.array_type(element, count), address)
 
 
 class Comparison:
-    def __init__(self):
-        self.same, self.differences = 0, []
+    def __init__(self, debugger):
+        self.debugger = debugger
+        # How many values are the same, and of which members; values that are not, and of which.
+        self.same, self.members, self.differences, self.different = 0, set(), [], set()
 
-    def leaf(self, path, found, expected):
+    def leaf(self, path, found, expected, owner):
         if found == expected:
             self.same += 1
+            self.members.add(owner)
         else:
-            self.differences.append(f"{path}: inspect says {found!r}, drgn {expected!r}")
+            self.different.add(owner)
+            self.differences.append(f"{path}: inspect says {found!r}, {self.debugger.name} {expected!r}")
 
     def compare(self, path, value, thing, owner=None):
-        """What `inspect` shows, and the same of drgn; the owner is the member that it stands in."""
+        """What `inspect` shows, and the same of the debugger; the owner is the member that it stands in."""
         kind = plain(thing.type_).kind
         if isinstance(value, dict) and value.get("@note") in HIDDEN and "@address" not in value:
             return
         if owner in NAMES:
             values = value if isinstance(value, list) else [value]
             numbers = [NAMES[owner][it] if it in NAMES[owner] else int(it, 16) for it in values]
-            self.leaf(path, sum(numbers), thing.value_())
+            self.leaf(path, sum(numbers), thing.value_(), owner)
         elif owner in LISTS and isinstance(value, list):
-            self.elements(path, value, list(list_for_each_entry(LISTS[owner][0], thing.address_of_(), LISTS[owner][1])))
+            self.elements(path, value, self.debugger.linked(LISTS[owner][0], thing, LISTS[owner][1]), owner)
         elif kind == POINTER:
-            self.pointer(path, value, thing)
+            self.pointer(path, value, thing, owner)
         elif isinstance(value, dict):
             name = plain(thing.type_).tag
             for member, part in value.items():
                 self.compare(f"{path}.{member}", part, thing.member_(member), (name, member))
         elif isinstance(value, list):
-            self.array(path, value, thing)
+            self.array(path, value, thing, owner)
         elif kind == ARRAY and isinstance(value, str):
-            self.leaf(path, value, thing.string_().decode())
+            self.leaf(path, value, thing.string_().decode(), owner)
         elif kind == STRUCT:
-            self.wrapped(path, value, thing)
+            self.wrapped(path, value, thing, owner)
         else:
             number = int(value, 16) if isinstance(value, str) else int(value)
-            self.leaf(path, number % 2**64, int(thing.value_()) % 2**64)
+            # The same bits may be a number with a sign to one of them.
+            expected = int(thing.value_())
+            bits = 8 * plain(thing.type_).size
+            self.leaf(path, number, expected + (((number >= 0) - (expected >= 0)) << bits), owner)
 
-    def pointer(self, path, value, thing):
+    def pointer(self, path, value, thing, owner):
         if isinstance(value, str) or value is None:
-            self.leaf(path, int(value or "0", 16), thing.value_())
+            self.leaf(path, int(value or "0", 16), thing.value_(), owner)
             return
-        self.leaf(path, int(value["@address"], 16), thing.value_())
+        self.leaf(path, int(value["@address"], 16), thing.value_(), owner)
         target = value.get("@value")
         if isinstance(target, list):
-            self.array(path, target, thing)
+            self.array(path, target, thing, owner)
         elif isinstance(target, str) and target.startswith("0x") or target is None:
             return
         elif isinstance(target, str):
-            self.leaf(path, target, thing.string_().decode())
+            self.leaf(path, target, thing.string_().decode(), owner)
         else:
-            self.compare(path, target, thing[0])
+            self.compare(path, target, thing[0], owner)
 
-    def array(self, path, value, thing):
-        for index, part in enumerate(value):
-            self.compare(f"{path}[{index}]", part, thing[index])
+    def array(self, path, value, thing, owner):
+        for index, (part, thing) in enumerate(zip(value, self.debugger.elements(thing, len(value)))):
+            self.compare(f"{path}[{index}]", part, thing, owner)
 
-    def elements(self, path, value, things):
+    def elements(self, path, value, things, owner):
         shown = [it for it in value if "@address" in it]
         if len(shown) == len(value):
-            self.leaf(f"{path} (count)", len(shown), len(things))
+            self.leaf(f"{path} (count)", len(shown), len(things), owner)
         for index, (part, thing) in enumerate(zip(shown, things)):
-            self.pointer(f"{path}[{index}]", part, thing)
+            self.pointer(f"{path}[{index}]", part, thing, owner)
 
-    def wrapped(self, path, value, thing):
+    def wrapped(self, path, value, thing, owner):
         """A struct around a number, as the kernel's atomics are, or bytes that the schema knows nothing of."""
         if isinstance(value, str):
-            self.leaf(path, value, thing.to_bytes_().hex())
+            self.leaf(path, value, thing.to_bytes_().hex(), owner)
         else:
-            self.compare(path, value, thing.member_(plain(thing.type_).members[0].name))
+            self.compare(path, value, thing.member_(plain(thing.type_).members[0].name), owner)
 
 
 def plain(kind):
@@ -164,10 +192,11 @@ def plain(kind):
 def main():
     core, module, shown = sys.argv[1:]
     program, failed = program_of(core, module), False
+    debugger = Drgn(program)
     with open(shown) as file:
         entries = json.load(file)
     for entry in entries:
-        thing, comparison = value_of(program, entry), Comparison()
+        thing, comparison = value_of(program, debugger, entry), Comparison(debugger)
         if thing is None:
             continue
         name = f"{entry['name']} {entry['instance']}"
@@ -180,4 +209,5 @@ def main():
     sys.exit(failed)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -19,6 +19,7 @@
 #include <linux/rcupdate.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/timekeeper_internal.h>
 #include <linux/timekeeping.h>
 #include <linux/timer.h>
 #include <linux/uaccess.h>
@@ -53,6 +54,11 @@ LINUX_BOOT_ANNOTATE_UTS(init_uts_ns, "init_uts_ns");
 LINUX_BOOT_ANNOTATE_CPU_COUNT(nr_cpu_ids, "nr_cpu_ids");
 LINUX_BOOT_ANNOTATE_PER_CPU_OFFSET(__per_cpu_offset, "__per_cpu_offset");
 LINUX_TIME_ANNOTATE_JIFFIES(jiffies_64, "jiffies_64");
+#ifdef CONFIG_DYNAMIC_MEMORY_LAYOUT
+LINUX_BOOT_ANNOTATE_REGION_BASE(page_offset_base, "page_offset_base");
+LINUX_BOOT_ANNOTATE_REGION_BASE(vmalloc_base, "vmalloc_base");
+LINUX_BOOT_ANNOTATE_REGION_BASE(vmemmap_base, "vmemmap_base");
+#endif
 
 /* ---- What comes and goes: tables of the same format ---------------------------------------------------- */
 
@@ -62,11 +68,15 @@ LINUX_TIME_ANNOTATE_JIFFIES(jiffies_64, "jiffies_64");
 struct inspect_runtime_table own_table;
 static u64 memory[INSPECT_TABLE_SIZE(sizeof(struct lookout_row), ROWS, NAMES) / 8];
 
-/* A table belongs to one schema, so that the kernel's nodes and its log have tables of their own. */
+/* A table belongs to one schema, so that the kernel's nodes, its log, its tasks and its clock have their own. */
 static struct inspect_runtime_table nodes_table;
 static u64 nodes_memory[INSPECT_TABLE_SIZE(sizeof(struct linux_mm_region), MAX_NUMNODES, NAMES) / 8];
 static struct inspect_runtime_table log_table;
-static u64 log_memory[INSPECT_TABLE_SIZE(sizeof(struct linux_printk_entry), 4, NAMES) / 8];
+static u64 log_memory[INSPECT_TABLE_SIZE(sizeof(struct linux_printk_entry), 5, NAMES) / 8];
+static struct inspect_runtime_table tasks_table;
+static u64 tasks_memory[INSPECT_TABLE_SIZE(sizeof(struct linux_sched_entry), ROWS, NAMES) / 8];
+static struct inspect_runtime_table clock_table;
+static u64 clock_memory[INSPECT_TABLE_SIZE(sizeof(struct linux_time_entry), 1, NAMES) / 8];
 
 DEFINE_PER_CPU(struct lookout_cpu_count, cpu_counts);
 struct lookout_node_store *stores[MAX_NUMNODES];
@@ -247,14 +257,18 @@ static void end_alarm(void)
 
 /* ---- The kernel's own memory ---------------------------------------------------------------------------- */
 
-/* Not exported: whoever loads the module takes them from /proc/kallsyms or VMCOREINFO, or leaves the log out. */
-static unsigned long prb, log_buf, log_buf_len;
+/* Not exported: whoever loads the module takes them from /proc/kallsyms or VMCOREINFO, or leaves out what is there. */
+static unsigned long prb, log_buf, log_buf_len, idle_threads, tk_core;
 module_param(prb, ulong, 0400);
 MODULE_PARM_DESC(prb, "address of the kernel's variable prb");
 module_param(log_buf, ulong, 0400);
 MODULE_PARM_DESC(log_buf, "address of the kernel's variable log_buf");
 module_param(log_buf_len, ulong, 0400);
 MODULE_PARM_DESC(log_buf_len, "address of the kernel's variable log_buf_len");
+module_param(idle_threads, ulong, 0400);
+MODULE_PARM_DESC(idle_threads, "address of the kernel's variable idle_threads, which each processor has");
+module_param(tk_core, ulong, 0400);
+MODULE_PARM_DESC(tk_core, "address of the kernel's variable tk_core");
 
 static int register_part(u32 class, u64 address, u8 extent, u64 length, const char *name)
 {
@@ -287,8 +301,7 @@ static int register_log(void)
 		return INSPECT_OK;
 	ring = *(const struct linux_printk_printk_ringbuffer **)prb;
 	error = register_part(LINUX_PRINTK_CLASS_RING, prb, INSPECT_DIRECT, sizeof(ring), "prb");
-	error = error ?: lookout_register(LOOKOUT_CLASS_LOG_RING, 0, LOOKOUT_CONTEXT_PROCESS, ring, sizeof(*ring),
-					  "log_ring", &handle);
+	error = error ?: register_part(LINUX_PRINTK_CLASS_RINGBUFFER, prb, INSPECT_INDIRECT, sizeof(*ring), "log_ring");
 	error = error ?: register_part(LINUX_PRINTK_CLASS_DESCRIPTORS, (uintptr_t)&ring->desc_ring.descs,
 				       INSPECT_INDIRECT,
 				       sizeof(struct linux_printk_prb_desc) << ring->desc_ring.count_bits, "descs");
@@ -302,9 +315,77 @@ static int register_log(void)
 				      1ul << ring->text_data_ring.size_bits, "log_buf");
 }
 
+/* What runs on a processor when nothing else does. */
+static int register_idle_task(int cpu)
+{
+	const struct linux_sched_entry row = {
+		.core = {
+			.class_number = LINUX_SCHED_CLASS_IDLE_TASK,
+			.address = (uintptr_t)per_cpu_ptr((struct task_struct *__percpu *)idle_threads, cpu),
+			.length = sizeof(struct task_struct),
+			.extent = INSPECT_INDIRECT,
+			.instance = cpu,
+		},
+	};
+	struct inspect_handle handle;
+
+	return inspect_register(&tasks_table, &row.core, "idle_task", &handle);
+}
+
+static int register_clock(void)
+{
+	/* As kernel/time/timekeeping.c has it for itself. */
+	const struct {
+		seqcount_raw_spinlock_t seq;
+		struct timekeeper timekeeper;
+	} *core = (const void *)tk_core;
+	const struct linux_time_entry row = {
+		.core = {
+			.class_number = LINUX_TIME_CLASS_TIMEKEEPER,
+			.address = (uintptr_t)&core->timekeeper,
+			.length = sizeof(core->timekeeper),
+		},
+	};
+	struct inspect_handle handle;
+
+	return inspect_register(&clock_table, &row.core, "timekeeper", &handle);
+}
+
+#ifdef CONFIG_SPARSEMEM_EXTREME
+/* The sections of memory, of each root that has any. */
+static int register_sections(void)
+{
+	unsigned long root;
+	int error = INSPECT_OK;
+
+	for (root = 0; root < NR_SECTION_ROOTS; root++) {
+		const struct linux_mm_region row = {
+			.core = {
+				.class_number = LINUX_MM_CLASS_MEM_SECTION,
+				.address = (uintptr_t)mem_section[root],
+				.length = SECTIONS_PER_ROOT * sizeof(struct mem_section),
+				.instance = root,
+			},
+			.owner = ~0u,
+			.numa_node = NUMA_NO_NODE,
+		};
+		struct inspect_handle handle;
+
+		if (mem_section[root])
+			error = error ?: inspect_register(&nodes_table, &row.core, "mem_section", &handle);
+	}
+	return error;
+}
+#else
+static int register_sections(void)
+{
+	return INSPECT_OK;
+}
+#endif
+
 static int register_kernel(void)
 {
-	int node, error = INSPECT_OK;
+	int cpu, node, error = INSPECT_OK;
 
 	for_each_online_node(node) {
 		const struct linux_mm_region row = {
@@ -321,6 +402,12 @@ static int register_kernel(void)
 
 		error = error ?: inspect_register(&nodes_table, &row.core, "pgdat", &handle);
 	}
+	error = error ?: register_sections();
+	if (idle_threads)
+		for_each_possible_cpu(cpu)
+			error = error ?: register_idle_task(cpu);
+	if (tk_core)
+		error = error ?: register_clock();
 	return error ?: register_log();
 }
 
@@ -498,7 +585,10 @@ static int set_up(void)
 
 	error = error ?: inspect_table_init(&nodes_table, nodes_memory, sizeof(nodes_memory), LINUX_MM_DESCRIPTOR,
 					    MAX_NUMNODES);
-	error = error ?: inspect_table_init(&log_table, log_memory, sizeof(log_memory), LINUX_PRINTK_DESCRIPTOR, 4);
+	error = error ?: inspect_table_init(&log_table, log_memory, sizeof(log_memory), LINUX_PRINTK_DESCRIPTOR, 5);
+	error = error ?: inspect_table_init(&tasks_table, tasks_memory, sizeof(tasks_memory), LINUX_SCHED_DESCRIPTOR,
+					    ROWS);
+	error = error ?: inspect_table_init(&clock_table, clock_memory, sizeof(clock_memory), LINUX_TIME_DESCRIPTOR, 1);
 	error = error ?: set_up_storm();
 	error = error ?: lookout_register(LOOKOUT_CLASS_ADAPTER, 0, LOOKOUT_CONTEXT_PROCESS, &adapter, sizeof(adapter),
 					  "adapter", &handle);

@@ -67,6 +67,11 @@ static void report_addresses(void)
 	ADDRESS(nr_cpu_ids);
 	ADDRESS(__per_cpu_offset);
 	ADDRESS(jiffies_64);
+#ifdef CONFIG_DYNAMIC_MEMORY_LAYOUT
+	ADDRESS(page_offset_base);
+	ADDRESS(vmalloc_base);
+	ADDRESS(vmemmap_base);
+#endif
 }
 
 /* ---- Values ---- */

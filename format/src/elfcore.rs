@@ -61,6 +61,8 @@ pub struct Segment {
     pub offset: u64,
     /// Where it lay in memory; 0 for notes.
     pub address: u64,
+    /// Where it lay in physical memory: of a machine. 0 in the core of a process, which has none.
+    pub physical: u64,
     /// Bytes in the file.
     pub file_size: u64,
     /// Bytes in memory; a debugger takes what the file lacks for zeros. Equal to `file_size` in
@@ -130,7 +132,7 @@ impl CoreHeader {
         }
         piece.address(segment.offset);
         piece.address(segment.address);
-        piece.address(0);
+        piece.address(segment.physical);
         piece.address(segment.file_size);
         piece.address(segment.memory_size);
         if self.class == Class::Elf32 {
@@ -378,13 +380,13 @@ impl Segment {
             flags = fields.word()?;
         }
         let (offset, address) = (fields.address()?, fields.address()?);
-        fields.address()?;
+        let physical = fields.address()?;
         let (file_size, memory_size) = (fields.address()?, fields.address()?);
         if fields.class == Class::Elf32 {
             flags = fields.word()?;
         }
         let align = fields.address()?;
-        Ok(Self { kind, flags, offset, address, file_size, memory_size, align })
+        Ok(Self { kind, flags, offset, address, physical, file_size, memory_size, align })
     }
 }
 

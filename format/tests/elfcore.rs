@@ -25,6 +25,7 @@ fn core(class: Class, order: Order, loads: u32) -> Vec<u8> {
         flags: 0,
         offset: header.size(),
         address: 0,
+        physical: 0,
         file_size: note_size,
         memory_size: 0,
         align: 4,
@@ -34,7 +35,8 @@ fn core(class: Class, order: Order, loads: u32) -> Vec<u8> {
         Segment { kind: PT_LOAD, flags: PF_R | PF_W, offset: header.size() + note_size, ..segment };
     for index in 0..u64::from(loads) {
         let address = 0x1000 + index * 16;
-        segment = Segment { address, file_size: 3, memory_size: 3, align: 1, ..segment };
+        let physical = address * 2;
+        segment = Segment { address, physical, file_size: 3, memory_size: 3, align: 1, ..segment };
         bytes.extend(header.segment(&segment).unwrap().bytes());
         segment.offset += 3;
     }
@@ -60,6 +62,7 @@ fn what_is_written_is_read() {
         let segments: Vec<_> = core.segments().collect();
         assert_eq!(segments.len(), 4);
         assert_eq!((segments[1].kind, segments[1].flags), (PT_LOAD, PF_R | PF_W));
+        assert_eq!((segments[3].address, segments[3].physical), (0x1020, 0x2040));
         assert_eq!(core.data(&segments[3]), Ok(&[1, 2, 2][..]));
         assert_eq!(core.memory(0x1011, 2), Some(&[2, 1][..]));
         assert_eq!(core.memory(0x1011, 3), None, "it ends before");
@@ -86,6 +89,7 @@ fn another_reader_reads_the_same() {
         assert!(notes.next().unwrap().is_none());
         for (index, segment) in (0_u64..).zip(&segments[1..]) {
             assert_eq!(segment.p_vaddr(endian).into(), 0x1000 + index * 16);
+            assert_eq!(segment.p_paddr(endian).into(), 0x2000 + index * 32);
             assert_eq!(segment.data(endian, bytes), Ok(&[1, 2, index as u8][..]));
         }
     }
@@ -117,6 +121,7 @@ fn numbers_that_do_not_fit_are_refused() {
         flags: PF_R,
         offset: 0,
         address: 1 << 32,
+        physical: 0,
         file_size: 1,
         memory_size: 1,
         align: 1,

@@ -46,6 +46,13 @@ pub trait Memory: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Where in physical memory the bytes from `address` on lie, a virtual one, as far as they lie
+    /// there one behind another; nothing where that is not known.
+    fn physical(&self, address: u64) -> Option<Run> {
+        let _ = address;
+        None
+    }
+
     /// Whether nothing is there any more: of a process that has ended or runs another program.
     fn is_gone(&self) -> bool {
         false

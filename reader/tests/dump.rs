@@ -45,6 +45,56 @@ fn statuses(core: &str) -> Vec<(String, String)> {
     all.map(|it| (text(&it["name"]), text(&it["capture"]["status"]))).collect()
 }
 
+/// `crash` asks for the memory of a kernel by physical address, drgn by either.
+#[test]
+fn a_dump_of_a_machine_says_where_its_memory_lies_in_physical_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    for (order, word_size) in
+        [(Order::Little, 8), (Order::Big, 8), (Order::Little, 4), (Order::Big, 4)]
+    {
+        let pages = |count: usize, byte: u8| vec![byte; count * 0x1000];
+        let memory = vec![
+            (0x1000, pages(1, 1)),
+            // They go on both ways, then only one way.
+            (0x2000, pages(2, 2)),
+            (0x4000, pages(1, 3)),
+            // The same memory again, as a kernel has all of it in a second place.
+            (0x10_0000, pages(3, 2)),
+        ];
+        let rows = vec![
+            row(USER, "ann", 0x2010, 0x40),
+            row(LOG, "all", 0x1080, 0x3f00),
+            row(LOG, "twice", 0x10_0800, 0x1000),
+        ];
+        let rows = rows.into_iter().map(|it| it.properties(DUMP)).collect();
+        let kernel = ("VMCOREINFO", 0, b"OSRELEASE=6.1.0\n".to_vec());
+        let physical = vec![0x9000, 0xa000, 0x3000, 0x9000];
+        let scene =
+            Scene { order, word_size, physical, notes: vec![kernel], ..Scene::new(rows, memory) };
+        let core = write(directory.path(), "core", &scene.core());
+        let small = directory.path().join("small");
+        let small = small.to_str().unwrap();
+        json(&["dump", &core, "-o", small, "--consumer", "report", "--json"]);
+        let bytes = std::fs::read(small).unwrap();
+        let read = inspect_format::elfcore::Core::parse(&bytes).unwrap();
+        let loads = read.segments().filter(|it| it.kind == 1);
+        let found: Vec<_> = loads.map(|it| (it.address, it.physical, it.file_size)).collect();
+        let expected =
+            [(0x1080, 0x9080, 0x2f80), (0x4000, 0x3000, 0xf80), (0x10_0800, 0x9800, 0x1000)];
+        assert_eq!(found, expected, "{order:?} {word_size}");
+        assert_eq!(read.memory(0x4000, 2), Some(&[3, 3][..]));
+        // A dump of this dump says the same.
+        let again = directory.path().join("again");
+        let again = again.to_str().unwrap();
+        json(&["dump", small, "-o", again, "--consumer", "report", "--json"]);
+        let bytes = std::fs::read(again).unwrap();
+        let read = inspect_format::elfcore::Core::parse(&bytes).unwrap();
+        let loads = read.segments().filter(|it| it.kind == 1);
+        let found: Vec<_> = loads.map(|it| (it.address, it.physical, it.file_size)).collect();
+        assert_eq!(found, expected, "{order:?} {word_size}");
+    }
+}
+
 #[test]
 fn what_is_denied_is_not_in_the_file() {
     let directory = tempfile::tempdir().unwrap();
@@ -74,6 +124,7 @@ fn what_is_denied_is_not_in_the_file() {
         assert_eq!((read.header().order, read.memory(0x1100, 1)), (order, None));
         assert_eq!(read.memory(0x1010, 5), Some(&b"hello"[..]));
         assert!(read.segments().all(|it| it.kind == 4 || it.file_size == it.memory_size));
+        assert!(read.segments().all(|it| it.physical == 0), "a process has no such addresses");
         // The rest of the log, behind the hole.
         assert_eq!(read.memory(0x1800, 6), Some(&b"a line"[..]));
     }

@@ -106,7 +106,7 @@ impl Harness {
             assert_eq!(by_kernel.verdicts(), report.verdicts(), "{}", by_kernel.path);
             by_kernel.shows_the_visitors_and_not_what_they_paid();
         }
-        dump.becomes_one_of_the_log(&console, folder);
+        dump.becomes_one_of_the_log(self.machine, &console, folder);
         console
     }
 

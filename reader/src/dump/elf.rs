@@ -4,6 +4,8 @@
 //! debugger says that it is not there, and runs that are as large as a page begin in the file where
 //! they do in memory within a page. Memory that stands in a file is copied by the kernel; what is
 //! zero, or a hole in the file, becomes a hole.
+//!
+//! Segments of a machine's memory have their physical addresses, too: tools for kernels ask by them.
 
 use std::fmt;
 use std::fs::File;
@@ -18,7 +20,7 @@ use super::plan::Plan;
 use super::write::{Output, copy};
 use crate::discover::Discovery;
 use crate::image::{Image, Machine, Note};
-use crate::memory::Missing;
+use crate::memory::{Memory, Missing};
 
 /// Runs from this size on are congruent to their addresses.
 const PAGE: u64 = 4096;
@@ -40,6 +42,14 @@ pub struct Request<'a> {
     pub producer: Option<&'a str>,
     /// Whether the registers go with it. They may hold anything that the program worked with.
     pub registers: bool,
+}
+
+/// What one segment holds.
+#[derive(Clone, Copy, Debug)]
+struct Placed {
+    part: Part,
+    /// Where it begins in physical memory, if that is known.
+    physical: Option<u64>,
 }
 
 /// Why there is no dump.
@@ -66,7 +76,8 @@ pub fn write(
 ) -> Result<u64, Error> {
     let machine = machine_of(request);
     let notes = Notes::new(request, plan, machine)?;
-    let segment_count = u32::try_from(plan.parts.count() + 1).map_err(|_| Error::TooLarge)?;
+    let placed = placed(request.image.memory.as_ref(), plan, machine);
+    let segment_count = u32::try_from(placed.len() + 1).map_err(|_| Error::TooLarge)?;
     let header = CoreHeader {
         class: if machine.word_size == 4 { Class::Elf32 } else { Class::Elf64 },
         order: machine.order,
@@ -75,11 +86,11 @@ pub fn write(
         segment_count,
     };
     let mut out = Output::new(file);
-    headers(&header, notes.size, plan, &mut out)?;
+    headers(&header, notes.size, &placed, &mut out)?;
     notes.write(request, plan, &mut out)?;
     let mut faults = Vec::new();
     let mut done = 0;
-    let parts: Vec<Part> = plan.parts.iter().collect();
+    let parts: Vec<Part> = placed.iter().map(|it| it.part).collect();
     for parts in parts.chunk_by(|part, next| part.length().max(next.length()) < PAGE) {
         out.skip(parts.first().map_or(0, |part| padding(*part, out.position())))?;
         copy(request.image.memory.as_ref(), parts, &mut out, &mut faults, &mut |bytes| {
@@ -105,10 +116,40 @@ fn machine_of(request: &Request<'_>) -> Machine {
     request.image.machine.or(table).unwrap_or(unknown)
 }
 
+/// What is planned, cut where it does not go on in physical memory.
+fn placed(memory: &dyn Memory, plan: &Plan, machine: Machine) -> Vec<Placed> {
+    let most = if machine.word_size == 4 { u32::MAX.into() } else { u64::MAX };
+    let mut placed: Vec<Placed> = Vec::with_capacity(plan.parts.count());
+    for mut part in plan.parts.iter() {
+        while part.start < part.end {
+            let physical = memory.physical(part.start).filter(|run| run.length > 0);
+            // What is not known of a byte is not asked about those behind it.
+            let length = physical.map_or(part.length(), |run| run.length.min(part.length()));
+            let now = Part::new(part.start, length);
+            // With more memory than 32 bits can number, such a core has some without a place.
+            let physical = physical.map(|run| run.address).filter(|it| *it < most);
+            match placed.last_mut() {
+                Some(last) if last.goes_on(now, physical) => last.part.end = now.end,
+                _ => placed.push(Placed { part: now, physical }),
+            }
+            part.start = now.end;
+        }
+    }
+    placed
+}
+
+impl Placed {
+    /// Whether both are one, in both kinds of addresses.
+    fn goes_on(&self, next: Part, physical: Option<u64>) -> bool {
+        let behind = self.physical.and_then(|it| it.checked_add(self.part.length()));
+        self.part.end == next.start && behind.is_some() && behind == physical
+    }
+}
+
 fn headers(
     header: &CoreHeader,
     notes: u64,
-    plan: &Plan,
+    placed: &[Placed],
     out: &mut Output<'_>,
 ) -> Result<(), Error> {
     let segment = Segment {
@@ -116,18 +157,27 @@ fn headers(
         flags: 0,
         offset: header.size(),
         address: 0,
+        physical: 0,
         file_size: notes,
         memory_size: 0,
         align: 4,
     };
     out.put(header.file_header().bytes())?;
     out.put(header.segment(&segment).ok_or(Error::TooLarge)?.bytes())?;
-    for (part, offset) in offsets(header, notes, plan) {
+    // Of a process there are no physical addresses, and headers say 0; of a machine, 0 is one.
+    let is_machine = placed.iter().any(|it| it.physical.is_some());
+    let none = match header.class {
+        _ if !is_machine => 0,
+        Class::Elf32 => u32::MAX.into(),
+        Class::Elf64 => u64::MAX,
+    };
+    for (Placed { part, physical }, offset) in offsets(header, notes, placed) {
         let segment = Segment {
             kind: PT_LOAD,
             flags: PF_R | PF_W,
             offset,
             address: part.start,
+            physical: physical.unwrap_or(none),
             file_size: part.length(),
             memory_size: part.length(),
             align: if part.length() < PAGE { 1 } else { PAGE },
@@ -141,12 +191,16 @@ fn headers(
 }
 
 /// Each part with the place of its bytes in the file.
-fn offsets(header: &CoreHeader, notes: u64, plan: &Plan) -> impl Iterator<Item = (Part, u64)> {
+fn offsets(
+    header: &CoreHeader,
+    notes: u64,
+    placed: &[Placed],
+) -> impl Iterator<Item = (Placed, u64)> {
     let mut end = header.size() + notes;
-    plan.parts.iter().map(move |part| {
-        let offset = end.saturating_add(padding(part, end));
-        end = offset.saturating_add(part.length());
-        (part, offset)
+    placed.iter().map(move |it| {
+        let offset = end.saturating_add(padding(it.part, end));
+        end = offset.saturating_add(it.part.length());
+        (*it, offset)
     })
 }
 

@@ -5,6 +5,8 @@
 
 use std::sync::OnceLock;
 
+use inspect_format::abi::space;
+
 use crate::memory::{FileSpan, Memory, Missing, Reason, Run};
 
 /// Several memories as one. Those that come first lie above.
@@ -114,11 +116,16 @@ impl Memory for Layered {
         let span = layer.in_file(space, address)?;
         Some(FileSpan { length: span.length.min(left), ..span })
     }
+
+    fn physical(&self, address: u64) -> Option<Run> {
+        let (layer, left) = self.at(space::VIRTUAL, address)?;
+        let run = layer.physical(address)?;
+        Some(Run { length: run.length.min(left), ..run })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use inspect_format::abi::space;
     use proptest::prelude::*;
 
     use super::*;

@@ -68,6 +68,8 @@ pub(super) struct Physical {
     /// What makes the pieces of the first file.
     make: Option<MakePieces>,
     made: OnceLock<Pieces>,
+    /// The way back, from the place in the file to the address.
+    by_offset: OnceLock<Pieces>,
 }
 
 /// Makes the pieces of a file by physical address.
@@ -225,6 +227,20 @@ impl FileMemory {
         }
     }
 
+    /// The bytes of the first file with addresses and offsets exchanged: which physical memory they
+    /// are. Where several headers promise the same bytes, the first one says it.
+    fn by_offset(&self) -> Option<&Pieces> {
+        let make = self.by_physical.make.as_ref()?;
+        Some(self.by_physical.by_offset.get_or_init(|| {
+            let mut pieces = self.files.first().map_or_else(Vec::new, make);
+            pieces.retain(|piece| piece.source == Source::File(0));
+            for piece in &mut pieces {
+                (piece.address, piece.offset) = (piece.offset, piece.address);
+            }
+            Pieces::new(pieces)
+        }))
+    }
+
     /// Fills `out` with the beginning of a piece.
     fn read_piece(&self, piece: &Piece, out: &mut [u8]) -> Result<(), Reason> {
         match piece.source {
@@ -281,6 +297,15 @@ impl Memory for FileMemory {
         let piece = piece.cut(address, piece.end());
         let length = piece.length.min(file.length().checked_sub(piece.offset)?);
         Some(FileSpan { file, offset: piece.offset, length })
+    }
+
+    fn physical(&self, address: u64) -> Option<Run> {
+        let piece = self.by_virtual.at(address).filter(|it| it.source == Source::File(0))?;
+        let piece = piece.cut(address, piece.end());
+        let there = self.by_offset()?.at(piece.offset)?;
+        let there = there.cut(piece.offset, there.end());
+        let length = there.length.min(piece.length);
+        Some(Run { address: there.offset, length, access: piece.access.into() })
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Scene {
     pub(crate) rows: Vec<Row>,
     /// Runs of memory, ascending.
     pub(crate) memory: Vec<(u64, Vec<u8>)>,
+    /// Where each of them begins in physical memory; of a process, which has none, nothing.
+    pub(crate) physical: Vec<u64>,
     /// Further notes: name, kind, contents.
     pub(crate) notes: Vec<(&'static str, u32, Vec<u8>)>,
     /// The number of the machine for ELF.
@@ -72,7 +74,17 @@ impl Row {
 impl Scene {
     pub(crate) fn new(rows: Vec<Row>, memory: Vec<(u64, Vec<u8>)>) -> Self {
         let (order, word_size, machine) = (Order::Little, 8, 62);
-        Self { order, word_size, rows, memory, notes: Vec::new(), machine, flags: 0, bytes: None }
+        Self {
+            order,
+            word_size,
+            rows,
+            memory,
+            physical: Vec::new(),
+            notes: Vec::new(),
+            machine,
+            flags: 0,
+            bytes: None,
+        }
     }
 
     /// The table: `report` sees logs and users but for the user `root`, in this order;
@@ -113,16 +125,18 @@ impl Scene {
         };
         let mut file = header.file_header().bytes().to_vec();
         let mut offset = header.size();
-        let mut segment = |kind, address, size: u64, memory_size| {
+        let mut segment = |kind, address, physical, size: u64, memory_size| {
             let flags = PF_R | PF_W;
+            let (file_size, align) = (size, 1);
             let it =
-                Segment { kind, flags, offset, address, file_size: size, memory_size, align: 1 };
+                Segment { kind, flags, offset, address, physical, file_size, memory_size, align };
             offset += size;
             file.extend_from_slice(header.segment(&it).unwrap().bytes());
         };
-        segment(PT_NOTE, 0, notes.len() as u64, 0);
-        for (address, bytes) in &self.memory {
-            segment(PT_LOAD, *address, bytes.len() as u64, bytes.len() as u64);
+        segment(PT_NOTE, 0, 0, notes.len() as u64, 0);
+        let physical = self.physical.iter().copied().chain(std::iter::repeat(0));
+        for ((address, bytes), physical) in self.memory.iter().zip(physical) {
+            segment(PT_LOAD, *address, physical, bytes.len() as u64, bytes.len() as u64);
         }
         file.extend_from_slice(notes);
         self.memory.iter().for_each(|(_, bytes)| file.extend_from_slice(bytes));

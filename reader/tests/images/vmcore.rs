@@ -64,28 +64,22 @@ impl Vmcore {
         let notes = self.note_bytes();
         let mut out = header.file_header().bytes().to_vec();
         let mut offset = header.size();
-        let segment = |kind, offset, address, size: usize, missing: u64| Segment {
+        let segment = |kind, offset, [address, physical]: [u64; 2], size: usize, missing| Segment {
             kind,
             flags: 6,
             offset,
             address,
+            physical,
             file_size: size as u64,
             memory_size: size as u64 + missing,
             align: 0,
         };
-        let first = segment(PT_NOTE, offset, 0, notes.len(), 0);
+        let first = segment(PT_NOTE, offset, [0, 0], notes.len(), 0);
         out.extend(header.segment(&first).unwrap().bytes());
         offset += notes.len() as u64;
         for (address, physical, bytes, missing) in &self.loads {
-            let load = segment(PT_LOAD, offset, *address, bytes.len(), *missing);
-            let mut header = header.segment(&load).unwrap().bytes().to_vec();
-            // Our own cores have no physical addresses.
-            let (at, size) = if class == Class::Elf64 { (24, 8) } else { (12, 4) };
-            header[at..at + size].copy_from_slice(&match order {
-                Order::Little => physical.to_le_bytes()[..size].to_vec(),
-                Order::Big => physical.to_be_bytes()[8 - size..].to_vec(),
-            });
-            out.extend(header);
+            let load = segment(PT_LOAD, offset, [*address, *physical], bytes.len(), *missing);
+            out.extend(header.segment(&load).unwrap().bytes());
             offset += bytes.len() as u64;
         }
         if let Some(section) = header.section() {

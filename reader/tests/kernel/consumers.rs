@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::console::Console;
 use crate::dump::{Dump, names};
-use crate::machine::drgn;
+use crate::machine::{Machine, drgn};
 use crate::support::listed::{hexadecimal, member};
 use crate::support::tools::{inspect, output, run, text};
 
@@ -90,13 +90,19 @@ for address in sys.argv[2:]:
     }
 
     /// The log alone, for who wants nothing else: through the pointers and the count of its text.
-    pub(crate) fn becomes_one_of_the_log(&self, console: &Console, folder: &Path) {
+    pub(crate) fn becomes_one_of_the_log(
+        &self,
+        machine: &Machine,
+        console: &Console,
+        folder: &Path,
+    ) {
         let dump = Dump::open(&self.reduced("lookout:dmesg", folder, 100));
         dump.has_the_log(console);
         let captured = |entry: &&Value| member(&entry["capture"], "status") == "captured";
         let captured: BTreeSet<&str> =
             dump.entries.iter().filter(captured).map(|entry| member(entry, "name")).collect();
-        assert_eq!(captured, BTreeSet::from(["descs", "infos", "log_buf", "log_ring", "prb"]));
+        let log = ["descs", "infos", "log_buf", "log_ring", "prb"];
+        assert_eq!(captured, log.iter().chain(machine.bases).copied().collect());
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the machines of the harness have in common, and in what they differ.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::modules::repository;
+use crate::modules::{ANNOTATED, repository};
 use crate::support::tools::{has, is_there};
 
 /// A machine that `run` boots, as `examples/linux-module/machines` has it.
@@ -19,6 +20,8 @@ pub(crate) struct Machine {
     pub(crate) has_paging: bool,
     /// Whether the kernel names variables in `/proc/kallsyms`, and not only those of VMCOREINFO.
     pub(crate) names_variables: bool,
+    /// Variables without which `crash` does not start: where chance has put the parts of the kernel's memory.
+    pub(crate) bases: &'static [&'static str],
     /// The first address of memory that is added.
     pub(crate) added: u64,
 }
@@ -30,6 +33,7 @@ pub(crate) const X86_64: Machine = Machine {
     has_alarm: true,
     has_paging: true,
     names_variables: true,
+    bases: &["page_offset_base", "vmalloc_base", "vmemmap_base"],
     added: 1 << 32,
 };
 
@@ -40,6 +44,7 @@ pub(crate) const AARCH64: Machine = Machine {
     has_alarm: false,
     has_paging: false,
     names_variables: false,
+    bases: &[],
     added: 1 << 31,
 };
 
@@ -54,6 +59,11 @@ impl Machine {
         tools.map(has).iter().all(|it| *it)
             && is_there(drgn().exists(), "drgn in target/drgn")
             && is_there(is_fetched, "the kernel that `.ci/kernel-types` fetches")
+    }
+
+    /// What is annotated.
+    pub(crate) fn annotated(&self) -> BTreeSet<&'static str> {
+        ANNOTATED.iter().chain(self.bases).copied().collect()
     }
 
     pub(crate) fn kernel(&self) -> PathBuf {

@@ -14,7 +14,7 @@ use inspect_gen::pack;
 use crate::machine::Machine;
 use crate::support::tools::run;
 
-/// What is annotated, in the module and of the kernel.
+/// What is annotated on every machine, in the module and of the kernel.
 pub(crate) const ANNOTATED: [&str; 9] = [
     "book",
     "pulses",
@@ -64,17 +64,17 @@ impl Modules {
         make.arg(format!("CROSS_COMPILE={}", machine.cross));
         run(make.args(["modules", "KCFLAGS=-Werror"]));
         let built = sources.join("lookout.ko");
-        modules.packed(&fs::read(&built).expect("a module"));
+        modules.packed(&fs::read(&built).expect("a module"), machine);
         fs::copy(&built, modules.folder.join("unpacked.ko")).expect("a module");
         modules.of_two_versions(folder, machine);
         modules
     }
 
     /// As the module's `Makefile` packs it.
-    fn packed(&self, unpacked: &[u8]) {
+    fn packed(&self, unpacked: &[u8], machine: &Machine) {
         let packed = pack::pack(unpacked, &pack::Options::default());
         let packed = packed.unwrap_or_else(|findings| panic!("{findings:#?}"));
-        assert_eq!(packed.annotations, ANNOTATED.len());
+        assert_eq!(packed.annotations, machine.annotated().len());
         let image = packed.image.expect("annotations");
         fs::write(self.folder.join("lookout.ko"), image).expect("a module");
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::console::Console;
 use crate::dump::{Dump, names};
 use crate::machine::{Machine, drgn};
-use crate::modules::{ANNOTATED, example};
+use crate::modules::example;
 use crate::support::listed::{hexadecimal, member};
 use crate::support::tools::{output, text};
 
@@ -30,7 +30,7 @@ impl Dump {
     /// What was packed is where the loader put it, and what the kernel exports is where the kernel is: the kernel
     /// says so, as far as it names variables, and so does C.
     pub(crate) fn has_the_addresses_of_the_kernel(&self, machine: &Machine, console: &Console) {
-        let annotated = BTreeSet::from(ANNOTATED);
+        let annotated = machine.annotated();
         let in_c = self.has_addresses(console.said("lookout: address "));
         assert_eq!(in_c, annotated);
         let named = self.has_addresses(console.said("init: symbol "));
