@@ -7,42 +7,56 @@ use serde_json::Value;
 
 use crate::console::Console;
 use crate::dump::Dump;
+use crate::machine::Machine;
 use crate::support::listed::member;
 use crate::support::tools::{inspect, run};
 
 /// Memory that was added has a row and a place in the map, and neither once it was removed; what is left stays
 /// where the adapter sees it. That it was not let go once is counted, and the reason is on the console.
-pub(crate) fn has_memory_that_came_and_went(boot: &Path, console: &Console) {
-    /// The first page at 4 GiB.
-    const ADDED: u64 = 1 << 20;
+pub(crate) fn has_memory_that_came_and_went(machine: &Machine, boot: &Path, console: &Console) {
+    const SECTION: u64 = 16 << 20;
+    const ADDED_SIZE: u64 = 128 << 20;
+    let added_page = machine.added >> 12;
+    let nodes = console.nodes();
+    // Of each node as many sections as are whole.
+    let whole = |(first, count): &(u64, u64)| {
+        ((first + count) << 12) / SECTION - (first << 12).div_ceil(SECTION)
+    };
+    let sections: u64 = nodes.iter().map(whole).sum();
+    assert!((14..=16).contains(&sections), "{nodes:?}");
     let [before, added, removed] =
         ["physical", "added", "removed"].map(|name| Dump::open(&boot.join(format!("{name}.core"))));
     let (old, old_adapter) = before.memory();
     let (all, adapter) = added.memory();
     let (rest, rest_adapter) = removed.memory();
-    assert_eq!(old.len(), 2, "a block for each node: {old:?}");
+    let is_block_of = |block: &Value, (first, count): &(u64, u64)| {
+        assert_eq!(block["first"], first << 12);
+        assert_eq!(block["last"], ((first + count) << 12) - 1);
+    };
+    assert_eq!(old.len(), nodes.len(), "a block for each node: {old:?}");
+    nodes.iter().for_each(|node| is_block_of(old[&node.0], node));
     assert_eq!(rest, old);
-    let old_and_new: Vec<u64> = old.keys().copied().chain([ADDED]).collect();
-    assert_eq!(all.keys().copied().collect::<Vec<u64>>(), old_and_new);
+    let old_and_new: BTreeSet<u64> = old.keys().copied().chain([added_page]).collect();
+    assert_eq!(all.keys().copied().collect::<BTreeSet<u64>>(), old_and_new);
     assert!(old.iter().all(|(number, block)| all[number] == *block), "{old:?} {all:?}");
-    let block = all[&ADDED];
-    assert_eq!(block["first"], ADDED << 12);
-    assert_eq!(block["last"], (ADDED << 12) + (128 << 20) - 1);
-    // Behind the sections of 16 MiB that were there, as far as they are whole: 7 of each node.
-    assert_eq!(block["hardware"], (1_u64 << 63) + 14 * (16 << 20));
+    let block = all[&added_page];
+    is_block_of(block, &(added_page, ADDED_SIZE >> 12));
+    // Behind the sections that were there.
+    assert_eq!(block["hardware"], (1_u64 << 63) + sections * SECTION);
     let numbers = ["sections", "regions", "epoch", "refusals"];
     let of = |adapter: &Value| numbers.map(|name| adapter[name].as_u64().expect("a number"));
-    assert_eq!(of(old_adapter), [14, 1, 0, 0]);
-    assert_eq!(of(adapter), [22, 2, 0, 1]);
-    assert_eq!(of(rest_adapter), [14, 1, 1, 1]);
+    assert_eq!(of(old_adapter), [sections, 1, 0, 0]);
+    assert_eq!(of(adapter), [sections + ADDED_SIZE / SECTION, 2, 0, 1]);
+    assert_eq!(of(rest_adapter), [sections, 1, 1, 1]);
     for (from, to, sign) in [(&before, &added, '+'), (&added, &removed, '-')] {
         let changed = run(&mut inspect(&["diff", &from.path, &to.path, "class:block"]));
-        let expected = format!("{sign} lookout block[{ADDED}] block ");
+        let expected = format!("{sign} lookout block[{added_page}] block ");
         let is_alone = changed.contains("0 changed, ") && changed.contains(", 2 the same");
         assert!(changed.starts_with(&expected) && is_alone, "{changed}");
     }
     let refusal: Vec<&str> = console.said("lookout: memory at ").collect();
-    assert_eq!(refusal, ["0x100000000: adapter refuses: a transfer is running"]);
+    let expected = format!("{:#x}: adapter refuses: a transfer is running", machine.added);
+    assert_eq!(refusal, [expected]);
 }
 
 /// Everything in a row of the storm, and where it leads to, follows from its number.

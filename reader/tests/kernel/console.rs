@@ -23,7 +23,7 @@ impl Console {
         let bytes = fs::read(path).expect("a console");
         let text = String::from_utf8_lossy(&bytes).replace('\r', "");
         // What stands before it comes from the firmware, which ends no line.
-        let start = text.find("[    0.000000] Linux version").expect("the first line of a log");
+        let start = text.find("[    0.000000] ").expect("the first line of a log");
         Self { lines: text[start..].lines().map(str::to_owned).collect() }
     }
 
@@ -31,6 +31,17 @@ impl Console {
     pub(crate) fn said<'c>(&'c self, beginning: &'c str) -> impl Iterator<Item = &'c str> {
         let texts = self.lines.iter().filter_map(|line| line.split_once("] "));
         texts.filter_map(move |(_, text)| text.strip_prefix(beginning))
+    }
+
+    /// The first page of each node, and how many pages it spans.
+    pub(crate) fn nodes(&self) -> Vec<(u64, u64)> {
+        let numbers = |name: &str| -> Vec<u64> {
+            let said = self.said("lookout: number pgdat ");
+            let words = said.map(|line| line.split(' ').collect::<Vec<&str>>());
+            let found = words.filter(|words| words[1] == name);
+            found.map(|words| words[2].parse().expect("a number")).collect()
+        };
+        numbers("node_start_pfn").into_iter().zip(numbers("node_spanned_pages")).collect()
     }
 
     /// What goes wrong is said, and breaks nothing.

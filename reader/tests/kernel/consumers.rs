@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::console::Console;
 use crate::dump::{Dump, names};
+use crate::machine::drgn;
 use crate::support::listed::{hexadecimal, member};
 use crate::support::tools::{inspect, output, run, text};
 
@@ -30,7 +31,7 @@ impl Dump {
 
     /// A dump for a consumer holds what he may see, the visitors among it, and not what they paid. Debuggers
     /// open it, and find neither more nor less.
-    pub(crate) fn becomes_one_for_a_report(&self, drgn: &Path, folder: &Path) -> Self {
+    pub(crate) fn becomes_one_for_a_report(&self, folder: &Path) -> Self {
         assert!(is_paid_in(&self.path), "it is there to be left out");
         let report = self.reduced("lookout:report", folder, 1000);
         let dump = Self::open(&report);
@@ -44,7 +45,7 @@ impl Dump {
         );
         // Where the name stands, and behind it what was paid.
         let (name, paid) = (visit + 32, visit + 48);
-        let mut gdb = Command::new("gdb");
+        let mut gdb = Command::new("gdb-multiarch");
         gdb.args(["-nx", "-batch", "-core"]).arg(&report);
         gdb.args(["-ex", &format!("x/s {name:#x}")]);
         gdb.args([paid, task].map(|address| format!("--eval-command=x/xg {address:#x}")));
@@ -63,7 +64,7 @@ for address in sys.argv[2:]:
         print(program.read(int(address), 3))
     except drgn.FaultError:
         print('nothing')";
-        let mut drgn = Command::new(drgn);
+        let mut drgn = Command::new(drgn());
         drgn.args(["-c", script]).arg(&report);
         let found = run(drgn.args([name, paid, task].map(|address| address.to_string())));
         assert_eq!(found, "b'Bob'\nnothing\nnothing\n");
@@ -100,5 +101,5 @@ for address in sys.argv[2:]:
 
 fn is_paid_in(path: &str) -> bool {
     let bytes = fs::read(path).expect("a dump");
-    bytes.windows(8).any(|it| it == PAID.to_le_bytes())
+    bytes.windows(8).any(|it| it == PAID.to_le_bytes() || it == PAID.to_be_bytes())
 }

@@ -11,6 +11,7 @@ use inspect_gen::emit::{self, Output};
 use inspect_gen::model::Target;
 use inspect_gen::pack;
 
+use crate::machine::Machine;
 use crate::support::tools::run;
 
 /// What is annotated, in the module and of the kernel.
@@ -41,7 +42,8 @@ pub(crate) struct Modules {
 
 impl Modules {
     /// Builds all of them.
-    pub(crate) fn build(folder: &Path, headers: &Path) -> Self {
+    pub(crate) fn build(folder: &Path, machine: &Machine) -> Self {
+        let headers = &machine.kernel().join("headers");
         let (sources, modules) = (folder.join("module"), Self { folder: folder.join("modules") });
         fs::create_dir(&modules.folder).expect("a folder");
         generate(&sources, &[]);
@@ -59,11 +61,12 @@ impl Modules {
         }
         let mut make = Command::new("make");
         make.arg("-C").arg(headers).arg(format!("M={}", sources.display()));
+        make.arg(format!("CROSS_COMPILE={}", machine.cross));
         run(make.args(["modules", "KCFLAGS=-Werror"]));
         let built = sources.join("lookout.ko");
         modules.packed(&fs::read(&built).expect("a module"));
         fs::copy(&built, modules.folder.join("unpacked.ko")).expect("a module");
-        modules.of_two_versions(folder, headers);
+        modules.of_two_versions(folder, machine);
         modules
     }
 
@@ -78,7 +81,8 @@ impl Modules {
 
     /// What is linked where a build has missed that the schema has a younger version: its object is new, and
     /// what annotates is old. It cannot be packed.
-    fn of_two_versions(&self, folder: &Path, headers: &Path) {
+    fn of_two_versions(&self, folder: &Path, machine: &Machine) {
+        let headers = machine.kernel().join("headers");
         let (old, new) = (folder.join("module"), folder.join("younger"));
         generate(&new, &[("schema lookout version 1;", "schema lookout version 2;")]);
         fs::copy(old.join("lookout.h"), new.join("lookout.h")).expect("a header");
@@ -87,10 +91,17 @@ impl Modules {
         let command = command.lines().next().and_then(|line| line.split_once(" := "));
         let (_, command) = command.expect("a command");
         let in_new = command.replace(&old.display().to_string(), &new.display().to_string());
-        run(Command::new("sh").arg("-c").arg(in_new).current_dir(headers));
+        run(Command::new("sh").arg("-c").arg(in_new).current_dir(&headers));
         let foreign = self.folder.join("foreign.ko");
-        let mut link = Command::new("ld");
-        link.args(["-r", "-T"]).arg(headers.join("arch/x86/module.lds")).arg("-o").arg(&foreign);
+        let mut link = Command::new(format!("{}ld", machine.cross));
+        // Headers are for one architecture alone, whatever the kernel calls it.
+        let [script] =
+            &fs::read_dir(headers.join("arch")).expect("a folder").collect::<Vec<_>>()[..]
+        else {
+            panic!("headers of several architectures")
+        };
+        let script = script.as_ref().expect("a folder").path().join("module.lds");
+        link.args(["-r", "-T"]).arg(script).arg("-o").arg(&foreign);
         let rest = [
             "main",
             "report",

@@ -1,0 +1,67 @@
+//! What the machines of the harness have in common, and in what they differ.
+
+use std::path::PathBuf;
+
+use crate::modules::repository;
+use crate::support::tools::{has, is_there};
+
+/// A machine that `run` boots, as `examples/linux-module/machines` has it.
+pub(crate) struct Machine {
+    /// What the emulator calls the processor.
+    pub(crate) name: &'static str,
+    /// Where `.ci/kernel-types` puts the kernel, in `target`.
+    pub(crate) kernel: &'static str,
+    /// What stands before the names of the compiler and its tools.
+    pub(crate) cross: &'static str,
+    /// Whether it has an interrupt that nothing masks.
+    pub(crate) has_alarm: bool,
+    /// Whether the emulator dumps it with page tables.
+    pub(crate) has_paging: bool,
+    /// Whether the kernel names variables in `/proc/kallsyms`, and not only those of VMCOREINFO.
+    pub(crate) names_variables: bool,
+    /// The first address of memory that is added.
+    pub(crate) added: u64,
+}
+
+pub(crate) const X86_64: Machine = Machine {
+    name: "x86_64",
+    kernel: "kernel",
+    cross: "",
+    has_alarm: true,
+    has_paging: true,
+    names_variables: true,
+    added: 1 << 32,
+};
+
+pub(crate) const AARCH64: Machine = Machine {
+    name: "aarch64",
+    kernel: "kernel-arm64",
+    cross: "aarch64-linux-gnu-",
+    has_alarm: false,
+    has_paging: false,
+    names_variables: false,
+    added: 1 << 31,
+};
+
+impl Machine {
+    /// Whether everything is there that it takes.
+    pub(crate) fn is_complete(&self) -> bool {
+        let kernel = self.kernel();
+        let (emulator, compiler) =
+            (format!("qemu-system-{}", self.name), format!("{}gcc", self.cross));
+        let tools = [&emulator, &compiler, "busybox", "cpio", "make", "gdb-multiarch"];
+        let is_fetched = kernel.join("vmlinuz").exists() && kernel.join("kbuild").exists();
+        tools.map(has).iter().all(|it| *it)
+            && is_there(drgn().exists(), "drgn in target/drgn")
+            && is_there(is_fetched, "the kernel that `.ci/kernel-types` fetches")
+    }
+
+    pub(crate) fn kernel(&self) -> PathBuf {
+        repository().join("target").join(self.kernel)
+    }
+}
+
+/// A Python that has drgn.
+pub(crate) fn drgn() -> PathBuf {
+    repository().join("target/drgn/bin/python")
+}
