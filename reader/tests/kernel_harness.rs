@@ -2,7 +2,7 @@
 //! what `inspect` finds in dumps of the machine's memory is compared with what the kernel and the module said on the
 //! serial console: where symbols are, which rows there are, the values of variables, and the log itself.
 //!
-//! The machines have their addresses from chance (KASLR). Each is dumped with page tables, where the emulator walks
+//! The machines have their addresses from chance (KASLR), where the emulator has any for them. Each is dumped with page tables, where the emulator walks
 //! them, and without, while rows come and go, with memory that was added and after it was removed; then it panics, and
 //! what it left is read after the reset.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -30,7 +30,7 @@ use std::process::Command;
 use changes::{has_memory_that_came_and_went, has_no_torn_row};
 use console::Console;
 use dump::Dump;
-use machine::{AARCH64, Machine, X86_64};
+use machine::{AARCH64, Machine, S390X, X86_64};
 use modules::{Modules, example};
 use support::tools::{output, text};
 
@@ -42,6 +42,12 @@ fn a_dump_of_x86_64_holds_what_its_console_said() {
 #[test]
 fn a_dump_of_aarch64_holds_what_its_console_said() {
     holds_what_its_console_said(&AARCH64);
+}
+
+/// The other byte order, from the compiler of the module to the dump of a report.
+#[test]
+fn a_dump_of_s390x_holds_what_its_console_said() {
+    holds_what_its_console_said(&S390X);
 }
 
 fn holds_what_its_console_said(machine: &Machine) {
@@ -72,15 +78,15 @@ fn holds_what_its_console_said(machine: &Machine) {
     dump.has_what_the_machine_had(machine, &console);
     dump.has_the_values_of_the_module(&console, true);
     dump.follows_lists();
-    dump.agrees_with_drgn(&modules.folder.join("lookout.ko"), folder.path());
-    let report = dump.becomes_one_for_a_report(folder.path());
+    dump.agrees_with_drgn(machine, &modules.folder.join("lookout.ko"), folder.path());
+    let report = dump.becomes_one_for_a_report(machine, folder.path());
     // Who may see what is decided by C in the kernel as it is by Rust for who reads its dump.
     for by_kernel in ["live.core", "zone"] {
         let by_kernel = Dump::open(&boot.join(by_kernel));
         assert_eq!(by_kernel.verdicts(), report.verdicts(), "{}", by_kernel.path);
         by_kernel.shows_the_visitors_and_not_what_they_paid();
     }
-    dump.becomes_one_of_the_log(&console, folder.path());
+    dump.becomes_one_of_the_log(machine, &console, folder.path());
 }
 
 impl Dump {
@@ -89,6 +95,6 @@ impl Dump {
         self.has_the_addresses_of_the_kernel(machine, console);
         self.has_the_rows_of_the_module(console);
         self.has_what_came_and_went(machine);
-        self.has_the_log(console);
+        self.has_the_log(machine, console);
     }
 }

@@ -31,9 +31,8 @@ impl<'a> Information<'a> {
         if (machine.number, machine.order, machine.word_size) != (elf::EM_S390.0, Order::Big, 8) {
             return None;
         }
-        let read = |address: u64, bytes: &mut [u8]| {
-            memory.read(space::PHYSICAL, address, bytes).ok()
-        };
+        let read =
+            |address: u64, bytes: &mut [u8]| memory.read(space::PHYSICAL, address, bytes).ok();
         let mut address = [0; 8];
         read(PLACE, &mut address)?;
         let address = u64::from_be_bytes(address);

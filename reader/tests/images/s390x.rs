@@ -212,7 +212,8 @@ fn tables_end_where_what_leads_to_them_says() {
         let below = |home: u64| {
             with_image(&with_registers(&memory, &[home]).finish(), |image| {
                 let memory = image.unwrap().memory;
-                let is_there = |quarter| byte(memory.as_ref(), space::VIRTUAL, address(quarter)).is_ok();
+                let is_there =
+                    |quarter| byte(memory.as_ref(), space::VIRTUAL, address(quarter)).is_ok();
                 (0..4).filter(|quarter| is_there(*quarter)).collect::<Vec<u64>>()
             })
         };

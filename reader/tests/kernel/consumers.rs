@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::console::Console;
 use crate::dump::{Dump, names};
-use crate::machine::drgn;
+use crate::machine::{Machine, drgn};
 use crate::support::listed::{hexadecimal, member};
 use crate::support::tools::{inspect, output, run, text};
 
@@ -31,14 +31,14 @@ impl Dump {
 
     /// A dump for a consumer holds what he may see, the visitors among it, and not what they paid. Debuggers
     /// open it, and find neither more nor less.
-    pub(crate) fn becomes_one_for_a_report(&self, folder: &Path) -> Self {
+    pub(crate) fn becomes_one_for_a_report(&self, machine: &Machine, folder: &Path) -> Self {
         assert!(is_paid_in(&self.path), "it is there to be left out");
         let report = self.reduced("lookout:report", folder, 1000);
         let dump = Self::open(&report);
         dump.shows_the_visitors_and_not_what_they_paid();
         // What is called `dump` in another schema is another property.
         let listed = run(inspect(&["list"]).arg(&report).arg("class:pgdat"));
-        assert_eq!(listed.matches("denied by `require dump`").count(), 2, "{listed}");
+        assert_eq!(listed.matches("denied by `require dump`").count(), machine.nodes, "{listed}");
         let (visit, task) = (
             hexadecimal(self.entry("Bob"), "address"),
             hexadecimal(self.entry("init_task"), "address"),
@@ -89,9 +89,14 @@ for address in sys.argv[2:]:
     }
 
     /// The log alone, for who wants nothing else: through the pointers and the count of its text.
-    pub(crate) fn becomes_one_of_the_log(&self, console: &Console, folder: &Path) {
+    pub(crate) fn becomes_one_of_the_log(
+        &self,
+        machine: &Machine,
+        console: &Console,
+        folder: &Path,
+    ) {
         let dump = Dump::open(&self.reduced("lookout:dmesg", folder, 100));
-        dump.has_the_log(console);
+        dump.has_the_log(machine, console);
         let captured = |entry: &&Value| member(&entry["capture"], "status") == "captured";
         let captured: BTreeSet<&str> =
             dump.entries.iter().filter(captured).map(|entry| member(entry, "name")).collect();
