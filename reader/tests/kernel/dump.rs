@@ -1,6 +1,8 @@
 //! A dump of the machine, as `inspect` reads it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use serde_json::Value;
@@ -42,6 +44,16 @@ impl Dump {
         let mut entries = self.shown.iter();
         let entry = entries.find(|it| member(it, "name") == name && it["instance"] == instance);
         &entry.unwrap_or_else(|| panic!("{}: no {name} {instance}", self.path))["value"]
+    }
+
+    /// How far the kernel is from where it was linked, in its own words, which stand before all memory.
+    pub(crate) fn kernel_offset(&self) -> u64 {
+        let mut start = vec![0; 1 << 16];
+        let file = File::open(&self.path).and_then(|mut file| file.read_exact(&mut start));
+        file.expect("a dump");
+        let text = String::from_utf8_lossy(&start);
+        let line = text.lines().find_map(|line| line.strip_prefix("KERNELOFFSET="));
+        u64::from_str_radix(line.expect("an offset"), 16).expect("an offset")
     }
 
     /// Blocks of memory, as they are told apart, and what the adapter sees of them.

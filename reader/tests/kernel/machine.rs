@@ -13,6 +13,8 @@ pub(crate) struct Machine {
     pub(crate) kernel: &'static str,
     /// What stands before the names of the compiler and its tools.
     pub(crate) cross: &'static str,
+    /// How `run` boots it.
+    pub(crate) boot: &'static str,
     /// How many nodes its memory is of.
     pub(crate) nodes: usize,
     /// How many lines its log has at least, by the time that it is dumped.
@@ -33,6 +35,7 @@ pub(crate) const X86_64: Machine = Machine {
     name: "x86_64",
     kernel: "kernel",
     cross: "",
+    boot: "kaslr",
     nodes: 2,
     lines: 300,
     has_alarm: true,
@@ -46,6 +49,7 @@ pub(crate) const AARCH64: Machine = Machine {
     name: "aarch64",
     kernel: "kernel-arm64",
     cross: "aarch64-linux-gnu-",
+    boot: "kaslr",
     nodes: 2,
     lines: 300,
     has_alarm: false,
@@ -59,6 +63,7 @@ pub(crate) const S390X: Machine = Machine {
     name: "s390x",
     kernel: "kernel-s390x",
     cross: "s390x-linux-gnu-",
+    boot: "nokaslr",
     nodes: 1,
     lines: 250,
     has_alarm: false,
