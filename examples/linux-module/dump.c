@@ -109,7 +109,7 @@ static unsigned long zone_address, zone_size;
 module_param(zone_address, ulong, 0400);
 MODULE_PARM_DESC(zone_address, "physical address of reserved memory for what a panic leaves");
 module_param(zone_size, ulong, 0400);
-MODULE_PARM_DESC(zone_size, "bytes of it");
+MODULE_PARM_DESC(zone_size, "bytes of it, whole pages");
 
 /* From caches to memory, on processors whose caches a reset may empty. */
 static void clean(const void *start, size_t size)
@@ -128,6 +128,8 @@ static void *map_zone(void)
 	void *mapped;
 	size_t i;
 
+	if (!PAGE_ALIGNED(zone_address | zone_size))
+		return NULL;
 	if (!pfn_valid(PHYS_PFN(zone_address)))
 		return memremap(zone_address, zone_size, MEMREMAP_WB);
 	pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL);

@@ -36,15 +36,15 @@ impl<'a> Information<'a> {
         let mut address = [0; 8];
         read(PLACE, &mut address)?;
         let address = u64::from_be_bytes(address);
-        // The sizes of name and contents, a type, and the name with a zero, up to the next word.
+        // The sizes of name and contents, a type, and the name up to the next word.
         let mut frame = [0; 24];
         read(address, &mut frame)?;
         let (sizes, name) = frame.split_at(12);
-        let size = |at: usize| Some(u32::from_be_bytes(*sizes.get(at..)?.first_chunk()?) as usize);
-        let name = name.strip_suffix(b"\0\0")?;
-        let is_note = name == Note::KERNEL.as_bytes() && size(0)? == name.len() + 1;
-        let contents = size(4).filter(|size| is_note && *size <= SIZE_MAX)?;
-        let mut contents = vec![0; contents];
+        let size = u32::from_be_bytes(*sizes.get(4..)?.first_chunk()?) as usize;
+        if name.strip_suffix(b"\0\0")? != Note::KERNEL.as_bytes() || size > SIZE_MAX {
+            return None;
+        }
+        let mut contents = vec![0; size];
         read(address.checked_add(24)?, &mut contents)?;
         Some(contents)
     }

@@ -4,7 +4,7 @@ use inspect_format::abi::{Order, space};
 use inspect_format::elfcore::Class;
 use inspect_reader::discover::{self, tables_of};
 use inspect_reader::image::{FoundBy, Kind};
-use inspect_reader::memory::{Memory as _, Reason};
+use inspect_reader::memory::Reason;
 use proptest::prelude::*;
 
 use super::vmcore::{S390, Vmcore, page};
@@ -17,7 +17,7 @@ const INVALID: u64 = 1 << 5;
 const INVALID_PAGE: u64 = 1 << 10;
 /// In an entry of a segment or a region: it is a page.
 const IS_PAGE: u64 = 1 << 10;
-/// Where a table is read from: all of its entries are there.
+/// Of a table all quarters are there.
 const WHOLE: u64 = 3;
 /// Where the field is, in the first page, that leads to what the kernel tells about itself.
 const VMCORE_INFO: u64 = 0xe0c;
@@ -279,28 +279,6 @@ fn a_kernel_tells_about_itself_in_memory() {
         memory.set(VMCORE_INFO, at);
         assert_eq!(found(&memory), (None, FoundBy::Scan, Vec::<Vec<u8>>::new()), "{at:#x}");
     }
-}
-
-/// A table of regions that leads to itself ends with the levels; one for each entry is cut off.
-#[test]
-fn tables_without_an_end_are_cut_off() {
-    let mut memory = Memory::new(4);
-    let top = memory.top;
-    let mut tables = vec![top];
-    tables.extend([3, 2, 1].map(|level| memory.table(level)));
-    let pages = memory.table(0);
-    memory.set(pages, 0x1000);
-    for (index, table) in tables.iter().enumerate() {
-        let next = tables.get(index + 1).copied().unwrap_or(pages);
-        for entry in 0..2048 {
-            memory.set(table + entry * 8, next | kind(4 - index as u32) | WHOLE);
-        }
-    }
-    with_image(&with_registers(&memory, &[memory.designation()]).finish(), |image| {
-        let image = image.unwrap();
-        assert!(image.remarks[0].text.contains("more page tables"), "{:?}", image.remarks);
-        assert_eq!(byte(image.memory.as_ref(), space::VIRTUAL, 7), Ok(1));
-    });
 }
 
 proptest! {

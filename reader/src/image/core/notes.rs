@@ -181,6 +181,7 @@ impl CoreNotes {
             self.keep(note.kind, &mut || at_most(CONTENTS_MAX));
         }
         let is_ours = note.name == notes::NAME.as_bytes();
+        let is_control = note.is_control(machine);
         match note.kind {
             kind if is_core && kind == elf::NT_PRSTATUS.0 => self.threads += 1,
             kind if is_core && kind == elf::NT_PRPSINFO.0 => {
@@ -214,10 +215,10 @@ impl CoreNotes {
             _ if note.name == Note::KERNEL.as_bytes() && self.kernel.is_none() => {
                 self.kernel = at_most(CONTENTS_MAX);
             }
-            kind if HYPERVISORS.contains(&note.name.as_slice()) || note.is_control(machine) => {
+            _ if HYPERVISORS.contains(&note.name.as_slice()) || is_control => {
                 self.is_of_machine = true;
                 let is_kept = self.processors.len() < PROCESSORS_MAX && note.size <= PROCESSOR_MAX;
-                if is_kept && (note.name == b"QEMU" || kind == elf::NT_S390_CTRS.0) {
+                if is_kept && (note.name == b"QEMU" || is_control) {
                     self.processors.extend(at_most(PROCESSOR_MAX.into()));
                 }
             }
