@@ -248,6 +248,23 @@ fn tables_without_an_end_are_cut_off() {
     });
 }
 
+/// Each entry of a table leads to the same next one, and the lowest maps nothing: pages are no bound here.
+#[test]
+fn tables_of_tables_are_cut_off() {
+    let mut memory = Physical::new(0x1000, Tables::x86_64(4));
+    let top = memory.top;
+    memory.bytes.resize(top as usize + 4 * 4096, 0);
+    for table in [top, top + 0x1000, top + 0x2000] {
+        (0..512).for_each(|index| memory.set(table + index * 8, (table + 0x1000) | 1));
+    }
+    let mut core = Vmcore::new(Class::Elf64, Order::Little);
+    core.note("QEMU", &processor(top, 0)).load(0, 0, &memory.bytes);
+    with_image(&core.finish(), |image| {
+        let remarks = image.unwrap().remarks;
+        assert!(remarks[0].text.contains("more page tables"), "{remarks:?}");
+    });
+}
+
 /// Four pages, each full of its number, with tables of aarch64 behind them.
 fn machine_of_aarch64(order: Order, page_bits: u32, bits: u32) -> Physical {
     let mut memory = Physical::new(4 << page_bits, Tables::aarch64(order, page_bits, bits));
