@@ -219,10 +219,15 @@ pub fn compile_kept(
 /// The trees of all files, the core schema among them, and all findings so far.
 pub fn parse_all(sources: &mut SourceMap, mut found: Diagnostics) -> (Vec<ast::File>, Diagnostics) {
     let readable = !found.has_errors();
+    // Nearly every compilation needs it: it is parsed with the others, and rarely for nothing.
+    sources.add(CORE_FILE, CORE_SCHEMA, true);
     let (mut files, parsing) = syntax::parse(sources);
     found.append(parsing);
+    let core = files.pop();
     if readable && !files.iter().any(defines_core) {
-        files.extend(parse_core(sources));
+        files.extend(core);
+    } else {
+        sources.remove_last();
     }
     (files, found)
 }
@@ -230,17 +235,4 @@ pub fn parse_all(sources: &mut SourceMap, mut found: Diagnostics) -> (Vec<ast::F
 fn defines_core(file: &ast::File) -> bool {
     let Some(header) = &file.header else { return false };
     header.name.iter().map(|segment| segment.text.as_str()).eq(check::CORE.split('.'))
-}
-
-/// Adds the core schema and parses it alone: the other files have been parsed. Its tree refers to
-/// the place that it has in `sources`, so it is parsed at the same place behind empty files.
-fn parse_core(sources: &mut SourceMap) -> Option<ast::File> {
-    let mut alone = SourceMap::new();
-    for _ in sources.files() {
-        alone.add("", "", true);
-    }
-    alone.add(CORE_FILE, CORE_SCHEMA, true);
-    let id = sources.add(CORE_FILE, CORE_SCHEMA, true);
-    let (files, _) = syntax::parse(&alone);
-    files.into_iter().find(|file| file.file == id)
 }

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod compile;
 pub mod diag;
 pub mod emit;
+mod hash;
 #[cfg(feature = "image")]
 pub mod import;
 pub mod model;

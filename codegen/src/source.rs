@@ -70,6 +70,11 @@ impl SourceMap {
         id
     }
 
+    /// Takes back the file that was added last: nothing refers to it.
+    pub(crate) fn remove_last(&mut self) {
+        self.files.pop();
+    }
+
     /// The file behind an id of this map.
     #[must_use]
     pub fn file(&self, id: FileId) -> &SourceFile {

@@ -23,23 +23,14 @@ pub(super) struct BtfReader<'d> {
 impl<'d> BtfReader<'d> {
     /// Checks a blob, and that which it continues.
     pub(super) fn new(bytes: &'d [u8], base: Option<&'d [u8]>, word_size: u8) -> Result<Self> {
-        let base = base.map(Btf::parse).transpose().map_err(damaged)?;
-        let own = match &base {
-            Some(base) => Btf::parse_split(bytes, base),
-            None => Btf::parse(bytes),
-        };
+        let mut index = Index { positions: Vec::new(), long: None };
+        let base =
+            base.map(|base| Btf::parse_seeing(base, None, &mut |blob, head| index.add(blob, head)));
+        let base = base.transpose().map_err(damaged)?;
+        let own = Btf::parse_seeing(bytes, base.as_ref(), &mut |blob, head| index.add(blob, head));
         let own = own.map_err(|error| of_module(error, base.is_some()))?;
-        let mut positions = Vec::new();
-        let mut has_long = false;
-        for blob in base.iter().chain([&own]) {
-            for head in blob.heads() {
-                // One is enough, and stands among the first.
-                if !has_long {
-                    has_long = is_long(blob, &head, word_size)?;
-                }
-                positions.push(head.position());
-            }
-        }
+        index.check_word_size(word_size)?;
+        let positions = index.positions;
         Ok(Self { base, own, positions, word_size })
     }
 
@@ -173,9 +164,12 @@ impl Reader for BtfReader<'_> {
             by_name.entry(&wanted.name).or_default().push(index);
         }
         let sieve = Sieve::of(by_name.keys().copied());
-        self.each_named(|head, name, kind| {
-            let indices = if sieve.may_hold(name) { by_name.get(name) } else { None };
-            let Some(indices) = indices else { return };
+        self.each_named(|blob, head, kind| {
+            if !sieve.may_hold(blob.name_onwards(head)) {
+                return;
+            }
+            let name = blob.name_of(head);
+            let Some(indices) = by_name.get(name) else { return };
             for index in indices {
                 let wanted = &wanted[*index];
                 let place = format!("type {}", head.id());
@@ -194,13 +188,13 @@ impl Reader for BtfReader<'_> {
     }
 
     fn each_name(&self, look: &mut dyn FnMut(&str)) -> Result<()> {
-        self.each_named(|_, name, _| look(name));
+        self.each_named(|blob, head, _| look(blob.name_of(head)));
         Ok(())
     }
 }
 
 impl BtfReader<'_> {
-    fn each_named(&self, mut look: impl FnMut(&btf::Head, &str, Kind)) {
+    fn each_named(&self, mut look: impl FnMut(&Btf<'_>, &btf::Head, Kind)) {
         for blob in self.base.iter().chain([&self.own]) {
             for head in blob.heads() {
                 let kind = match head.kind() {
@@ -212,24 +206,38 @@ impl BtfReader<'_> {
                     kind::FWD => Kind::Struct,
                     _ => continue,
                 };
-                look(&head, blob.name_of(&head), kind);
+                look(blob, &head, kind);
             }
         }
     }
 }
 
-/// BTF does not say how wide a pointer is. On all targets a `long` is as wide, and most programs have one.
-fn is_long(blob: &Btf<'_>, head: &btf::Head, word_size: u8) -> Result<bool> {
-    let is_name =
-        |name| matches!(name, "long" | "long int" | "unsigned long" | "long unsigned int");
-    let is_long = head.kind() == kind::INT && is_name(blob.name_of(head));
-    if !is_long || head.size() == u32::from(word_size) {
-        return Ok(is_long);
+/// What is seen on the one walk over all types.
+struct Index {
+    positions: Vec<u32>,
+    /// Bytes of the first `long`. BTF does not say how wide a pointer is; on all targets a `long` is as wide, and most
+    /// programs have one.
+    long: Option<u32>,
+}
+
+impl Index {
+    fn add(&mut self, blob: &Btf<'_>, head: &btf::Head) {
+        let is_name =
+            |name| matches!(name, "long" | "long int" | "unsigned long" | "long unsigned int");
+        if self.long.is_none() && head.kind() == kind::INT && is_name(blob.name_of(head)) {
+            self.long = Some(head.size());
+        }
+        self.positions.push(head.position());
     }
-    let (there, here) = (head.size().saturating_mul(8), u32::from(word_size) * 8);
-    Err(Error::Image(format!(
-        "this BTF is of a machine of {there} bits, and not of {here}: name the target with --target"
-    )))
+
+    fn check_word_size(&self, word_size: u8) -> Result<()> {
+        let wanted = u32::from(word_size);
+        let Some(size) = self.long.filter(|size| *size != wanted) else { return Ok(()) };
+        let (there, here) = (size.saturating_mul(8), wanted * 8);
+        Err(Error::Image(format!(
+            "this BTF is of a machine of {there} bits, and not of {here}: name the target with --target"
+        )))
+    }
 }
 
 fn is_qualifier(kind: u32) -> bool {

@@ -15,7 +15,7 @@ mod types;
 mod wanted;
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 pub use error::{Error, Result};
@@ -24,6 +24,7 @@ pub use types::*;
 pub use wanted::{Candidate, Wanted};
 
 use crate::diag::nearest;
+use crate::hash::HashMap;
 use crate::model::Target;
 
 /// How many typedefs or qualifiers in a chain are believed.

@@ -1,7 +1,7 @@
 //! A field of the binary, looked up by its path as C does: what is anonymous is transparent.
 
+use crate::hash::HashMap;
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{Array, Binary, Composite, Key, Member, Result, Type, spelling};
@@ -56,7 +56,7 @@ struct Names {
 
 impl Names {
     fn of(composite: &Composite) -> Self {
-        let mut own = HashMap::new();
+        let mut own = HashMap::default();
         for (index, member) in composite.members.iter().enumerate() {
             own.entry(member.name.clone()).or_insert(index);
         }
@@ -89,7 +89,7 @@ impl Names {
 impl<'b, 'd> Fields<'b, 'd> {
     /// Of this composite.
     pub(crate) fn new(binary: &'b Binary<'d>, composite: &Composite) -> Self {
-        Self { binary, outer: Rc::new(Names::of(composite)), inner: HashMap::new() }
+        Self { binary, outer: Rc::new(Names::of(composite)), inner: HashMap::default() }
     }
 
     /// The place of `a.b.c`; nothing where there is none.

@@ -1,9 +1,8 @@
 //! What a schema calls what a binary has: letters, digits and `_`. `import` writes these names, and `verify` finds
 //! types and members again by them.
 
-use std::collections::{HashMap, HashSet};
-
 use super::{Binary, Composite, Key, Language, Member, Result, Type};
+use crate::hash::{HashMap, HashSet};
 use crate::model::{Scalar, names};
 
 /// The words that are types by themselves, beside the scalars.
@@ -171,7 +170,7 @@ fn is_overlapped<'t>(member: &Member, next: Option<u64>, ty: &'t Type) -> Option
 /// What a schema calls each of these; nothing for unnamed bits. What is anonymous and not written out where it stands
 /// gets a name too.
 pub(crate) fn member_names(members: &[Member]) -> Vec<Option<String>> {
-    let (mut taken, mut numbers) = (HashSet::new(), Numbers::default());
+    let (mut taken, mut numbers) = (HashSet::default(), Numbers::default());
     let mut name = |(index, member): (usize, &Member)| {
         let name = match (member.name.as_str(), member.is_base) {
             ("", _) if member.bits.is_some() => return None,

@@ -86,36 +86,41 @@ impl fmt::Display for Wanted {
 }
 
 /// Which names may be among those that are looked for. Of the names of a binary nearly all are none of them, and that is
-/// seen here without hashing each.
-pub(super) struct Sieve([u64; 256]);
+/// seen here by their first eight bytes: a name need not have been followed to its end.
+pub(super) struct Sieve([u64; 64]);
 
 impl Sieve {
     /// For these names.
     pub(super) fn of<'n>(names: impl Iterator<Item = &'n str>) -> Self {
-        let mut sieve = Self([0; 256]);
+        let mut sieve = Self([0; 64]);
         for name in names {
-            let (place, bit) = Self::slot(name);
-            if let Some(lengths) = sieve.0.get_mut(usize::from(place)) {
-                *lengths |= bit;
+            let (place, bit) = Self::slot(name.as_bytes());
+            if let Some(bits) = sieve.0.get_mut(place) {
+                *bits |= bit;
             }
         }
         sieve
     }
 
-    /// Whether a name may be one of them; one of them always is.
-    pub(super) fn may_hold(&self, name: &str) -> bool {
+    /// Whether what begins here, and ends with the slice or at a NUL in it, may be one of them; one of them always is.
+    pub(super) fn may_hold(&self, name: &[u8]) -> bool {
         let (place, bit) = Self::slot(name);
-        self.0.get(usize::from(place)).is_some_and(|lengths| lengths & bit != 0)
+        self.0.get(place).is_some_and(|bits| bits & bit != 0)
     }
 
-    /// By the last two bytes, and by the length.
-    fn slot(name: &str) -> (u8, u64) {
-        let place = match name.as_bytes() {
-            [.., before, last] => before.wrapping_mul(31) ^ last,
-            [last] => *last,
-            [] => 0,
+    fn slot(name: &[u8]) -> (usize, u64) {
+        const LOWEST: u64 = 0x0101_0101_0101_0101;
+        let first = match name.first_chunk() {
+            Some(first) => u64::from_le_bytes(*first),
+            None => name.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
         };
-        (place, 1 << (name.len() % 64))
+        // The lowest of these bits is the highest of the first byte that is 0: what is behind that is not looked at.
+        let ends = first.wrapping_sub(LOWEST) & !first & (LOWEST << 7);
+        let end = ends & ends.wrapping_neg();
+        let within = if end == 0 { u64::MAX } else { (end >> 7).wrapping_sub(1) };
+        // Fibonacci hashing: the highest bits of the product depend on all bytes.
+        let hash = (first & within).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ((hash >> 58) as usize, 1 << (hash >> 52 & 63))
     }
 }
 
@@ -127,9 +132,13 @@ mod tests {
     fn a_sieve_lets_through_what_is_looked_for() {
         let names = ["page", "task_struct", "x", "", "zone"];
         let sieve = Sieve::of(names.into_iter());
-        assert!(names.into_iter().all(|name| sieve.may_hold(name)));
-        let others = ["pages", "task", "y", "zones", "struct_task"];
-        assert!(others.into_iter().any(|name| !sieve.may_hold(name)));
+        assert!(names.into_iter().all(|name| sieve.may_hold(name.as_bytes())));
+        // As they stand among other names, to the end of all or with less than eight bytes to it.
+        for behind in ["\0", "\0y", "\0another_name\0"] {
+            assert!(names.into_iter().all(|it| sieve.may_hold([it, behind].concat().as_bytes())));
+        }
+        let others = ["pages", "task", "y", "zones", "struct_task", "zone\u{80}"];
+        assert!(others.into_iter().any(|name| !sieve.may_hold(name.as_bytes())));
     }
 
     #[test]

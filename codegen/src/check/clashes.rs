@@ -4,10 +4,9 @@
 //! code cannot do without. Equal names in the schema itself are an error of their own, found where they are
 //! declared. A generated name that can give way does so, where it is emitted: `Table_` beside a struct `table`.
 
-use std::collections::HashMap;
-
 use super::{CORE, Checker, Parts};
 use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::hash::HashMap;
 use crate::model::{Aggregate, AggregateKind, ConstantValue, Naming, Schema, TypeId, names};
 use crate::source::Span;
 
@@ -29,7 +28,7 @@ enum Holder {
 
 impl OutputScope {
     fn rust() -> Self {
-        let seen = HashMap::new();
+        let seen = HashMap::default();
         Self { language: "Rust", attribute: "rust_name", seen, reserved: |_| false }
     }
 

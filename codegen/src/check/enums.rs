@@ -87,7 +87,7 @@ impl<'a> Checker<'a> {
             let message = format!("`{}` has no members", owner.text);
             self.error(Code::E0309, owner.span, message);
         }
-        let mut seen: std::collections::HashMap<&str, &ast::Member> = Default::default();
+        let mut seen: crate::hash::HashMap<&str, &ast::Member> = Default::default();
         for member in members {
             self.check_attributes(&member.attributes, place);
             if member.name.text == "_" {

@@ -1,7 +1,5 @@
 //! What is not a type: properties, classes, entries and spaces; and the schemas around all of it.
 
-use std::collections::HashMap;
-
 use inspect_format::hash;
 
 use super::attributes::{Place, find};
@@ -10,6 +8,7 @@ use super::layout::{Extent, type_extent};
 use super::types::Where;
 use super::{Checker, SchemaIndex, forever, unknown_name};
 use crate::diag::{Code, Diagnostic, nearest};
+use crate::hash::HashMap;
 use crate::model::{
     AggregateId, Assign, Class, ClassId, ConstantId, Entry, EntryField, EnumId, FlagsId, Naming,
     Partial, Properties, Schema, SchemaId, Space, Target, Type, TypeId, Value, names,
@@ -145,7 +144,7 @@ impl<'a> Checker<'a> {
     }
 
     fn check_class_numbers(&mut self) {
-        let mut seen: HashMap<u32, ClassId> = HashMap::new();
+        let mut seen: HashMap<u32, ClassId> = HashMap::default();
         for index in 0..self.classes.len() {
             let id = ClassId(index as u32);
             let number = self.class_number(id);

@@ -23,9 +23,10 @@ mod scope;
 pub(crate) mod trial;
 mod types;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use crate::diag::{Code, Diagnostic, Diagnostics, nearest};
+use crate::hash::HashSet;
 use crate::model::{
     Aggregate, AggregateId, Class, Constant, Enum, EnumId, Flags, FlagsId, Layout, Lifetime, Model,
     Naming, Scalar, Schema, SchemaId, Target, Type,
@@ -227,7 +228,7 @@ impl<'a> Checker<'a> {
             enum_depth: 0,
             as_of: Vec::new(),
             as_of_only: None,
-            reported: HashSet::new(),
+            reported: HashSet::default(),
         }
     }
 

@@ -36,7 +36,7 @@ impl<'a> Checker<'a> {
         if self.is_anonymous(id) {
             return;
         }
-        let mut names: std::collections::HashMap<&str, (Span, bool)> = Default::default();
+        let mut names: crate::hash::HashMap<&str, (Span, bool)> = Default::default();
         let mut stack = vec![(id, 0)];
         let mut clashes = Vec::new();
         while let Some((top, next)) = stack.pop() {

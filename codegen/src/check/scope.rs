@@ -4,8 +4,6 @@
 //! A schema has five name spaces (types, constants, classes, consumers, spaces). A name is looked up among the
 //! schema's own, then among what `use` brought in, then in `inspect.core`.
 
-use std::collections::{HashMap, HashSet};
-
 use super::attributes::{find, literal_argument};
 use super::constants::ConstantState;
 use super::{
@@ -13,6 +11,7 @@ use super::{
     unknown_name,
 };
 use crate::diag::{Code, Diagnostic, nearest};
+use crate::hash::{HashMap, HashSet};
 use crate::model::{AggregateId, ClassId, ConstantId, EnumId, FlagsId, Scalar};
 use crate::source::Span;
 use crate::syntax::ast;

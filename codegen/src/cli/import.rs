@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
 use object::ReadCache;
@@ -166,7 +167,8 @@ impl Files {
             split: split.iter().collect(),
             package: package.as_ref(),
         };
-        let binary = Binary::open(&image, &beside).map_err(fault)?;
+        // The program ends soon, and thousands of types take long to free one by one.
+        let binary = ManuallyDrop::new(Binary::open(&image, &beside).map_err(fault)?);
         work(&binary)
     }
 

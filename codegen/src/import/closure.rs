@@ -1,10 +1,11 @@
 //! Which types a schema needs: those that are asked for, all that they hold by value, and behind pointers as far as
 //! somebody wants to follow them. Each that has a name becomes an item, under a name that no other has.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use super::names::{self, Known, Scope};
 use crate::binary::{Binary, Key, Kind, Result, Type, Wanted};
+use crate::hash::{HashMap, HashSet};
 
 /// The types of a schema.
 #[derive(Debug, Default)]
@@ -58,7 +59,7 @@ pub(super) fn collect(
 ) -> Result<Closure> {
     let (types, known) = (Scope::of_types(), known.clone());
     let mut closure = Closure { types, known, ..Closure::default() };
-    let mut seen: HashMap<Key, u32> = HashMap::new();
+    let mut seen: HashMap<Key, u32> = HashMap::default();
     let mut queue: VecDeque<Step> = VecDeque::new();
     for key in roots {
         queue.push_back(Step { key: *key, depth: 0, typedef: None, held: false });

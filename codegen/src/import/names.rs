@@ -1,11 +1,10 @@
 //! Names that a schema takes, from names that a binary has: letters, digits and `_`, no two of which fall together
 //! in an output.
 
-use std::collections::{HashMap, HashSet};
-
 use crate::binary::Language;
 use crate::binary::spelling::Numbers;
 pub(super) use crate::binary::spelling::{identifier, type_name};
+use crate::hash::{HashMap, HashSet};
 use crate::model::{Naming, names};
 
 /// The names that an existing schema has for types of a binary.

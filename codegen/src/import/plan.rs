@@ -1,7 +1,6 @@
 //! What will be printed, decided: items, fields with their attributes, and where each lies in the binary, so that
 //! `proof` can compare that with what the compiler makes of the text.
 
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::closure::Closure;
@@ -11,6 +10,7 @@ use super::place;
 use super::spell::Shape;
 use super::{Fault, Note};
 use crate::binary::{Binary, Composite, Enum, Key, Language, Type, spelling};
+use crate::hash::{HashMap, HashSet};
 use crate::model::Target;
 
 /// An item of the schema.
@@ -148,8 +148,8 @@ impl<'b, 'd> Planner<'b, 'd> {
             binary,
             target: binary.target(),
             closure,
-            finished: HashMap::new(),
-            open: HashSet::new(),
+            finished: HashMap::default(),
+            open: HashSet::default(),
             depth: 0,
             late: Vec::new(),
             enum_constants: Scope::default(),
@@ -347,7 +347,7 @@ impl<'b, 'd> Planner<'b, 'd> {
     fn enumeration(&mut self, it: &Enum, name: &str) -> Body {
         let mut members: Vec<(String, i128, Vec<String>)> = Vec::new();
         let mut scope = Scope::default();
-        let mut by_value: HashMap<i128, usize> = HashMap::new();
+        let mut by_value: HashMap<i128, usize> = HashMap::default();
         for (member, value) in &it.members {
             let value = it.in_width(*value);
             if let Some(index) = by_value.get(&value) {

@@ -14,7 +14,7 @@ pub(super) fn differences(
     let Some(schema) = model.schema(schema) else {
         return vec!["the schema is missing".to_owned()];
     };
-    let mut by_name = std::collections::HashMap::new();
+    let mut by_name = crate::hash::HashMap::default();
     for id in &model[schema].types {
         by_name.insert(model.type_naming(*id).name.as_str(), *id);
     }
@@ -67,11 +67,14 @@ fn compare(
         aggregate.fields.iter().zip(&layout.fields).zip(&planned.fields)
     {
         let bit = placement.bit_offset.unwrap_or(placement.offset.saturating_mul(8));
-        let name = format!("{path}.{}", want.name.as_deref().unwrap_or("_"));
+        let name = || format!("{path}.{}", want.name.as_deref().unwrap_or("_"));
         if bit != want.bit_offset || placement.size != want.size {
             found.push(format!(
-                "`{name}`: {} bytes at bit {bit} instead of {} at {}",
-                placement.size, want.size, want.bit_offset
+                "`{}`: {} bytes at bit {bit} instead of {} at {}",
+                name(),
+                placement.size,
+                want.size,
+                want.bit_offset
             ));
         }
         let mut ty = &field.ty;
@@ -79,7 +82,7 @@ fn compare(
             ty = element;
         }
         if let (FieldType::Inline { inner, .. }, Type::Aggregate(id)) = (&want.ty, ty) {
-            compare(model, *id, inner, &name, target, found);
+            compare(model, *id, inner, &name(), target, found);
         }
     }
 }

@@ -36,15 +36,16 @@ pub fn camel_case(name: &str) -> String {
 #[must_use]
 pub fn snake_case(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 4);
-    let chars: Vec<char> = name.chars().collect();
-    for (i, &c) in chars.iter().enumerate() {
-        let before = i.checked_sub(1).map(|i| chars[i]);
-        let after = chars.get(i + 1);
+    // What is no ASCII has no case here, so that bytes will do to look around.
+    let bytes = name.as_bytes();
+    for (at, c) in name.char_indices() {
+        let before = at.checked_sub(1).and_then(|at| bytes.get(at));
         let starts_word = c.is_ascii_uppercase()
             && before.is_some_and(|before| {
+                let after = bytes.get(at + 1);
                 before.is_ascii_lowercase()
                     || before.is_ascii_digit()
-                    || (before.is_ascii_uppercase() && after.is_some_and(char::is_ascii_lowercase))
+                    || (before.is_ascii_uppercase() && after.is_some_and(u8::is_ascii_lowercase))
             });
         if starts_word {
             out.push('_');
@@ -69,64 +70,106 @@ pub fn schema_word(name: &str) -> String {
 /// A name that Rust takes as an identifier in every edition from 2018 to 2024.
 #[must_use]
 pub fn rust_identifier(name: &str) -> String {
-    avoid(name, RUST_KEYWORDS)
+    avoid(name.to_owned(), &RUST_KEYWORDS)
 }
 
 /// The name of a type in Rust. Those of the prelude that generated code uses itself get a `_` as keywords do: a
 /// struct `Option` would take the place of the real one in its module, and in every `use module::*`.
 #[must_use]
 pub fn rust_type(name: &str) -> String {
-    avoid(&rust_identifier(&camel_case(name)), RUST_PRELUDE)
+    avoid(avoid(camel_case(name), &RUST_KEYWORDS), &RUST_PRELUDE)
 }
 
 /// Whether generated modules use the name of this type themselves.
 #[must_use]
 pub fn is_rust_prelude(name: &str) -> bool {
-    RUST_PRELUDE.binary_search(&name).is_ok()
+    RUST_PRELUDE.has(name)
 }
 
 /// The name of a constant of a type, where each type has a `ZERO`: that of a member of an enum, as a type is
 /// spelt, or of a set of flags, in capitals.
 #[must_use]
 pub fn rust_member(name: &str) -> String {
-    avoid(&rust_identifier(name), &["ZERO"])
+    avoid(rust_identifier(name), &RUST_CONSTANTS)
 }
 
 /// The name of a field of an entry, beside the methods that every entry and every row has.
 #[must_use]
 pub fn rust_entry_field(name: &str) -> String {
-    avoid(&rust_identifier(&snake_case(name)), ENTRY_METHODS)
+    avoid(avoid(snake_case(name), &RUST_KEYWORDS), &ENTRY_METHODS)
 }
 
 /// A name that C99 to C23, C++17 and the preprocessors of GCC and Clang leave alone.
 #[must_use]
 pub fn c_identifier(name: &str) -> String {
-    avoid(&avoid(name, C_KEYWORDS), C_MACROS)
+    avoid(avoid(name.to_owned(), &C_KEYWORDS), &C_MACROS)
 }
 
-fn avoid(name: &str, reserved: &[&str]) -> String {
-    if reserved.binary_search(&name).is_ok() { format!("{name}_") } else { name.to_owned() }
+fn avoid(mut name: String, reserved: &Reserved) -> String {
+    if reserved.has(&name) {
+        name.push('_');
+    }
+    name
 }
 
-/// Sorted. Strict, weak where it matters, and reserved words of every edition.
-const RUST_KEYWORDS: &[&str] = &[
+/// Words that are no names.
+struct Reserved {
+    words: &'static [&'static str],
+    /// The lengths of the words that end with each letter, a bit each: nearly every name is seen not to be one of the
+    /// words without a comparison.
+    lengths: [u32; 128],
+}
+
+impl Reserved {
+    const fn new(words: &'static [&'static str]) -> Self {
+        let mut lengths = [0; 128];
+        let mut index = 0;
+        while index < words.len() {
+            let word = words[index].as_bytes();
+            lengths[word[word.len() - 1] as usize] |= 1 << (word.len() % 32);
+            index += 1;
+        }
+        Self { words, lengths }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        let last = name.as_bytes().last();
+        let lengths = last.and_then(|last| self.lengths.get(usize::from(*last)));
+        lengths.is_some_and(|lengths| lengths >> (name.len() % 32) & 1 == 1)
+            && self.words.contains(&name)
+    }
+}
+
+/// Strict, weak where it matters, and reserved words of every edition.
+static RUST_KEYWORDS: Reserved = Reserved::new(&[
     "Self", "_", "abstract", "as", "async", "await", "become", "box", "break", "const", "continue",
     "crate", "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if",
     "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub",
     "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
     "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
-];
+]);
 
-/// Sorted. Names of the prelude that stand by themselves in generated code.
-const RUST_PRELUDE: &[&str] =
-    &["Err", "ExactSizeIterator", "Iterator", "None", "Ok", "Option", "Result", "Some"];
+/// Names of the prelude that stand by themselves in generated code.
+static RUST_PRELUDE: Reserved = Reserved::new(&[
+    "Err",
+    "ExactSizeIterator",
+    "Iterator",
+    "None",
+    "Ok",
+    "Option",
+    "Result",
+    "Some",
+]);
 
-/// Sorted. Methods of a generated entry or row whose names no word of the format takes.
-const ENTRY_METHODS: &[&str] = &["core", "new", "of", "raw", "region"];
+/// Constants that every type has.
+static RUST_CONSTANTS: Reserved = Reserved::new(&["ZERO"]);
 
-/// Sorted. Keywords of C23 and C++17 with the alternative tokens, and the types that
+/// Methods of a generated entry or row whose names no word of the format takes.
+static ENTRY_METHODS: Reserved = Reserved::new(&["core", "new", "of", "raw", "region"]);
+
+/// Keywords of C23 and C++17 with the alternative tokens, and the types that
 /// generated headers are written with: in C++ a member so called would change what the next one means.
-const C_KEYWORDS: &[&str] = &[
+static C_KEYWORDS: Reserved = Reserved::new(&[
     "NULL",
     "alignas",
     "alignof",
@@ -236,15 +279,15 @@ const C_KEYWORDS: &[&str] = &[
     "while",
     "xor",
     "xor_eq",
-];
+]);
 
-/// Sorted. Macros without a leading underscore that GCC or Clang predefine in GNU modes on some target, and
+/// Macros without a leading underscore that GCC or Clang predefine in GNU modes on some target, and
 /// those of the standard headers that a generated header includes.
-const C_MACROS: &[&str] = &[
+static C_MACROS: Reserved = Reserved::new(&[
     "PPC", "R3000", "R4000", "arm", "assert", "errno", "i386", "i486", "i586", "i686", "linux",
     "m68k", "mips", "near", "offsetof", "pixel", "sparc", "stderr", "stdin", "stdout", "sun",
     "unix", "vax", "vector", "vms",
-];
+]);
 
 #[cfg(test)]
 mod tests {
@@ -267,9 +310,9 @@ mod tests {
     }
 
     #[test]
-    fn reserved_words_are_sorted_and_avoided() {
-        for list in [RUST_KEYWORDS, RUST_PRELUDE, ENTRY_METHODS, C_KEYWORDS, C_MACROS] {
-            assert!(list.is_sorted(), "binary search needs a sorted list");
+    fn reserved_words_are_avoided() {
+        for list in [&RUST_KEYWORDS, &RUST_PRELUDE, &ENTRY_METHODS, &C_KEYWORDS, &C_MACROS] {
+            assert!(list.words.iter().all(|word| list.has(word)));
         }
         assert_eq!(rust_identifier("self"), "self_");
         assert_eq!(rust_type("option"), "Option_");

@@ -28,8 +28,15 @@ pub struct Btf<'a> {
     /// The id of the first type: 1, or the one behind the last of the blob that this one continues.
     first_id: u32,
     count: u32,
-    /// Where in `types` every so many-th type begins: see [`Btf::type_by_id`].
-    marks: [u32; MARKS],
+    marks: Marks,
+}
+
+/// Where in the types section every so many-th type begins: see [`Btf::type_by_id`].
+#[derive(Clone, Copy, Debug)]
+struct Marks {
+    places: [u32; MARKS],
+    /// There are two to the power of this many types from one mark to the next.
+    shift: u32,
 }
 
 /// A finding about a blob.
@@ -136,17 +143,34 @@ pub struct DeclTag<'a> {
 impl<'a> Btf<'a> {
     /// Checks a blob. More bytes may follow it.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        Self::parse_behind(bytes, "", 0)
+        Self::parse_behind(bytes, "", 0, &mut |_, _| {})
     }
 
     /// Checks a blob that continues another one, as that of a kernel's module continues the kernel's:
     /// its ids go on where those of `base` end, and so do the offsets of its texts. What is found by
     /// an id is found in one of the two: [`Btf::first_id`] tells in which.
     pub fn parse_split(bytes: &'a [u8], base: &Self) -> Result<Self, Error> {
-        Self::parse_behind(bytes, base.strings, base.count)
+        Self::parse_behind(bytes, base.strings, base.count, &mut |_, _| {})
     }
 
-    fn parse_behind(bytes: &'a [u8], base_strings: &'a str, ids: u32) -> Result<Self, Error> {
+    /// Checks a blob, by itself or as the continuation of `base`, and shows what each record begins
+    /// with, for whoever wants an index and no second walk. What was shown is worth nothing where the
+    /// blob turns out to be damaged.
+    pub fn parse_seeing(
+        bytes: &'a [u8],
+        base: Option<&Self>,
+        see: &mut impl FnMut(&Self, &Head),
+    ) -> Result<Self, Error> {
+        let (strings, ids) = base.map_or(("", 0), |base| (base.strings, base.count));
+        Self::parse_behind(bytes, strings, ids, see)
+    }
+
+    fn parse_behind(
+        bytes: &'a [u8],
+        base_strings: &'a str,
+        ids: u32,
+        see: &mut impl FnMut(&Self, &Head),
+    ) -> Result<Self, Error> {
         let order = parse_magic(bytes)?;
         let word = |at: usize| {
             let bytes = bytes.get(at..).and_then(<[u8]>::first_chunk);
@@ -176,7 +200,7 @@ impl<'a> Btf<'a> {
             error(strings_start + fault.valid_up_to() as u64, ErrorKind::NameEncoding)
         })?;
         let first_id = ids.checked_add(1).ok_or(error(types_start, ErrorKind::Type(ids)))?;
-        let (count, marks) = (u32::MAX, [0; MARKS]);
+        let (count, marks) = (u32::MAX, Marks { places: [0; MARKS], shift: 0 });
         // Both of its parts are words of the header, and the bytes have been there.
         let types_at = u32::try_from(types_start).unwrap_or(u32::MAX);
         let mut btf = Self {
@@ -189,28 +213,8 @@ impl<'a> Btf<'a> {
             count,
             marks,
         };
-        btf.count = btf.check(types_start)?;
-        btf.check_references(types_start)?;
-        btf.set_marks();
+        (btf.count, btf.marks) = btf.check(types_start, see)?;
         Ok(btf)
-    }
-
-    /// Notes where every so many-th type begins.
-    fn set_marks(&mut self) {
-        let step = self.mark_step();
-        let mut types = self.types();
-        for mark in &mut self.marks {
-            // `check` has seen that offsets fit: the section is shorter than 4 GiB.
-            *mark = u32::try_from(types.at).unwrap_or(u32::MAX);
-            if types.nth(step - 1).is_none() {
-                break;
-            }
-        }
-    }
-
-    /// How many types there are from one mark to the next, at least 1.
-    fn mark_step(&self) -> usize {
-        ((self.count + 1 - self.first_id) as usize).div_ceil(MARKS).max(1)
     }
 
     /// The byte order of the blob.
@@ -258,13 +262,9 @@ impl<'a> Btf<'a> {
         let beyond = Types { btf: *self, at: self.types.len(), next_id: self.count };
         let index = id.checked_sub(self.first_id).filter(|_| id <= self.count);
         let Some(index) = index else { return beyond };
-        let (index, step) = (index as usize, self.mark_step());
-        let mark = index / step;
-        // There are at most `MARKS` steps, and so many ids that they fit into 32 bits.
-        let at = self.marks.get(mark).map_or(self.types.len(), |at| *at as usize);
-        let next_id = (mark * step) as u32 + self.first_id;
-        let mut types = Types { btf: *self, at, next_id };
-        for _ in 0..index % step {
+        let (at, behind) = self.marks.before(index);
+        let mut types = Types { btf: *self, at: at as usize, next_id: id - behind };
+        for _ in 0..behind {
             types.next();
         }
         types
@@ -367,81 +367,76 @@ impl<'a> Btf<'a> {
         Err(chain)
     }
 
-    /// Walks the records: each ends inside the section and bears a text that exists. Returns their
-    /// number, with those before the first.
-    fn check(&self, start: u64) -> Result<u32, Error> {
-        let mut at = 0;
-        let mut count = self.first_id - 1;
+    /// Walks the records: each ends inside the section, bears texts that exist, and refers to types
+    /// that exist. Returns the last id, and marks.
+    fn check(&self, start: u64, see: &mut impl FnMut(&Self, &Head)) -> Result<(u32, Marks), Error> {
+        let mut marks = Marks { places: [0; MARKS], shift: 0 };
+        let (mut at, mut next_id, mut farthest) = (0, self.first_id, 0);
         while at < self.types.len() {
-            let offset = start + at as u64;
-            let (ty, next) = self.record(at, 0).map_err(|kind| error(offset, kind))?;
-            self.check_texts(&ty).map_err(|kind| error(offset, kind))?;
-            at = next;
-            count = count.checked_add(1).ok_or(error(offset, ErrorKind::Type(u32::MAX)))?;
+            let place = start + at as u64;
+            let found = |kind| error(place, kind);
+            let (head, rest) = self.head(at, next_id).map_err(found)?;
+            self.check_texts(&head, rest).map_err(found)?;
+            // How many types there are is not known before the end.
+            self.each_reference(&head, rest, &mut |id| farthest = farthest.max(id));
+            see(self, &head);
+            marks.note(next_id - self.first_id, head.position);
+            at += 12 + rest.len();
+            next_id = next_id.checked_add(1).ok_or(found(ErrorKind::Type(u32::MAX)))?;
         }
-        Ok(count)
+        let count = next_id - 1;
+        if farthest > count { Err(self.dangling(start, count)) } else { Ok((count, marks)) }
     }
 
-    fn check_texts(&self, ty: &Type<'a>) -> Result<(), ErrorKind> {
-        self.check_text(ty.name)?;
-        let stride = match ty.kind() {
-            kind::STRUCT | kind::UNION | kind::ENUM64 => 12,
-            kind::ENUM | kind::FUNC_PROTO => 8,
-            _ => return Ok(()),
-        };
-        for part in ty.rest.chunks_exact(stride) {
-            self.check_text(word(part, 0, self.order))?;
+    /// Where the first reference is that leads behind the last type.
+    fn dangling(&self, start: u64, count: u32) -> Error {
+        let mut at = 0;
+        let mut first = None;
+        while let (None, Ok((head, rest))) = (first, self.head(at, 0)) {
+            self.each_reference(&head, rest, &mut |id| {
+                first =
+                    first.or((id > count).then(|| error(start + at as u64, ErrorKind::Type(id))));
+            });
+            at += 12 + rest.len();
         }
-        Ok(())
+        first.unwrap_or(error(start, ErrorKind::Type(count)))
     }
 
-    /// Every type that a record names exists.
-    fn check_references(&self, start: u64) -> Result<(), Error> {
-        let mut at = 0;
-        while at < self.types.len() {
-            let offset = start + at as u64;
-            let (ty, next) = self.record(at, 0).map_err(|kind| error(offset, kind))?;
-            let known = |id: u32| {
-                if id <= self.count { Ok(()) } else { Err(error(offset, ErrorKind::Type(id))) }
-            };
-            match ty.kind() {
-                kind::PTR
-                | kind::TYPEDEF
-                | kind::VOLATILE
-                | kind::CONST
-                | kind::RESTRICT
-                | kind::FUNC
-                | kind::FUNC_PROTO
-                | kind::VAR
-                | kind::DECL_TAG
-                | kind::TYPE_TAG => known(ty.size_or_type)?,
-                _ => {}
-            }
-            match ty.kind() {
-                kind::ARRAY => {
-                    known(word(ty.rest, 0, self.order))?;
-                    known(word(ty.rest, 4, self.order))?;
-                }
-                kind::STRUCT | kind::UNION => {
-                    for member in ty.rest.chunks_exact(12) {
-                        known(word(member, 4, self.order))?;
-                    }
-                }
-                kind::FUNC_PROTO => {
-                    for parameter in ty.rest.chunks_exact(8) {
-                        known(word(parameter, 4, self.order))?;
-                    }
-                }
-                kind::DATASEC => {
-                    for variable in ty.rest.chunks_exact(12) {
-                        known(word(variable, 0, self.order))?;
-                    }
-                }
-                _ => {}
-            }
-            at = next;
+    fn check_texts(&self, head: &Head, rest: &[u8]) -> Result<(), ErrorKind> {
+        self.check_text(head.name)?;
+        let check = |part: &[u8]| self.check_text(word(part, 0, self.order));
+        match head.kind() {
+            kind::STRUCT | kind::UNION | kind::ENUM64 => rest.chunks_exact(12).try_for_each(check),
+            kind::ENUM | kind::FUNC_PROTO => rest.chunks_exact(8).try_for_each(check),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Hands over the ids in a record.
+    fn each_reference(&self, head: &Head, rest: &[u8], take: &mut impl FnMut(u32)) {
+        let mut take_word = |part: &[u8], at| take(word(part, at, self.order));
+        match head.kind() {
+            kind::ARRAY => {
+                take_word(rest, 0);
+                take_word(rest, 4);
+            }
+            kind::STRUCT | kind::UNION => rest.chunks_exact(12).for_each(|it| take_word(it, 4)),
+            kind::DATASEC => rest.chunks_exact(12).for_each(|it| take_word(it, 0)),
+            kind::FUNC_PROTO => {
+                rest.chunks_exact(8).for_each(|it| take_word(it, 4));
+                take(head.size_or_type);
+            }
+            kind::PTR
+            | kind::TYPEDEF
+            | kind::VOLATILE
+            | kind::CONST
+            | kind::RESTRICT
+            | kind::FUNC
+            | kind::VAR
+            | kind::DECL_TAG
+            | kind::TYPE_TAG => take(head.size_or_type),
+            _ => {}
+        }
     }
 
     /// The record at a position of the types section, and where the next one begins.
@@ -493,6 +488,14 @@ impl<'a> Btf<'a> {
         self.text(head.name)
     }
 
+    /// The name of a type, its NUL, and all texts behind that: for whoever looks at many names and
+    /// knows most of them by how they begin.
+    #[must_use]
+    pub fn name_onwards(&self, head: &Head) -> &'a [u8] {
+        let (strings, at) = self.strings_at(head.name);
+        strings.as_bytes().get(at..).unwrap_or_default()
+    }
+
     /// Texts end with a NUL, which the section does too; that they are UTF-8 was seen for all at
     /// once, so that many names in one long text cost no more than few.
     fn check_text(&self, offset: u32) -> Result<(), ErrorKind> {
@@ -515,6 +518,29 @@ impl<'a> Btf<'a> {
     fn text(&self, offset: u32) -> &'a str {
         let (strings, at) = self.strings_at(offset);
         strings.get(at..).unwrap_or("").split('\0').next().unwrap_or("")
+    }
+}
+
+impl Marks {
+    /// Notes where a type begins, if it is one of those that are noted. They come in order; when there is no place for
+    /// another mark, every second one goes.
+    fn note(&mut self, index: u32, place: u32) {
+        if index & ((1 << self.shift) - 1) != 0 {
+            return;
+        }
+        if index >> self.shift == MARKS as u32 {
+            for mark in 0..MARKS / 2 {
+                self.places[mark] = self.places[2 * mark];
+            }
+            self.shift += 1;
+        }
+        self.places[(index >> self.shift) as usize] = place;
+    }
+
+    /// The last mark before a type or at it: where it is, and how many types behind it that one is.
+    fn before(&self, index: u32) -> (u32, u32) {
+        let place = self.places[(index >> self.shift) as usize];
+        (place, index & ((1 << self.shift) - 1))
     }
 }
 

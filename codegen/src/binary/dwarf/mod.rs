@@ -215,7 +215,8 @@ impl Reader for DwarfReader<'_> {
         }
         let sieve = Sieve::of(by_end.keys().copied());
         self.each_entry(&mut |seen| {
-            let indices = if sieve.may_hold(seen.name) { by_end.get(seen.name) } else { None };
+            let indices =
+                if sieve.may_hold(seen.name.as_bytes()) { by_end.get(seen.name) } else { None };
             let Some(indices) = indices else { return };
             let whole = seen.whole_name();
             for index in indices {
