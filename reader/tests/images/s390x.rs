@@ -202,7 +202,7 @@ fn control_registers_say_where_page_tables_are() {
 fn tables_end_where_what_leads_to_them_says() {
     const QUARTER: u64 = 512;
     // Of regions, each in another quarter of the table of segments.
-    let address = |quarter: u64| quarter * QUARTER << 20;
+    let address = |quarter: u64| (quarter * QUARTER) << 20;
     for (offset, length) in [(0, 3), (0, 0), (1, 2), (3, 3), (2, 1)] {
         let mut memory = Memory::new(2);
         (0..4).for_each(|quarter| memory.map(address(quarter), 0, 1));

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use memchr::memmem;
 use serde_json::Value;
 
 use crate::console::Console;
@@ -106,5 +107,5 @@ for address in sys.argv[2:]:
 
 fn is_paid_in(path: &str) -> bool {
     let bytes = fs::read(path).expect("a dump");
-    bytes.windows(8).any(|it| it == PAID.to_le_bytes() || it == PAID.to_be_bytes())
+    [PAID.to_le_bytes(), PAID.to_be_bytes()].iter().any(|it| memmem::find(&bytes, it).is_some())
 }
