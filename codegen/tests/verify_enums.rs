@@ -161,3 +161,20 @@ enum holds_color { RED = 3, BLUE = 4, .. }
     let notes: Vec<&str> = updated.notes.iter().map(|note| note.path.as_str()).collect();
     assert_eq!(notes, ["zone_type.OTHER"]);
 }
+
+/// What `verify` takes for the binary's value stays as it was written.
+#[test]
+fn values_of_the_same_bytes_stay() {
+    let source = "enum __attribute__((packed)) tiny { A = 0, B = 255 };
+enum neg { M = -1, N = 3 }; struct holds { enum tiny t; enum neg n; };
+struct holds h; int main(void) { return 0; }";
+    let Some(program) = compiled("gcc", source, &[]) else { return };
+    let schema = "schema app version 1;
+
+enum tiny: i8 { B = -1, A = 0 }
+
+enum neg: u32 { M = 0xffffffff, N = 2 }
+";
+    let updated = program.updated(&["tiny", "neg"], schema);
+    assert_eq!(updated.text, schema.replace("N = 2", "N = 3"));
+}

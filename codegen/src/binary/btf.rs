@@ -15,27 +15,25 @@ const SECTION: &str = ".BTF";
 pub(super) struct BtfReader<'d> {
     base: Option<Btf<'d>>,
     own: Btf<'d>,
-    /// Where the record of each type begins, in the blob that has it.
-    positions: Vec<u32>,
+    index: Index,
     word_size: u8,
 }
 
 impl<'d> BtfReader<'d> {
     /// Checks a blob, and that which it continues.
     pub(super) fn new(bytes: &'d [u8], base: Option<&'d [u8]>, word_size: u8) -> Result<Self> {
-        let mut index = Index { positions: Vec::new(), long: None };
+        let mut index = Index::default();
         let base =
             base.map(|base| Btf::parse_seeing(base, None, &mut |blob, head| index.add(blob, head)));
         let base = base.transpose().map_err(damaged)?;
         let own = Btf::parse_seeing(bytes, base.as_ref(), &mut |blob, head| index.add(blob, head));
         let own = own.map_err(|error| of_module(error, base.is_some()))?;
         index.check_word_size(word_size)?;
-        let positions = index.positions;
-        Ok(Self { base, own, positions, word_size })
+        Ok(Self { base, own, index, word_size })
     }
 
     fn type_by_id(&self, id: u32) -> Option<btf::Type<'d>> {
-        let position = *self.positions.get(id.checked_sub(1)? as usize)?;
+        let position = *self.index.positions.get(id.checked_sub(1)? as usize)?;
         match &self.base {
             Some(base) if id < self.own.first_id() => base.type_at(position, id),
             _ => self.own.type_at(position, id),
@@ -164,22 +162,22 @@ impl Reader for BtfReader<'_> {
             by_name.entry(&wanted.name).or_default().push(index);
         }
         let sieve = Sieve::of(by_name.keys().copied());
-        self.each_named(|blob, head, kind| {
-            if !sieve.may_hold(blob.name_onwards(head)) {
+        self.each_named(|ty, kind| {
+            if !sieve.may_hold(ty.name_onwards()) {
                 return;
             }
-            let name = blob.name_of(head);
+            let name = ty.name();
             let Some(indices) = by_name.get(name) else { return };
             for index in indices {
                 let wanted = &wanted[*index];
-                let place = format!("type {}", head.id());
+                let place = format!("type {}", ty.id());
                 if wanted.kind.is_none_or(|it| it == kind) && wanted.accepts_place(&place) {
                     found[*index].push(Candidate {
-                        key: Key(u64::from(head.id())),
+                        key: Key(u64::from(ty.id())),
                         kind,
                         name: name.to_owned(),
                         place,
-                        is_declaration: head.kind() == kind::FWD,
+                        is_declaration: ty.kind() == kind::FWD,
                     });
                 }
             }
@@ -188,33 +186,42 @@ impl Reader for BtfReader<'_> {
     }
 
     fn each_name(&self, look: &mut dyn FnMut(&str)) -> Result<()> {
-        self.each_named(|blob, head, _| look(blob.name_of(head)));
+        self.each_named(|ty, _| look(ty.name()));
         Ok(())
     }
 }
 
 impl BtfReader<'_> {
-    fn each_named(&self, mut look: impl FnMut(&Btf<'_>, &btf::Head, Kind)) {
-        for blob in self.base.iter().chain([&self.own]) {
-            for head in blob.heads() {
-                let kind = match head.kind() {
-                    kind::STRUCT => Kind::Struct,
-                    kind::UNION => Kind::Union,
-                    kind::ENUM | kind::ENUM64 => Kind::Enum,
-                    kind::TYPEDEF => Kind::Typedef,
-                    kind::FWD if head.kind_flag() => Kind::Union,
-                    kind::FWD => Kind::Struct,
-                    _ => continue,
-                };
-                look(blob, &head, kind);
+    /// Every type that can be asked for by its name.
+    fn each_named(&self, mut look: impl FnMut(&btf::Type<'_>, Kind)) {
+        for ty in self.index.named.iter().filter_map(|id| self.type_by_id(*id)) {
+            if let Some(kind) = named_kind(ty.kind(), ty.kind_flag()) {
+                look(&ty, kind);
             }
         }
     }
 }
 
+/// The kind under which a type can be asked for, if it can be.
+fn named_kind(kind: u32, kind_flag: bool) -> Option<Kind> {
+    match kind {
+        kind::STRUCT => Some(Kind::Struct),
+        kind::UNION => Some(Kind::Union),
+        kind::ENUM | kind::ENUM64 => Some(Kind::Enum),
+        kind::TYPEDEF => Some(Kind::Typedef),
+        kind::FWD if kind_flag => Some(Kind::Union),
+        kind::FWD => Some(Kind::Struct),
+        _ => None,
+    }
+}
+
 /// What is seen on the one walk over all types.
+#[derive(Default)]
 struct Index {
+    /// Where the record of each type begins, in the blob that has it.
     positions: Vec<u32>,
+    /// The ids of the types that can be asked for by name: one of seven in a kernel.
+    named: Vec<u32>,
     /// Bytes of the first `long`. BTF does not say how wide a pointer is; on all targets a `long` is as wide, and most
     /// programs have one.
     long: Option<u32>,
@@ -226,6 +233,9 @@ impl Index {
             |name| matches!(name, "long" | "long int" | "unsigned long" | "long unsigned int");
         if self.long.is_none() && head.kind() == kind::INT && is_name(blob.name_of(head)) {
             self.long = Some(head.size());
+        }
+        if named_kind(head.kind(), head.kind_flag()).is_some() {
+            self.named.push(head.id());
         }
         self.positions.push(head.position());
     }

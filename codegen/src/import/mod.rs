@@ -17,13 +17,14 @@ mod spell;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::thread;
 
 use crate::binary::{self, Binary, Wanted};
 use crate::check;
 use crate::compile;
 use crate::diag::Severity;
 use crate::source::SourceMap;
-use crate::syntax;
+use crate::syntax::fmt::format_unparsed;
 use crate::verify;
 pub use choose::Definition;
 pub use merge::{Existing, update};
@@ -137,9 +138,19 @@ fn import_known(
     let image = format!("Types of `{}`, from its {}.", options.image, binary.format().name());
     let docs = [image, String::new(), compared];
     let text = print::schema(&options.schema, &docs, &items);
-    // What is wrong with it, `prove` finds.
-    let text = syntax::fmt::format_unparsed(&text);
-    prove(&text, &options.schema, &items, binary).map_err(|fault| vec![fault])?;
+    // A schema that is formatted has the same tree: one can be proven while the other is made.
+    let (text, proven) = thread::scope(|scope| {
+        let formatting = thread::Builder::new().spawn_scoped(scope, || format_unparsed(&text));
+        let proven = prove(&text, &options.schema, &items, binary);
+        let formatted = match formatting.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(formatted)) => formatted,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // A machine that grants no thread.
+            Err(_) => format_unparsed(&text),
+        };
+        (formatted, proven)
+    });
+    proven.map_err(|fault| vec![fault])?;
     Ok(Imported { text, notes: planner.notes, type_count: items.len(), asked })
 }
 

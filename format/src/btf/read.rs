@@ -24,6 +24,8 @@ pub struct Btf<'a> {
     strings: &'a str,
     /// The texts of the blob that this one continues; offsets count through both.
     base_strings: &'a str,
+    /// All texts are: a name may begin anywhere in them.
+    is_ascii: bool,
     order: Order,
     /// The id of the first type: 1, or the one behind the last of the blob that this one continues.
     first_id: u32,
@@ -208,6 +210,7 @@ impl<'a> Btf<'a> {
             types_start: types_at,
             strings,
             base_strings,
+            is_ascii: base_strings.is_ascii() && strings.is_ascii(),
             order,
             first_id,
             count,
@@ -376,9 +379,10 @@ impl<'a> Btf<'a> {
             let place = start + at as u64;
             let found = |kind| error(place, kind);
             let (head, rest) = self.head(at, next_id).map_err(found)?;
-            self.check_texts(&head, rest).map_err(found)?;
             // How many types there are is not known before the end.
-            self.each_reference(&head, rest, &mut |id| farthest = farthest.max(id));
+            let mut refer = |id| farthest = farthest.max(id);
+            self.visit(&head, rest, &mut |name| self.check_text(name), &mut refer)
+                .map_err(found)?;
             see(self, &head);
             marks.note(next_id - self.first_id, head.position);
             at += 12 + rest.len();
@@ -393,38 +397,46 @@ impl<'a> Btf<'a> {
         let mut at = 0;
         let mut first = None;
         while let (None, Ok((head, rest))) = (first, self.head(at, 0)) {
-            self.each_reference(&head, rest, &mut |id| {
-                first =
-                    first.or((id > count).then(|| error(start + at as u64, ErrorKind::Type(id))));
-            });
+            let found =
+                |id: u32| (id > count).then(|| error(start + at as u64, ErrorKind::Type(id)));
+            // That the texts are there has been seen.
+            let _ = self.visit(&head, rest, &mut |_| Ok(()), &mut |id| first = first.or(found(id)));
             at += 12 + rest.len();
         }
         first.unwrap_or(error(start, ErrorKind::Type(count)))
     }
 
-    fn check_texts(&self, head: &Head, rest: &[u8]) -> Result<(), ErrorKind> {
-        self.check_text(head.name)?;
-        let check = |part: &[u8]| self.check_text(word(part, 0, self.order));
+    /// Hands over the offsets of all texts in a record, and the ids of all types.
+    #[inline]
+    fn visit(
+        &self,
+        head: &Head,
+        rest: &[u8],
+        text: &mut impl FnMut(u32) -> Result<(), ErrorKind>,
+        refer: &mut impl FnMut(u32),
+    ) -> Result<(), ErrorKind> {
+        let word = |part: &[u8], at| word(part, at, self.order);
+        text(head.name)?;
         match head.kind() {
-            kind::STRUCT | kind::UNION | kind::ENUM64 => rest.chunks_exact(12).try_for_each(check),
-            kind::ENUM | kind::FUNC_PROTO => rest.chunks_exact(8).try_for_each(check),
-            _ => Ok(()),
-        }
-    }
-
-    /// Hands over the ids in a record.
-    fn each_reference(&self, head: &Head, rest: &[u8], take: &mut impl FnMut(u32)) {
-        let mut take_word = |part: &[u8], at| take(word(part, at, self.order));
-        match head.kind() {
-            kind::ARRAY => {
-                take_word(rest, 0);
-                take_word(rest, 4);
+            kind::STRUCT | kind::UNION => {
+                for member in rest.chunks_exact(12) {
+                    text(word(member, 0))?;
+                    refer(word(member, 4));
+                }
             }
-            kind::STRUCT | kind::UNION => rest.chunks_exact(12).for_each(|it| take_word(it, 4)),
-            kind::DATASEC => rest.chunks_exact(12).for_each(|it| take_word(it, 0)),
             kind::FUNC_PROTO => {
-                rest.chunks_exact(8).for_each(|it| take_word(it, 4));
-                take(head.size_or_type);
+                for parameter in rest.chunks_exact(8) {
+                    text(word(parameter, 0))?;
+                    refer(word(parameter, 4));
+                }
+                refer(head.size_or_type);
+            }
+            kind::ENUM => rest.chunks_exact(8).try_for_each(|member| text(word(member, 0)))?,
+            kind::ENUM64 => rest.chunks_exact(12).try_for_each(|member| text(word(member, 0)))?,
+            kind::DATASEC => rest.chunks_exact(12).for_each(|variable| refer(word(variable, 0))),
+            kind::ARRAY => {
+                refer(word(rest, 0));
+                refer(word(rest, 4));
             }
             kind::PTR
             | kind::TYPEDEF
@@ -434,9 +446,10 @@ impl<'a> Btf<'a> {
             | kind::FUNC
             | kind::VAR
             | kind::DECL_TAG
-            | kind::TYPE_TAG => take(head.size_or_type),
+            | kind::TYPE_TAG => refer(head.size_or_type),
             _ => {}
         }
+        Ok(())
     }
 
     /// The record at a position of the types section, and where the next one begins.
@@ -448,6 +461,7 @@ impl<'a> Btf<'a> {
     }
 
     /// What every record begins with, and what is behind that in the record.
+    #[inline]
     fn head(&self, at: usize, id: u32) -> Result<(Head, &'a [u8]), ErrorKind> {
         let head = self.types.get(at..).and_then(|rest| rest.get(..12));
         let head = head.ok_or(ErrorKind::Truncated)?;
@@ -488,21 +502,20 @@ impl<'a> Btf<'a> {
         self.text(head.name)
     }
 
-    /// The name of a type, its NUL, and all texts behind that: for whoever looks at many names and
-    /// knows most of them by how they begin.
-    #[must_use]
-    pub fn name_onwards(&self, head: &Head) -> &'a [u8] {
-        let (strings, at) = self.strings_at(head.name);
-        strings.as_bytes().get(at..).unwrap_or_default()
-    }
-
     /// Texts end with a NUL, which the section does too; that they are UTF-8 was seen for all at
     /// once, so that many names in one long text cost no more than few.
+    #[inline]
     fn check_text(&self, offset: u32) -> Result<(), ErrorKind> {
-        let (strings, at) = self.strings_at(offset);
+        let is_within = (offset as usize) < self.base_strings.len() + self.strings.len();
         // Nothing is called by an empty text, also where there is no text at all.
-        let exists = offset == 0 || (at < strings.len() && strings.is_char_boundary(at));
+        let exists = offset == 0 || is_within && (self.is_ascii || self.begins(offset));
         if exists { Ok(()) } else { Err(ErrorKind::Name(offset)) }
+    }
+
+    /// Whether a character begins at an offset of the texts.
+    fn begins(&self, offset: u32) -> bool {
+        let (strings, at) = self.strings_at(offset);
+        strings.is_char_boundary(at)
     }
 
     /// Which of the two texts an offset lies in, and where in it.
@@ -637,6 +650,14 @@ impl<'a> Type<'a> {
     #[must_use]
     pub fn name(&self) -> &'a str {
         self.btf.text(self.name)
+    }
+
+    /// Its name, the NUL of that, and all texts behind it: for whoever looks at many names and knows
+    /// most of them by how they begin.
+    #[must_use]
+    pub fn name_onwards(&self) -> &'a [u8] {
+        let (strings, at) = self.btf.strings_at(self.name);
+        strings.as_bytes().get(at..).unwrap_or_default()
     }
 
     /// One of [`super::kind`].

@@ -143,8 +143,17 @@ fn as_called(
         .collect())
 }
 
-/// Types of the schema that are not as in the binary, with the fields whose types are others.
-type Changed = HashMap<String, BTreeSet<String>>;
+/// Types of the schema that are not as in the binary.
+type Changed = HashMap<String, Differing>;
+
+/// What differs of a type.
+#[derive(Default)]
+struct Differing {
+    /// The paths of fields, or the names of members.
+    places: BTreeSet<String>,
+    /// Those whose types are others; an empty path is the type itself.
+    retyped: BTreeSet<String>,
+}
 
 fn changed_types(
     model: &Model,
@@ -157,8 +166,10 @@ fn changed_types(
     for compared in report.structs {
         let Some(name) = compared.name.strip_prefix(&prefix) else { continue };
         if let Verdict::Differs(differences) = compared.verdict {
-            let others = differences.into_iter().filter(|it| it.is_other_type);
-            changed.insert(name.to_owned(), others.map(|it| it.field).collect());
+            let retyped = differences.iter().filter(|it| it.is_other_type);
+            let retyped = retyped.map(|it| it.field.clone()).collect();
+            let places = differences.into_iter().map(|it| it.field).collect();
+            changed.insert(name.to_owned(), Differing { places, retyped });
         }
     }
     Ok(changed)
@@ -318,7 +329,7 @@ impl<'t> Merge<'t> {
         ) = (&old.kind, &new.kind)
         {
             let (edits, notes) = (self.edits.len(), self.notes.len());
-            if self.changed.get(&old.name.text).is_some_and(|it| it.contains("")) {
+            if self.changed.get(&old.name.text).is_some_and(|it| it.retyped.contains("")) {
                 self.repr(old, had_repr.as_ref(), repr.as_ref());
             }
             self.members(old, had, members, *open);
@@ -328,7 +339,7 @@ impl<'t> Merge<'t> {
             }
             return;
         }
-        let Some(others) = self.changed.get(&old.name.text) else { return };
+        let Some(differing) = self.changed.get(&old.name.text) else { return };
         let (ast::ItemKind::Struct { fields: had }, ast::ItemKind::Struct { fields }, Some(body)) =
             (&old.kind, &new.kind, body_of(self.old, old.name.span, old.span))
         else {
@@ -337,7 +348,7 @@ impl<'t> Merge<'t> {
         };
         let owner = Owner {
             name: &old.name.text,
-            others,
+            others: &differing.retyped,
             since: &self.since(&old.attributes),
             removed: self.ways.get(&old.name.text).copied().unwrap_or_default(),
         };
