@@ -7,7 +7,9 @@
 
 use core::fmt;
 
-use super::read::{Btf, ErrorKind, RawMember, Type};
+use super::error::ErrorKind;
+use super::read::Btf;
+use super::types::{RawMember, Type};
 use super::{encoding, kind};
 use crate::abi::Order;
 use crate::bits;

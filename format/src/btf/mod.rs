@@ -32,21 +32,22 @@
 mod bind;
 #[cfg(feature = "alloc")]
 mod build;
+mod error;
 mod pending;
 mod read;
+mod types;
 
 pub use bind::{BindError, BindErrorKind, Binder, Place};
 #[cfg(feature = "alloc")]
 pub use build::{
     Blob, Builder, EnumMember, MAX_MEMBERS, Member, Patch, Word, c_integer, magic_word,
 };
+pub use error::{Error, ErrorKind};
 pub use pending::{Found, Pending, PendingMember};
 #[cfg(feature = "alloc")]
 pub use pending::{member_tag, struct_tag};
-pub use read::{
-    Array, Btf, DeclTag, Enumerator, Error, ErrorKind, Head, Heads, Int, Members, RawMember, Type,
-    Types,
-};
+pub use read::{Btf, Heads, Types};
+pub use types::{Array, DeclTag, Enumerator, Head, Int, Members, RawMember, Type};
 
 /// The first two bytes, as a number in the blob's order.
 pub const MAGIC: u16 = 0xeb9f;

@@ -9,7 +9,9 @@
 #[cfg(feature = "alloc")]
 use alloc::string::String;
 
-use super::read::{Btf, DeclTag, Error, ErrorKind, error};
+use super::error::{Error, ErrorKind, error};
+use super::read::Btf;
+use super::types::DeclTag;
 use super::{ABSENT, PENDING, kind};
 use crate::abi::Order;
 
