@@ -86,6 +86,47 @@ fn packages_of_split_files_are_read() {
     println!("{packages} packages");
 }
 
+/// What two programs have in common, in a file of its own: as GNU had it first, and as DWARF 5 has it.
+#[test]
+fn what_programs_share_is_read_from_its_file() {
+    for form in [&[][..], &["--dwarf-5"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(program) = build("gcc", &["-gdwarf-5"], folder.path()) else { return };
+        let expected = imported(&program, &STRUCTS).unwrap().text;
+        let inspect = |arguments: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_inspect-gen"));
+            let output = command.args(arguments).current_dir(folder.path()).output().unwrap();
+            [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat()
+        };
+        let types = |program: &str| {
+            inspect(&[&["import", program, "--schema", "sample"], &STRUCTS[..]].concat())
+        };
+        std::fs::copy(&program, folder.path().join("other")).unwrap();
+        let mut command = Command::new("dwz");
+        command.args(form).args(["-m", "shared.debug", "program", "other"]);
+        let Some(output) = support::run(command.current_dir(folder.path())) else { return };
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(types("program"), expected, "{form:?}");
+        // The file is looked for where the program is, whoever asks from wherever.
+        let linked = folder.path().join("elsewhere/linked");
+        std::fs::create_dir(folder.path().join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(&program, &linked).unwrap();
+        assert_eq!(types("elsewhere/linked").replace("`linked`", "`program`"), expected);
+        let without = |what: &str| {
+            let said = types("program");
+            let expected = format!(
+                "error[E1001]: the binary has a part of its types in `shared.debug`, which {what}\n"
+            );
+            assert!(said.starts_with(&expected), "{said}");
+            assert!(said.contains(" help: "), "{said}");
+        };
+        std::fs::copy(&program, folder.path().join("shared.debug")).unwrap();
+        without("is of another build");
+        std::fs::remove_file(folder.path().join("shared.debug")).unwrap();
+        without("is not there");
+    }
+}
+
 /// A program of structs whose addresses somebody takes, so that no compiler leaves one out.
 fn build(compiler: &str, form: &[&str], folder: &Path) -> Option<PathBuf> {
     let mut source = format!("#include \"{}\"\n", sample("types.h").display());

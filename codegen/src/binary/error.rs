@@ -19,6 +19,13 @@ pub enum Error {
         /// `DWARF`
         found: &'static str,
     },
+    /// A part of the types is in another file, which cannot be had.
+    Supplement {
+        /// What the binary calls it.
+        path: String,
+        /// Why not.
+        what: &'static str,
+    },
     /// The type information contradicts itself, or ends too early.
     Damaged {
         /// `.debug_info`, `.BTF`.
@@ -45,6 +52,9 @@ impl fmt::Display for Error {
             Self::Image(what) | Self::NoTypes(what) => f.write_str(what),
             Self::OtherTypes { wanted, found } => {
                 write!(f, "the binary has no {wanted}; its types are in {found}")
+            }
+            Self::Supplement { path, what } => {
+                write!(f, "the binary has a part of its types in `{path}`, which {what}")
             }
             Self::Damaged { section, offset: Some(offset), what } => {
                 write!(f, "{section} at offset {offset:#x}: {what}")

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use gimli::Reader as _;
 use object::{
     Architecture, Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, ReadRef,
 };
@@ -44,7 +45,19 @@ pub struct Image<'d> {
     target: Target,
     format: Format,
     build_id: Option<Vec<u8>>,
+    supplement: Option<Supplement>,
     sections: Sections<'d>,
+}
+
+/// The file that holds what several binaries have in common, as `dwz -m` makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Supplement {
+    /// Where it is, from the folder of the binary.
+    pub path: String,
+    /// What identifies its build.
+    pub id: Vec<u8>,
+    /// Whether it is the image itself that others call theirs.
+    is_own: bool,
 }
 
 /// Bytes of sections, by their names.
@@ -140,7 +153,12 @@ impl<'d> Image<'d> {
             }
         }
         let build_id = file.build_id().ok().flatten().map(<[u8]>::to_vec);
-        Ok(Self { target, format, build_id, sections: Sections { endian, bytes } })
+        let supplement = match format {
+            Format::Dwarf => supplement(&file, endian)?,
+            Format::Btf => None,
+        };
+        let sections = Sections { endian, bytes };
+        Ok(Self { target, format, build_id, supplement, sections })
     }
 
     fn of_btf<R: ReadRef<'d>>(
@@ -174,7 +192,7 @@ impl<'d> Image<'d> {
         };
         let bytes = BTreeMap::from([(".BTF", Cow::Borrowed(bytes))]);
         let sections = Sections { endian, bytes };
-        Ok(Self { target, format: Format::Btf, build_id: None, sections })
+        Ok(Self { target, format: Format::Btf, build_id: None, supplement: None, sections })
     }
 
     /// The target that it was built for.
@@ -195,6 +213,19 @@ impl<'d> Image<'d> {
         self.build_id.as_deref()
     }
 
+    /// The file that a part of its types is in, if there is one.
+    #[must_use]
+    pub fn supplement(&self) -> Option<&Supplement> {
+        self.supplement.as_ref().filter(|it| !it.is_own)
+    }
+
+    /// Whether this is the file that another image speaks of.
+    pub(super) fn is(&self, supplement: &Supplement) -> bool {
+        let own = self.supplement.as_ref().filter(|it| it.is_own);
+        let id = own.map(|it| it.id.as_slice()).or(self.build_id());
+        id == Some(&supplement.id)
+    }
+
     pub(super) fn sections(&self) -> &Sections<'d> {
         &self.sections
     }
@@ -209,6 +240,29 @@ impl Sections<'_> {
     pub(super) fn endian(&self) -> gimli::RunTimeEndian {
         self.endian
     }
+}
+
+/// What a file says of the one that it shares with others: as DWARF 5 has it, or as GNU had it before.
+fn supplement<'d, R: ReadRef<'d>>(
+    file: &object::File<'d, R>,
+    endian: gimli::RunTimeEndian,
+) -> Result<Option<Supplement>> {
+    const SECTION: &str = ".debug_sup";
+    let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
+    if let Some(bytes) = section(file, SECTION)? {
+        let damaged = |error: gimli::Error| Error::at(SECTION, 0, error.to_string());
+        let mut reader = gimli::EndianSlice::new(&bytes, endian);
+        let _version = reader.read_u16().map_err(damaged)?;
+        let is_own = reader.read_u8().map_err(damaged)? != 0;
+        let path = reader.read_null_terminated_slice().map_err(damaged)?;
+        let length = reader.read_uleb128().map_err(damaged)?;
+        let id = usize::try_from(length).map_err(|_| gimli::Error::UnsupportedOffset);
+        let id = id.and_then(|length| reader.split(length)).map_err(damaged)?;
+        return Ok(Some(Supplement { path: text(path.slice()), id: id.to_vec(), is_own }));
+    }
+    let link = file.gnu_debugaltlink();
+    let link = link.map_err(|error| Error::at(".gnu_debugaltlink", 0, error.to_string()))?;
+    Ok(link.map(|(path, id)| Supplement { path: text(path), id: id.to_vec(), is_own: false }))
 }
 
 /// The bytes of a section, decompressed, and in an object file with its relocations applied.

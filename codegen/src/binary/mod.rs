@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 pub use error::{Error, Result};
-pub use image::{Format, Image};
+pub use image::{Format, Image, Supplement};
 pub use types::*;
 pub use wanted::{Candidate, Wanted};
 
@@ -49,6 +49,8 @@ pub struct Beside<'d> {
     pub split: Vec<&'d Image<'d>>,
     /// Such files in one (`.dwp`).
     pub package: Option<&'d Image<'d>>,
+    /// What it has in common with other binaries: see [`Image::supplement`].
+    pub supplement: Option<&'d Image<'d>>,
 }
 
 /// The names of the files into which the compiler has put the types of an image: see [`Beside::split`].
@@ -59,6 +61,18 @@ pub fn split_names(image: &Image<'_>) -> Result<Vec<String>> {
     match image.format() {
         Format::Btf => Ok(Vec::new()),
         Format::Dwarf => dwarf::DwarfReader::split_names(image.sections()),
+    }
+}
+
+/// The file that a part of the types of an image is in, if it is the one that was meant.
+fn supplement<'d>(image: &Image<'_>, beside: &Beside<'d>) -> Result<Option<&'d Image<'d>>> {
+    let Some(wanted) = image.supplement() else { return Ok(None) };
+    match beside.supplement {
+        Some(found) if found.is(wanted) => Ok(Some(found)),
+        found => {
+            let what = if found.is_some() { "is of another build" } else { "is not there" };
+            Err(Error::Supplement { path: wanted.path.clone(), what })
+        }
     }
 }
 
@@ -103,7 +117,8 @@ impl<'d> Binary<'d> {
             Format::Dwarf => {
                 let split: Vec<_> = beside.split.iter().map(|image| image.sections()).collect();
                 let package = beside.package.map(Image::sections);
-                let reader = dwarf::DwarfReader::new(sections, &split, package)?;
+                let supplement = supplement(image, beside)?.map(Image::sections);
+                let reader = dwarf::DwarfReader::new(sections, &split, package, supplement)?;
                 let language = reader.language();
                 (Box::new(reader), language)
             }

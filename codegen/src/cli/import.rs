@@ -11,7 +11,7 @@ use super::args::{Import, MessageFormat, TypeFormat};
 use super::output::{self, Terminal};
 use super::progress::Progress;
 use super::{Status, findings};
-use crate::binary::{self, Beside, Binary, Error, Format, Image, Wanted};
+use crate::binary::{self, Beside, Binary, Error, Format, Image, Supplement, Wanted};
 use crate::build;
 use crate::diag::Code;
 use crate::import::{self, Existing, Fault, Imported, Note, Options};
@@ -162,10 +162,14 @@ impl Files {
         }
         let split: Vec<Image<'_>> =
             split.iter().map(|parts| parse(parts, Format::Dwarf)).collect::<Result<_, _>>()?;
+        let supplement = image.supplement().and_then(|it| self.open_supplement(it));
+        let supplement =
+            supplement.as_ref().map(|parts| parse(parts, Format::Dwarf)).transpose()?;
         let beside = Beside {
             base: base.as_ref(),
             split: split.iter().collect(),
             package: package.as_ref(),
+            supplement: supplement.as_ref(),
         };
         // The program ends soon, and thousands of types take long to free one by one.
         let binary = ManuallyDrop::new(Binary::open(&image, &beside).map_err(fault)?);
@@ -178,6 +182,20 @@ impl Files {
         let compiled = Path::new(name);
         let beside = self.path.parent().unwrap_or(Path::new("")).join(compiled.file_name()?);
         [compiled, &beside].into_iter().find_map(|path| open(path).ok())
+    }
+
+    /// Where the binary says, from its folder on; beside it; or where Debian and others install what they know by its
+    /// build.
+    fn open_supplement(&self, supplement: &Supplement) -> Option<Parts> {
+        let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let said = Path::new(&supplement.path);
+        let id: String = supplement.id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let installed = id.split_at_checked(2).map(|(first, rest)| {
+            PathBuf::from(format!("/usr/lib/debug/.build-id/{first}/{rest}.debug"))
+        });
+        let beside = [said, Path::new(said.file_name()?)].map(|path| folder.join(path));
+        beside.into_iter().chain(installed).find_map(|path| open(&path).ok())
     }
 }
 
@@ -208,6 +226,9 @@ pub(super) fn unreadable(error: &Error) -> Finding {
                 _ => "compile with `-g`",
             }
         )),
+        Error::Supplement { .. } => {
+            finding.help("`dwz -m` has made it, with the binary: have it where the binary says, or beside the binary")
+        }
         Error::Image(_) | Error::Damaged { .. } => finding,
     }
 }

@@ -34,6 +34,8 @@ const OPEN_UNITS: usize = 32;
 /// Reads types from DWARF.
 pub(super) struct DwarfReader<'d> {
     files: Vec<File<'d>>,
+    /// The one among them that other binaries have too.
+    supplement: Option<usize>,
     /// By file and position among its units.
     open: RefCell<HashMap<(usize, usize), Rc<Unit<'d>>>>,
     /// Types that units refer to by a hash: where each is.
@@ -49,16 +51,22 @@ struct File<'d> {
 }
 
 impl<'d> DwarfReader<'d> {
-    /// Reads the headers of all units: of the image, of the files split off it, of the package of such files.
+    /// Reads the headers of all units: of the image, of the files split off it, of the package of such files, of what it
+    /// has in common with others.
     pub(super) fn new(
         main: &'d Sections<'d>,
         split: &[&'d Sections<'d>],
         package: Option<&'d Sections<'d>>,
+        supplement: Option<&'d Sections<'d>>,
     ) -> Result<Self> {
-        let dwarf = load(main);
+        let mut dwarf = load(main);
+        if let Some(sections) = supplement {
+            dwarf.set_sup(load(sections));
+        }
         let units = unit::places(&dwarf)?;
         let mut reader = Self {
             files: vec![File { dwarf, units }],
+            supplement: None,
             open: RefCell::default(),
             signatures: HashMap::new(),
             language: Language::C,
@@ -69,6 +77,12 @@ impl<'d> DwarfReader<'d> {
         }
         if let Some(package) = package {
             reader.add_package(package)?;
+        }
+        if let Some(sections) = supplement {
+            let dwarf = load(sections);
+            let units = unit::places(&dwarf)?;
+            reader.supplement = Some(reader.files.len());
+            reader.files.push(File { dwarf, units });
         }
         reader.note_signatures();
         reader.language = reader.find_language()?;

@@ -365,6 +365,11 @@ impl<'d> DwarfReader<'d> {
                 Some(key(file, unit.is_types, unit.offset.saturating_add(offset.0)))
             }
             Some(AttributeValue::DebugInfoRef(offset)) => Some(key(file, false, offset.0)),
+            Some(AttributeValue::DebugInfoRefSup(offset)) => {
+                let what = "a type is in a file that is not here";
+                let supplement = self.supplement.ok_or_else(|| context.error(what))?;
+                Some(key(supplement, false, offset.0))
+            }
             Some(AttributeValue::DebugTypesRef(signature)) => {
                 let known = self.signatures.get(&signature.0).copied();
                 let what = "a type is in a unit that is not here";

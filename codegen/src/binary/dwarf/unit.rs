@@ -132,6 +132,7 @@ impl<'d> Unit<'d> {
         match value {
             AttributeValue::String(text) => Some(text),
             AttributeValue::DebugStrRef(offset) => dwarf.debug_str.get_str(offset).ok(),
+            AttributeValue::DebugStrRefSup(offset) => dwarf.sup()?.debug_str.get_str(offset).ok(),
             AttributeValue::DebugLineStrRef(offset) => dwarf.debug_line_str.get_str(offset).ok(),
             AttributeValue::DebugStrOffsetsIndex(index) => {
                 let format = self.header.format();
