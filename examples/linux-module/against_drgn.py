@@ -9,6 +9,7 @@ module, which nobody here wrote either. It is given nothing but the address of e
 Prints how many values of each entry are the same, and every difference; 1 is the status if there is any.
 """
 import json
+import struct
 import sys
 
 import drgn
@@ -35,6 +36,10 @@ BASIC = {"uint": "unsigned int", "ulong": "unsigned long", "atomic<u64>": "unsig
 ARRAY, POINTER, STRUCT = drgn.TypeKind.ARRAY, drgn.TypeKind.POINTER, drgn.TypeKind.STRUCT
 # Notes in place of a value that is not shown.
 HIDDEN = {"sensitive", "budget", "no memory", "unreadable"}
+ELF64_BIG, EM_S390, PT_LOAD = b"\2\2", 22, 1
+# Where the first page of s390x leads to the note of the kernel, as its <asm/lowcore.h> has it.
+VMCORE_INFO = 0xE0C
+
 
 
 class Drgn:
@@ -58,10 +63,35 @@ class Drgn:
         return list(list_for_each_entry(kind, head.address_of_(), member))
 
 
+def kernel_of(core):
+    """The memory of the dump. drgn has to be told what a dump of s390x by QEMU leaves to whoever reads it: that its
+    one block, at 0, is physical memory, and where the kernel's note is, which the first page of that leads to."""
+    with open(core, "rb") as file:
+        identification, machine, at, count = struct.unpack(">16s2xH12xQ16xH6x", file.read(64))
+        if identification[4:6] != ELF64_BIG or machine != EM_S390:
+            kernel = drgn.Program()
+            kernel.set_core_dump(core)
+            return kernel
+        file.seek(at)
+        segments = [struct.unpack(">I4xQ16xQ16x", file.read(56)) for _ in range(count)]
+    start, size = next((offset, size) for kind, offset, size in segments if kind == PT_LOAD)
+
+    def read(address, count):
+        with open(core, "rb") as file:
+            file.seek(start + address)
+            return file.read(count)
+
+    note = struct.unpack(">Q", read(VMCORE_INFO, 8))[0]
+    name_size, length = struct.unpack(">II", read(note, 8))
+    kernel = drgn.Program(vmcoreinfo=read(note + 12 + (name_size + 3) // 4 * 4, length))
+    kernel.set_core_dump(core)
+    kernel.add_memory_segment(0, size, lambda address, count, offset, physical: read(address, count), True)
+    return kernel
+
+
 def program_of(core, module):
     """What has the types of the module, and the memory of the dump."""
-    kernel = drgn.Program()
-    kernel.set_core_dump(core)
+    kernel = kernel_of(core)
     program = drgn.Program(kernel.platform)
     program.add_memory_segment(0, 2**64 - 1, lambda address, count, offset, physical: kernel.read(address, count))
     program.extra_module("lookout", create=True).try_file(module)

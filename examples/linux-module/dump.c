@@ -10,6 +10,7 @@
 #include <linux/debugfs.h>
 #include <linux/io.h>
 #include <linux/libnvdimm.h>
+#include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/panic_notifier.h>
 #include <linux/rcupdate.h>
@@ -100,17 +101,53 @@ static struct dentry *folder;
 
 /* ---- In a panic: a zone in memory that survives a reset ---------------------------------------------------- */
 
-/* Memory that the kernel was told to leave alone: `memmap=1M$0xf000000`, or a reserved node of a device tree. */
+/*
+ * Memory that the kernel was told to leave alone: `memmap=1M$0xf000000`, a reserved node of a device tree, or the rest
+ * behind `mem=255M`.
+ */
 static unsigned long zone_address, zone_size;
 module_param(zone_address, ulong, 0400);
 MODULE_PARM_DESC(zone_address, "physical address of reserved memory for what a panic leaves");
 module_param(zone_size, ulong, 0400);
-MODULE_PARM_DESC(zone_size, "bytes of it");
+MODULE_PARM_DESC(zone_size, "bytes of it, whole pages");
 
 /* From caches to memory, on processors whose caches a reset may empty. */
 static void clean(const void *start, size_t size)
 {
 	arch_wb_cache_pmem((void *)start, size);
+}
+
+/*
+ * The zone's memory, which has pages where it shares a section with memory of the kernel's: it is mapped through
+ * them then, as pstore does with its own, since memremap() makes no mapping of memory on each architecture.
+ */
+static void *map_zone(void)
+{
+	const size_t count = zone_size >> PAGE_SHIFT;
+	struct page **pages;
+	void *mapped;
+	size_t i;
+
+	if (!PAGE_ALIGNED(zone_address | zone_size))
+		return NULL;
+	if (!pfn_valid(PHYS_PFN(zone_address)))
+		return memremap(zone_address, zone_size, MEMREMAP_WB);
+	pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return NULL;
+	for (i = 0; i < count; i++)
+		pages[i] = pfn_to_page(PHYS_PFN(zone_address) + i);
+	mapped = vmap(pages, count, VM_MAP, PAGE_KERNEL);
+	kvfree(pages);
+	return mapped;
+}
+
+static void unmap_zone(void *mapped)
+{
+	if (pfn_valid(PHYS_PFN(zone_address)))
+		vunmap(mapped);
+	else
+		memunmap(mapped);
 }
 
 static struct inspect_reserved reserved = { .clean = clean };
@@ -143,7 +180,7 @@ static int set_up_zone(void)
 	if (!zone_address)
 		return INSPECT_OK;
 	reserved.size = zone_size;
-	reserved.start = memremap(zone_address, zone_size, MEMREMAP_WB);
+	reserved.start = map_zone();
 	if (!reserved.start)
 		return INSPECT_E_MEMORY;
 	storage = inspect_reserved_storage(&reserved);
@@ -173,7 +210,7 @@ void take_down_dumps(void)
 	debugfs_remove(folder);
 	if (reserved.start) {
 		atomic_notifier_chain_unregister(&panic_notifier_list, &panic_block);
-		memunmap(reserved.start);
+		unmap_zone(reserved.start);
 		reserved.start = NULL;
 	}
 }

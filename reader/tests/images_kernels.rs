@@ -1,5 +1,7 @@
 //! Cores of kernels in every layout that is known, and cores of any kind with damage.
 
+#[path = "images/s390x.rs"]
+mod s390x;
 #[path = "images/vmcore.rs"]
 mod vmcore;
 

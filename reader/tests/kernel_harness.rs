@@ -1,10 +1,10 @@
 //! Kernels that nobody here wrote: Debian's boot in an emulator, load the module of `examples/linux-module`, and
 //! what `inspect` finds in dumps of the machine's memory is compared with what the kernel and the module said on the
-//! serial console: where symbols are, which rows there are, the values of variables, and the log itself.
+//! console: where symbols are, which rows there are, the values of variables, and the log itself.
 //!
-//! The machines have their addresses from chance (KASLR), and one has them once more as they were linked. Each is dumped with page tables, where the emulator walks
-//! them, and without, while rows come and go, with memory that was added and after it was removed; then it panics, and
-//! what it left is read after the reset.
+//! The machines have their addresses from chance (KASLR), where the emulator has any, and one has them once more as
+//! they were linked. Each is dumped with page tables, where the emulator walks them, and without, while rows come and
+//! go, with memory that was added and after it was removed; then it panics, and what it left is read after the reset.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 #[path = "kernel/changes.rs"]
@@ -31,7 +31,7 @@ use std::process::Command;
 use changes::{has_memory_that_came_and_went, has_no_torn_row};
 use console::Console;
 use dump::Dump;
-use machine::{AARCH64, Machine, X86_64};
+use machine::{AARCH64, Machine, S390X, X86_64};
 use modules::{Modules, example};
 use support::tools::{output, text};
 use tempfile::TempDir;
@@ -49,6 +49,13 @@ fn a_dump_of_aarch64_holds_what_its_console_said() {
     let console = harness.holds_what_its_console_said();
     let is_moved = console.lines.iter().any(|line| line.ends_with("] KASLR enabled"));
     assert!(is_moved, "the device tree has a seed");
+}
+
+/// The other byte order, from the compiler of the module to the dump of a report.
+#[test]
+fn a_dump_of_s390x_holds_what_its_console_said() {
+    let Some(harness) = Harness::new(&S390X) else { return };
+    harness.holds_what_its_console_said();
 }
 
 /// A machine, the modules that it is to load, and room for its dumps.
@@ -84,7 +91,7 @@ impl Harness {
     }
 
     fn holds_what_its_console_said(&self) -> Console {
-        let (boot, console) = self.boot("kaslr", &[]);
+        let (boot, console) = self.boot(self.machine.boot, &[]);
         console.says_what_went_wrong();
         has_no_torn_row(&[1, 2, 3].map(|number| boot.join(format!("storm{number}.core"))));
         has_memory_that_came_and_went(self.machine, &boot, &console);
@@ -98,8 +105,8 @@ impl Harness {
         dump.has_the_values_of_the_module(&console, true);
         dump.follows_lists();
         let folder = self.folder.path();
-        dump.agrees_with_drgn(&self.modules.folder.join("lookout.ko"), folder);
-        let report = dump.becomes_one_for_a_report(folder);
+        dump.agrees_with_drgn(self.machine, &self.modules.folder.join("lookout.ko"), folder);
+        let report = dump.becomes_one_for_a_report(self.machine, folder);
         // Who may see what is decided by C in the kernel as it is by Rust for who reads its dump.
         for by_kernel in ["live.core", "zone"] {
             let by_kernel = Dump::open(&boot.join(by_kernel));
@@ -127,6 +134,6 @@ impl Dump {
         self.has_the_addresses_of_the_kernel(machine, console);
         self.has_the_rows_of_the_module(console);
         self.has_what_came_and_went(machine);
-        self.has_the_log(console);
+        self.has_the_log(machine, console);
     }
 }

@@ -37,6 +37,9 @@ pub(super) fn open(file: File, mut layout: Layout, options: &Options) -> Image {
     if layout.has_physical || layout.notes.is_of_machine {
         memory = memory.with_physical(Box::new(move |file| by_physical(file, &headers)));
     }
+    if layout.notes.kernel.is_none() && !layout.notes.is_dump() {
+        layout.notes.kernel = Information::in_memory(&memory, headers.machine);
+    }
     memory = match layout.notes.is_dump() {
         // A dump of ours has left out the rest for a reason.
         true => memory

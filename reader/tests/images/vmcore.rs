@@ -14,6 +14,7 @@ use inspect_format::table::TableWriter;
 const I386: u16 = 3;
 pub(crate) const X86_64: u16 = 62;
 pub(crate) const AARCH64: u16 = 183;
+pub(crate) const S390: u16 = 22;
 
 /// A core that is being put together.
 pub(crate) struct Vmcore {
@@ -35,7 +36,11 @@ impl Vmcore {
     }
 
     pub(crate) fn note(&mut self, name: &str, contents: &[u8]) -> &mut Self {
-        self.notes.push((name.as_bytes().to_vec(), 0, contents.to_vec()));
+        self.note_of(name, 0, contents)
+    }
+
+    pub(crate) fn note_of(&mut self, name: &str, kind: u32, contents: &[u8]) -> &mut Self {
+        self.notes.push((name.as_bytes().to_vec(), kind, contents.to_vec()));
         self
     }
 

@@ -15,15 +15,14 @@ use crate::support::tools::{inspect, run};
 /// where the adapter sees it. That it was not let go once is counted, and the reason is on the console.
 pub(crate) fn has_memory_that_came_and_went(machine: &Machine, boot: &Path, console: &Console) {
     const SECTION: u64 = 16 << 20;
-    const ADDED_SIZE: u64 = 128 << 20;
-    let added_page = machine.added >> 12;
+    let (added_page, added_size) = (machine.added >> 12, machine.added_size);
     let nodes = console.nodes();
     // Of each node as many sections as are whole.
     let whole = |(first, count): &(u64, u64)| {
         ((first + count) << 12) / SECTION - (first << 12).div_ceil(SECTION)
     };
     let sections: u64 = nodes.iter().map(whole).sum();
-    assert!((14..=16).contains(&sections), "{nodes:?}");
+    assert!((14..=16).contains(&sections) && nodes.len() == machine.nodes, "{nodes:?}");
     let [before, added, removed] =
         ["physical", "added", "removed"].map(|name| Dump::open(&boot.join(format!("{name}.core"))));
     let (old, old_adapter) = before.memory();
@@ -40,18 +39,19 @@ pub(crate) fn has_memory_that_came_and_went(machine: &Machine, boot: &Path, cons
     assert_eq!(all.keys().copied().collect::<BTreeSet<u64>>(), old_and_new);
     assert!(old.iter().all(|(number, block)| all[number] == *block), "{old:?} {all:?}");
     let block = all[&added_page];
-    is_block_of(block, &(added_page, ADDED_SIZE >> 12));
+    is_block_of(block, &(added_page, added_size >> 12));
     // Behind the sections that were there.
     assert_eq!(block["hardware"], (1_u64 << 63) + sections * SECTION);
     let numbers = ["sections", "regions", "epoch", "refusals"];
     let of = |adapter: &Value| numbers.map(|name| adapter[name].as_u64().expect("a number"));
     assert_eq!(of(old_adapter), [sections, 1, 0, 0]);
-    assert_eq!(of(adapter), [sections + ADDED_SIZE / SECTION, 2, 0, 1]);
+    assert_eq!(of(adapter), [sections + added_size / SECTION, 2, 0, 1]);
     assert_eq!(of(rest_adapter), [sections, 1, 1, 1]);
     for (from, to, sign) in [(&before, &added, '+'), (&added, &removed, '-')] {
         let changed = run(&mut inspect(&["diff", &from.path, &to.path, "class:block"]));
         let expected = format!("{sign} lookout block[{added_page}] block ");
-        let is_alone = changed.contains("0 changed, ") && changed.contains(", 2 the same");
+        let same = format!(", {} the same", machine.nodes);
+        let is_alone = changed.contains("0 changed, ") && changed.contains(&same);
         assert!(changed.starts_with(&expected) && is_alone, "{changed}");
     }
     let refusal: Vec<&str> = console.said("lookout: memory at ").collect();

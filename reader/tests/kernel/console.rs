@@ -23,7 +23,9 @@ impl Console {
         let bytes = fs::read(path).expect("a console");
         let text = String::from_utf8_lossy(&bytes).replace('\r', "");
         // What stands before it comes from the firmware, which ends no line.
-        let start = text.find("[    0.000000] ").expect("the first line of a log");
+        let times = text.match_indices('[').map(|(start, _)| start);
+        let mut logged = times.filter(|start| is_time(&text.as_bytes()[*start..]));
+        let start = logged.next().expect("the first line of a log");
         Self { lines: text[start..].lines().map(str::to_owned).collect() }
     }
 
@@ -73,4 +75,15 @@ impl Console {
             "{survived:?}"
         );
     }
+}
+
+/// Whether it begins as a line of the kernel's log does: `[    3.429278] `. Not every clock begins with the kernel.
+fn is_time(text: &[u8]) -> bool {
+    let pattern = b"[    0.000000] ";
+    let is_like = |(byte, like): (&u8, &u8)| match like {
+        b'0' => byte.is_ascii_digit(),
+        b' ' => byte.is_ascii_digit() || *byte == b' ',
+        like => byte == like,
+    };
+    text.len() >= pattern.len() && text.iter().zip(pattern).all(is_like)
 }

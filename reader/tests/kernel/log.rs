@@ -4,10 +4,11 @@ use serde_json::Value;
 
 use crate::console::Console;
 use crate::dump::Dump;
+use crate::machine::Machine;
 
 impl Dump {
     /// The log, record by record, up to the last line that the console waited for.
-    pub(crate) fn has_the_log(&self, console: &Console) {
+    pub(crate) fn has_the_log(&self, machine: &Machine, console: &Console) {
         let found = self.log();
         let end = |lines: &[String]| {
             let ready = lines.iter().position(|line| line.ends_with("init: marker ready"));
@@ -18,7 +19,7 @@ impl Dump {
             assert_eq!(found, expected, "{}", self.path);
         }
         assert_eq!(found.len(), expected.len());
-        assert!(found.len() > 300, "{} lines", found.len());
+        assert!(found.len() > machine.lines, "{} lines", found.len());
     }
 
     /// The lines of the kernel's ring of records, as the kernel prints them.

@@ -14,6 +14,12 @@ pub(crate) struct Machine {
     pub(crate) kernel: &'static str,
     /// What stands before the names of the compiler and its tools.
     pub(crate) cross: &'static str,
+    /// How `run` boots it.
+    pub(crate) boot: &'static str,
+    /// How many nodes its memory is of.
+    pub(crate) nodes: usize,
+    /// How many lines its log has at least, by the time that it is dumped.
+    pub(crate) lines: usize,
     /// Whether it has an interrupt that nothing masks.
     pub(crate) has_alarm: bool,
     /// Whether the emulator dumps it with page tables.
@@ -24,28 +30,52 @@ pub(crate) struct Machine {
     pub(crate) bases: &'static [&'static str],
     /// The first address of memory that is added.
     pub(crate) added: u64,
+    /// How many bytes that is.
+    pub(crate) added_size: u64,
 }
 
 pub(crate) const X86_64: Machine = Machine {
     name: "x86_64",
     kernel: "kernel",
     cross: "",
+    boot: "kaslr",
+    nodes: 2,
+    lines: 300,
     has_alarm: true,
     has_paging: true,
     names_variables: true,
     bases: &["page_offset_base", "vmalloc_base", "vmemmap_base"],
     added: 1 << 32,
+    added_size: 128 << 20,
 };
 
 pub(crate) const AARCH64: Machine = Machine {
     name: "aarch64",
     kernel: "kernel-arm64",
     cross: "aarch64-linux-gnu-",
+    boot: "kaslr",
+    nodes: 2,
+    lines: 300,
     has_alarm: false,
     has_paging: false,
     names_variables: false,
     bases: &[],
     added: 1 << 31,
+    added_size: 128 << 20,
+};
+
+pub(crate) const S390X: Machine = Machine {
+    name: "s390x",
+    kernel: "kernel-s390x",
+    cross: "s390x-linux-gnu-",
+    boot: "nokaslr",
+    nodes: 1,
+    lines: 250,
+    has_alarm: false,
+    has_paging: false,
+    names_variables: false,
+    added: 1 << 28,
+    added_size: 256 << 20,
 };
 
 impl Machine {

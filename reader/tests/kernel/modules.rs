@@ -56,6 +56,7 @@ impl Modules {
             "storm.c",
             "hotplug.c",
             "dump.c",
+            "dimm.c",
         ] {
             fs::copy(example().join(file), sources.join(file)).expect("a source");
         }
@@ -66,6 +67,7 @@ impl Modules {
         let built = sources.join("lookout.ko");
         modules.packed(&fs::read(&built).expect("a module"), machine);
         fs::copy(&built, modules.folder.join("unpacked.ko")).expect("a module");
+        fs::copy(sources.join("dimm.ko"), modules.folder.join("dimm.ko")).expect("a module");
         modules.of_two_versions(folder, machine);
         modules
     }

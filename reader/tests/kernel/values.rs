@@ -88,8 +88,8 @@ impl Dump {
         assert_eq!(of_class("pulse"), pulses);
         let alarms = [row("alarm 0", false, "nmi")];
         assert_eq!(of_class("alarm"), if machine.has_alarm { &alarms[..] } else { &[] });
-        assert_eq!(of_class("node_store").len(), 2, "one for each node");
-        assert_eq!(of_class("pgdat").len(), 2);
+        assert_eq!(of_class("node_store").len(), machine.nodes, "one for each node");
+        assert_eq!(of_class("pgdat").len(), machine.nodes);
     }
 
     /// Field by field what the compiler of the module read.
@@ -148,7 +148,7 @@ impl Dump {
 
     /// A debugger that nobody here wrote has the same values, for entries of the module and of the kernel,
     /// behind pointers and along lists. It would have noticed another one.
-    pub(crate) fn agrees_with_drgn(&self, module: &Path, folder: &Path) {
+    pub(crate) fn agrees_with_drgn(&self, machine: &Machine, module: &Path, folder: &Path) {
         let compare = |shown: &[Value]| {
             let file = folder.join("shown.json");
             fs::write(&file, Value::from(shown).to_string()).expect("what was shown");
@@ -161,10 +161,12 @@ impl Dump {
         assert!(compared.status.success(), "{said}{}", text(&compared.stderr));
         let same: BTreeMap<&str, u32> = said.lines().map(of_comparison).collect();
         let entries = ["book 0", "pulses 0", "keeper 0", "init_task 0", "init_uts_ns 0", "Ada 1"];
-        let instances = ["cpu_counts 0", "cpu_counts 1", "stores 0", "stores 1"];
-        let of_kernel = ["pgdat 0", "pgdat 1", "nr_cpu_ids 0", "__per_cpu_offset 0", "prb 0"];
-        for entry in entries.iter().chain(&instances).chain(&of_kernel) {
-            assert!(same.get(entry).is_some_and(|it| *it > 0), "{entry}: {said}");
+        let others =
+            ["cpu_counts 0", "cpu_counts 1", "nr_cpu_ids 0", "__per_cpu_offset 0", "prb 0"];
+        let of_node = |node| [format!("stores {node}"), format!("pgdat {node}")];
+        let named = entries.into_iter().chain(others).map(str::to_owned);
+        for entry in named.chain((0..machine.nodes).flat_map(of_node)) {
+            assert!(same.get(&*entry).is_some_and(|it| *it > 0), "{entry}: {said}");
         }
         assert!(same["init_task 0"] > 100, "the threads in its list among them: {said}");
         assert!(same["prb 0"] > 100_000, "the records and the text of the log: {said}");

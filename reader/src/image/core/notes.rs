@@ -52,9 +52,9 @@ pub(in crate::image) struct CoreNotes {
     pub(in crate::image) capture: Option<Vec<u8>>,
     /// What a kernel says about itself.
     pub(in crate::image) kernel: Option<Vec<u8>>,
-    /// Whether a hypervisor wrote them.
+    /// Whether a hypervisor wrote them, or they tell of processors what no process has.
     pub(in crate::image) is_of_machine: bool,
-    /// What QEMU says of each processor: registers that the kernel's own notes lack.
+    /// What says of each processor where page tables are: on s390x its control registers, elsewhere what QEMU adds.
     pub(in crate::image) processors: Vec<Vec<u8>>,
     /// How many threads, or processors, there are registers of.
     pub(in crate::image) threads: u64,
@@ -181,6 +181,7 @@ impl CoreNotes {
             self.keep(note.kind, &mut || at_most(CONTENTS_MAX));
         }
         let is_ours = note.name == notes::NAME.as_bytes();
+        let is_control = note.is_control(machine);
         match note.kind {
             kind if is_core && kind == elf::NT_PRSTATUS.0 => self.threads += 1,
             kind if is_core && kind == elf::NT_PRPSINFO.0 => {
@@ -214,10 +215,10 @@ impl CoreNotes {
             _ if note.name == Note::KERNEL.as_bytes() && self.kernel.is_none() => {
                 self.kernel = at_most(CONTENTS_MAX);
             }
-            _ if HYPERVISORS.contains(&note.name.as_slice()) => {
+            _ if HYPERVISORS.contains(&note.name.as_slice()) || is_control => {
                 self.is_of_machine = true;
                 let is_kept = self.processors.len() < PROCESSORS_MAX && note.size <= PROCESSOR_MAX;
-                if is_kept && note.name == b"QEMU" {
+                if is_kept && (note.name == b"QEMU" || is_control) {
                     self.processors.extend(at_most(PROCESSOR_MAX.into()));
                 }
             }
@@ -257,6 +258,12 @@ impl Frame {
         let size = header.n_descsz(endian);
         let next = contents_at.checked_add(u64::from(size).next_multiple_of(4))?;
         Some(Self { name, kind: header.n_type(endian).0, contents_at, size, next })
+    }
+
+    /// Whether it holds control registers, which s390x has a note for.
+    fn is_control(&self, machine: Machine) -> bool {
+        let is_of_architecture = machine.number == elf::EM_S390.0 && self.name == b"LINUX";
+        is_of_architecture && self.kind == elf::NT_S390_CTRS.0
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{Entry, Tables};
+use super::{Entry, Table, Tables};
 use crate::image::vmcoreinfo::Information;
 
 /// In every entry that says anything.
@@ -76,8 +76,8 @@ impl Root {
 }
 
 impl Tables for Root {
-    fn top(&self) -> u64 {
-        self.table
+    fn top(&self) -> Table {
+        Table::whole(self.table)
     }
 
     fn top_level(&self) -> u32 {
@@ -100,7 +100,7 @@ impl Tables for Root {
         let largest = if self.page == 12 { 2 } else { 1 } + u32::from(self.is_wide);
         match word & (VALID | TABLE) {
             3 if level == 0 => Entry::Page(frame),
-            3 => Entry::Table(frame),
+            3 => Entry::Table(Table::whole(frame)),
             1 if (1..=largest).contains(&level) => Entry::Page(frame),
             _ => Entry::Nothing,
         }

@@ -11,6 +11,7 @@
 //! of its own core.
 
 mod aarch64;
+mod s390x;
 mod x86_64;
 
 use std::ops::Range;
@@ -42,8 +43,8 @@ pub(super) struct Mapped {
 /// The tables of a kernel, as its processor reads them. Level 0 is the one whose entries are the
 /// smallest pages.
 trait Tables {
-    /// The physical address of the highest table.
-    fn top(&self) -> u64;
+    /// The highest table.
+    fn top(&self) -> Table;
     /// The level of that.
     fn top_level(&self) -> u32;
     /// The bits of a virtual address that choose an entry of a table of this level. What is below
@@ -55,13 +56,29 @@ trait Tables {
     fn entry(&self, level: u32, word: u64) -> Entry;
 }
 
+/// A table, as what leads to it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Table {
+    /// Its physical address.
+    address: u64,
+    /// Which of its entries there are, at most as many as the level has.
+    entries: Range<u64>,
+}
+
+impl Table {
+    /// One with all entries of its level.
+    fn whole(address: u64) -> Self {
+        Self { address, entries: 0..u64::MAX }
+    }
+}
+
 /// What an entry of a table says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Entry {
     /// Nothing is mapped there.
     Nothing,
-    /// Where the table of the next lower level is.
-    Table(u64),
+    /// The table of the next lower level.
+    Table(Table),
     /// Where the page is, which has the size of all that the entry maps. Bits below that size are
     /// no part of it.
     Page(u64),
@@ -78,6 +95,7 @@ pub(super) fn mapped(
     let tables = match (elf::Machine(machine.number), machine.order) {
         (elf::EM_X86_64, Order::Little) => x86_64::find(about, processors),
         (elf::EM_AARCH64, _) => aarch64::find(about),
+        (elf::EM_S390, Order::Big) => s390x::find(processors),
         _ => Vec::new(),
     };
     let Some(physical) = memory.by_physical() else { return Mapped::default() };
@@ -107,13 +125,15 @@ impl Walk<'_> {
         let index = tables.index(level);
         let below = u64::MAX.checked_shl(index.end).unwrap_or(0);
         let first = (start & !below) >> index.start;
-        self.table(tables, tables.top(), level, first, start & below);
+        self.table(tables, &tables.top(), level, first, start & below);
     }
 
     /// Takes in what a table maps, from an entry on. It is the table of the addresses from `base` on.
-    fn table(&mut self, tables: &dyn Tables, table: u64, level: u32, first: u64, base: u64) {
+    fn table(&mut self, tables: &dyn Tables, table: &Table, level: u32, first: u64, base: u64) {
         let index = tables.index(level);
-        let count = 1_u64 << (index.end - index.start);
+        let first = table.entries.start.max(first);
+        let end = table.entries.end.min(1 << (index.end - index.start));
+        let count = end.saturating_sub(first);
         self.entries += count;
         if self.entries > ENTRIES_MAX {
             self.mapped.is_cut = true;
@@ -123,11 +143,11 @@ impl Walk<'_> {
         }
         let mut bytes = vec![0; count as usize * ENTRY_SIZE];
         // A table that is not in the core maps nothing that could be found.
-        if self.memory.read(space::PHYSICAL, table, &mut bytes).is_err() {
+        let start = table.address.saturating_add(first * ENTRY_SIZE as u64);
+        if self.memory.read(space::PHYSICAL, start, &mut bytes).is_err() {
             return;
         }
-        let entries = (0..).zip(bytes.chunks_exact(ENTRY_SIZE)).skip(first as usize);
-        for (number, entry) in entries {
+        for (number, entry) in (first..).zip(bytes.chunks_exact(ENTRY_SIZE)) {
             let entry = entry.first_chunk().map_or(0, |entry| match self.order {
                 Order::Little => u64::from_le_bytes(*entry),
                 Order::Big => u64::from_be_bytes(*entry),
@@ -138,7 +158,7 @@ impl Walk<'_> {
                 Entry::Table(next) => {
                     // The lowest level has no tables below it.
                     if let Some(below) = level.checked_sub(1) {
-                        self.table(tables, next, below, 0, address);
+                        self.table(tables, &next, below, 0, address);
                     }
                 }
                 Entry::Page(frame) => {

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::{Entry, Tables};
+use super::{Entry, Table, Tables};
 use crate::image::vmcoreinfo::Information;
 
 const PRESENT: u64 = 1;
@@ -68,8 +68,8 @@ fn of_note(note: &[u8]) -> Option<Root> {
 }
 
 impl Tables for Root {
-    fn top(&self) -> u64 {
-        self.table
+    fn top(&self) -> Table {
+        Table::whole(self.table)
     }
 
     fn top_level(&self) -> u32 {
@@ -93,7 +93,7 @@ impl Tables for Root {
         } else if level == 0 || word & IS_PAGE != 0 && level <= 2 {
             Entry::Page(frame)
         } else {
-            Entry::Table(frame)
+            Entry::Table(Table::whole(frame))
         }
     }
 }
