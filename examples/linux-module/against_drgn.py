@@ -41,7 +41,6 @@ ELF64_BIG, EM_S390, PT_LOAD = b"\2\2", 22, 1
 VMCORE_INFO = 0xE0C
 
 
-
 class Drgn:
     """What a comparison asks a debugger for. Things are objects of drgn, or act like them."""
 

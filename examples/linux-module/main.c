@@ -69,8 +69,10 @@ struct inspect_runtime_table own_table;
 static u64 memory[INSPECT_TABLE_SIZE(sizeof(struct lookout_row), ROWS, NAMES) / 8];
 
 /* A table belongs to one schema, so that the kernel's nodes, its log, its tasks and its clock have their own. */
+/* One row for each node, and one for the root of sections: machines of this size have no second one. */
+#define NODE_ROWS (MAX_NUMNODES + 1)
 static struct inspect_runtime_table nodes_table;
-static u64 nodes_memory[INSPECT_TABLE_SIZE(sizeof(struct linux_mm_region), MAX_NUMNODES, NAMES) / 8];
+static u64 nodes_memory[INSPECT_TABLE_SIZE(sizeof(struct linux_mm_region), NODE_ROWS, NAMES) / 8];
 static struct inspect_runtime_table log_table;
 static u64 log_memory[INSPECT_TABLE_SIZE(sizeof(struct linux_printk_entry), 5, NAMES) / 8];
 static struct inspect_runtime_table tasks_table;
@@ -584,7 +586,7 @@ static int set_up(void)
 	int error = inspect_table_init(&own_table, memory, sizeof(memory), LOOKOUT_DESCRIPTOR, ROWS);
 
 	error = error ?: inspect_table_init(&nodes_table, nodes_memory, sizeof(nodes_memory), LINUX_MM_DESCRIPTOR,
-					    MAX_NUMNODES);
+					    NODE_ROWS);
 	error = error ?: inspect_table_init(&log_table, log_memory, sizeof(log_memory), LINUX_PRINTK_DESCRIPTOR, 5);
 	error = error ?: inspect_table_init(&tasks_table, tasks_memory, sizeof(tasks_memory), LINUX_SCHED_DESCRIPTOR,
 					    ROWS);

@@ -407,6 +407,8 @@ fn numbers_of_aarch64_that_cannot_be_are_no_tables() {
         (12, "NUMBER(VA_BITS)=0"),
         (12, "NUMBER(VA_BITS)=-48"),
         (12, "NUMBER(VA_BITS)=64"),
+        (12, "NUMBER(VA_BITS)=65"),
+        (12, "NUMBER(VA_BITS)=4294967295\nNUMBER(TCR_EL1_T1SZ)=0x10"),
         (12, "NUMBER(VA_BITS)=48\nNUMBER(TCR_EL1_T1SZ)=0x40"),
         (12, "NUMBER(VA_BITS)=48\nNUMBER(TCR_EL1_T1SZ)=0xffffffffffffffff"),
         (13, "NUMBER(VA_BITS)=48"),

@@ -39,16 +39,14 @@ use tempfile::TempDir;
 #[test]
 fn a_dump_of_x86_64_holds_what_its_console_said() {
     let Some(harness) = Harness::new(&X86_64) else { return };
-    harness.holds_what_its_console_said();
+    was_moved(&harness.holds_what_its_console_said());
     harness.holds_it_where_the_kernel_was_linked();
 }
 
 #[test]
 fn a_dump_of_aarch64_holds_what_its_console_said() {
     let Some(harness) = Harness::new(&AARCH64) else { return };
-    let console = harness.holds_what_its_console_said();
-    let is_moved = console.lines.iter().any(|line| line.ends_with("] KASLR enabled"));
-    assert!(is_moved, "the device tree has a seed");
+    was_moved(&harness.holds_what_its_console_said());
 }
 
 /// The other byte order, from the compiler of the module to the dump of a report.
@@ -56,6 +54,12 @@ fn a_dump_of_aarch64_holds_what_its_console_said() {
 fn a_dump_of_s390x_holds_what_its_console_said() {
     let Some(harness) = Harness::new(&S390X) else { return };
     harness.holds_what_its_console_said();
+}
+
+/// Chance has put the kernel where it is, as it says when it panics.
+fn was_moved(console: &Console) {
+    let is_moved = console.lines.iter().any(|line| line.contains("] Kernel Offset: 0x"));
+    assert!(is_moved, "KASLR is off");
 }
 
 /// A machine, the modules that it is to load, and room for its dumps.

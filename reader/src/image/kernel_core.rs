@@ -75,15 +75,17 @@ fn with_tables(memory: FileMemory, layout: &mut Layout, remarks: &mut Vec<Remark
     let machine = layout.headers.machine;
     let about = Information::of(layout.notes.kernel.as_deref());
     let mapped = page_tables::mapped(&memory, machine, &about, &layout.notes.processors);
-    let mut pieces = std::mem::take(&mut layout.pieces);
-    if !mapped.pieces.is_empty() {
-        pieces = memory.files.first().map_or_else(Vec::new, |it| translated(it, &layout.headers));
-    }
+    let said = || memory.files.first().map_or_else(Vec::new, |it| translated(it, &layout.headers));
+    let mut pieces = by_virtual(std::mem::take(&mut layout.pieces), &layout.headers);
     if mapped.is_cut {
         let text = "there are more page tables than are read: what is behind them is not found";
         remarks.push(Remark::damage(text.to_owned()));
+    } else if !mapped.pieces.is_empty() {
+        pieces = by_virtual(said(), &layout.headers);
+    } else if layout.has_physical && !pieces.is_empty() && said().is_empty() {
+        let text = "the core has physical addresses alone: virtual ones are taken for them";
+        remarks.push(Remark::note(text.to_owned()));
     }
-    let mut pieces = by_virtual(pieces, &layout.headers);
     pieces.extend(mapped.pieces);
     memory.with_virtual(Pieces::new(pieces))
 }
@@ -96,7 +98,7 @@ fn by_virtual(mut pieces: Vec<Piece>, headers: &Headers) -> Vec<Piece> {
 }
 
 /// What the segments hold by virtual address, without those whose virtual address is the physical one: that is
-/// what QEMU says where it knows none. Where it is one all the same, page tables say so.
+/// what QEMU says where it knows none.
 fn translated(file: &File, headers: &Headers) -> Vec<Piece> {
     let mut pieces = Vec::new();
     // Headers that cannot be read again leave what page tables say.

@@ -140,8 +140,9 @@ impl Tables {
     /// Of pages of so many bits, for addresses of so many bits; bits of a page's address above the 48th stand
     /// where the processor has them in that case.
     pub(crate) fn aarch64(order: Order, page: u32, bits: u32) -> Self {
-        /// Not to be executed, accessed, for all processors, and read by the kernel alone.
-        const FLAGS: u64 = 3 << 53 | 1 << 10;
+        /// Not to be executed, accessed, for all processors, read by the kernel alone, one of several in a row, and
+        /// what else stands directly above an address.
+        const FLAGS: u64 = 3 << 53 | 7 << 50 | 1 << 10;
         fn kind(level: usize) -> u64 {
             if level == 0 { 3 } else { 1 }
         }

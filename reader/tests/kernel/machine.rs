@@ -74,6 +74,7 @@ pub(crate) const S390X: Machine = Machine {
     has_alarm: false,
     has_paging: false,
     names_variables: false,
+    bases: &[],
     added: 1 << 28,
     added_size: 256 << 20,
 };

@@ -44,12 +44,13 @@ fn of_kernel(about: &Information<'_>) -> Option<Root> {
         _ => return None,
     };
     // For what the kernel was built, and what the processor looks up.
-    let built = u32::try_from(about.decimal("NUMBER(VA_BITS)")?).ok()?;
-    let unused = about.hexadecimal("NUMBER(TCR_EL1_T1SZ)").unwrap_or(64 - u64::from(built));
-    let looked_up = 64 - u32::try_from(unused).ok().filter(|it| *it <= 64)?;
-    if ![built, looked_up].iter().all(|bits| (25..=52).contains(bits)) {
-        return None;
-    }
+    let is_width = |bits: &u32| (25..=52).contains(bits);
+    let built = about.decimal("NUMBER(VA_BITS)")?;
+    let built = u32::try_from(built).ok().filter(is_width)?;
+    let looked_up = match about.hexadecimal("NUMBER(TCR_EL1_T1SZ)") {
+        Some(unused) => u32::try_from(64_u64.checked_sub(unused)?).ok().filter(is_width)?,
+        None => built,
+    };
     let root =
         |bits| Root { table: symbol.wrapping_sub(offset), page, bits, is_wide: looked_up == 52 };
     // A table for more bits than are looked up is used from its middle on; a level more is left out.

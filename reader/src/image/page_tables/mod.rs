@@ -24,8 +24,13 @@ use super::pieces::{FileMemory, Piece, Pieces};
 use super::vmcoreinfo::Information;
 use crate::memory::Memory;
 
-/// Entries that are read at most. Those of the tables of 256 GiB in the smallest pages are fewer.
-const ENTRIES_MAX: u64 = 1 << 26;
+/// Entries that are read of any core, which a small one needs for what it maps more than once: shared tables, and
+/// addresses of devices.
+const ENTRIES_LEAST: u64 = 1 << 26;
+/// Entries that are read at most: of 4 TiB in pages of 4 KiB.
+const ENTRIES_MAX: u64 = 1 << 30;
+/// Bytes of a core for each entry: half of the smallest page.
+const BYTES_PER_ENTRY: u64 = 2048;
 /// Pieces that are made at most: of eight GiB in the smallest pages, none next to another.
 const PIECES_MAX: usize = 1 << 21;
 
@@ -99,8 +104,10 @@ pub(super) fn mapped(
         _ => Vec::new(),
     };
     let Some(physical) = memory.by_physical() else { return Mapped::default() };
+    let length: u64 = memory.files.iter().map(|file| file.length()).fold(0, u64::saturating_add);
+    let entries_left = (length / BYTES_PER_ENTRY).clamp(ENTRIES_LEAST, ENTRIES_MAX);
     let order = machine.order;
-    let mut walk = Walk { memory, physical, order, entries: 0, mapped: Mapped::default() };
+    let mut walk = Walk { memory, physical, order, entries_left, mapped: Mapped::default() };
     for tables in &tables {
         // Those that are found first and map anything are enough.
         if walk.mapped.pieces.is_empty() {
@@ -114,8 +121,8 @@ struct Walk<'m> {
     memory: &'m FileMemory,
     physical: &'m Pieces,
     order: Order,
-    /// How many entries were read, of all tables.
-    entries: u64,
+    /// How many entries may still be read, of all tables.
+    entries_left: u64,
     mapped: Mapped,
 }
 
@@ -134,9 +141,9 @@ impl Walk<'_> {
         let first = table.entries.start.max(first);
         let end = table.entries.end.min(1 << (index.end - index.start));
         let count = end.saturating_sub(first);
-        self.entries += count;
-        if self.entries > ENTRIES_MAX {
-            self.mapped.is_cut = true;
+        match self.entries_left.checked_sub(count) {
+            Some(left) => self.entries_left = left,
+            None => self.mapped.is_cut = true,
         }
         if self.mapped.is_cut {
             return;
