@@ -206,14 +206,25 @@ pub fn compile_kept(
     options: &Options,
 ) -> (Option<Model>, Diagnostics, Vec<ast::File>) {
     let readable = !found.has_errors();
-    let (files, mut found) = parse_all(sources, found);
+    let (files, found) = parse_all(sources, found);
     if !readable {
         return (None, found, files);
     }
-    let (model, checking) = check::check(sources, &files, options);
+    let (model, found) = compile_parsed(sources, &files, found, options);
+    (model, found, files)
+}
+
+/// The model of what [`parse_all`] has parsed, and all findings.
+pub fn compile_parsed(
+    sources: &SourceMap,
+    files: &[ast::File],
+    mut found: Diagnostics,
+    options: &Options,
+) -> (Option<Model>, Diagnostics) {
+    let (model, checking) = check::check(sources, files, options);
     found.append(checking);
     let model = if found.has_errors() { None } else { model };
-    (model, found, files)
+    (model, found)
 }
 
 /// The trees of all files, the core schema among them, and all findings so far.

@@ -162,22 +162,22 @@ impl Reader for BtfReader<'_> {
             by_name.entry(&wanted.name).or_default().push(index);
         }
         let sieve = Sieve::of(by_name.keys().copied());
-        self.each_named(|ty, kind| {
-            if !sieve.may_hold(ty.name_onwards()) {
+        self.each_named(|blob, head, kind| {
+            if !sieve.may_hold(blob.name_onwards(head)) {
                 return;
             }
-            let name = ty.name();
+            let name = blob.name_of(head);
             let Some(indices) = by_name.get(name) else { return };
             for index in indices {
                 let wanted = &wanted[*index];
-                let place = format!("type {}", ty.id());
+                let place = format!("type {}", head.id());
                 if wanted.kind.is_none_or(|it| it == kind) && wanted.accepts_place(&place) {
                     found[*index].push(Candidate {
-                        key: Key(u64::from(ty.id())),
+                        key: Key(u64::from(head.id())),
                         kind,
                         name: name.to_owned(),
                         place,
-                        is_declaration: ty.kind() == kind::FWD,
+                        is_declaration: head.kind() == kind::FWD,
                     });
                 }
             }
@@ -186,30 +186,31 @@ impl Reader for BtfReader<'_> {
     }
 
     fn each_name(&self, look: &mut dyn FnMut(&str)) -> Result<()> {
-        self.each_named(|ty, _| look(ty.name()));
+        self.each_named(|blob, head, _| look(blob.name_of(head)));
         Ok(())
     }
 }
 
 impl BtfReader<'_> {
     /// Every type that can be asked for by its name.
-    fn each_named(&self, mut look: impl FnMut(&btf::Type<'_>, Kind)) {
-        for ty in self.index.named.iter().filter_map(|id| self.type_by_id(*id)) {
-            if let Some(kind) = named_kind(ty.kind(), ty.kind_flag()) {
-                look(&ty, kind);
+    fn each_named(&self, mut look: impl FnMut(&Btf<'_>, &btf::Head, Kind)) {
+        for head in &self.index.named {
+            let base = self.base.as_ref().filter(|_| head.id() < self.own.first_id());
+            if let Some(kind) = named_kind(head) {
+                look(base.unwrap_or(&self.own), head, kind);
             }
         }
     }
 }
 
 /// The kind under which a type can be asked for, if it can be.
-fn named_kind(kind: u32, kind_flag: bool) -> Option<Kind> {
-    match kind {
+fn named_kind(head: &btf::Head) -> Option<Kind> {
+    match head.kind() {
         kind::STRUCT => Some(Kind::Struct),
         kind::UNION => Some(Kind::Union),
         kind::ENUM | kind::ENUM64 => Some(Kind::Enum),
         kind::TYPEDEF => Some(Kind::Typedef),
-        kind::FWD if kind_flag => Some(Kind::Union),
+        kind::FWD if head.kind_flag() => Some(Kind::Union),
         kind::FWD => Some(Kind::Struct),
         _ => None,
     }
@@ -220,8 +221,8 @@ fn named_kind(kind: u32, kind_flag: bool) -> Option<Kind> {
 struct Index {
     /// Where the record of each type begins, in the blob that has it.
     positions: Vec<u32>,
-    /// The ids of the types that can be asked for by name: one of seven in a kernel.
-    named: Vec<u32>,
+    /// The types that can be asked for by name: one of seven in a kernel.
+    named: Vec<btf::Head>,
     /// Bytes of the first `long`. BTF does not say how wide a pointer is; on all targets a `long` is as wide, and most
     /// programs have one.
     long: Option<u32>,
@@ -234,8 +235,8 @@ impl Index {
         if self.long.is_none() && head.kind() == kind::INT && is_name(blob.name_of(head)) {
             self.long = Some(head.size());
         }
-        if named_kind(head.kind(), head.kind_flag()).is_some() {
-            self.named.push(head.id());
+        if named_kind(head).is_some() {
+            self.named.push(*head);
         }
         self.positions.push(head.position());
     }

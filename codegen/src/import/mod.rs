@@ -22,8 +22,9 @@ use std::thread;
 use crate::binary::{self, Binary, Wanted};
 use crate::check;
 use crate::compile;
-use crate::diag::Severity;
+use crate::diag::{Diagnostics, Severity};
 use crate::source::SourceMap;
+use crate::syntax::ast;
 use crate::syntax::fmt::format_unparsed;
 use crate::verify;
 pub use choose::Definition;
@@ -138,10 +139,13 @@ fn import_known(
     let image = format!("Types of `{}`, from its {}.", options.image, binary.format().name());
     let docs = [image, String::new(), compared];
     let text = print::schema(&options.schema, &docs, &items);
-    // A schema that is formatted has the same tree: one can be proven while the other is made.
+    // What is formatted has the same tree: that is proven while the text is made.
+    let mut sources = SourceMap::new();
+    sources.add("<imported>", text.as_str(), false);
+    let parsed = compile::parse_all(&mut sources, Diagnostics::new());
     let (text, proven) = thread::scope(|scope| {
         let formatting = thread::Builder::new().spawn_scoped(scope, || format_unparsed(&text));
-        let proven = prove(&text, &options.schema, &items, binary);
+        let proven = prove(&sources, parsed, &options.schema, &items, binary);
         let formatted = match formatting.map(thread::ScopedJoinHandle::join) {
             Ok(Ok(formatted)) => formatted,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
@@ -154,20 +158,21 @@ fn import_known(
     Ok(Imported { text, notes: planner.notes, type_count: items.len(), asked })
 }
 
-fn defect(found: Vec<crate::diag::Diagnostic>) -> Fault {
-    Fault::Defect(found.into_iter().map(|it| it.message).collect())
-}
-
-/// Compiles the text and compares every place.
-fn prove(text: &str, schema: &str, items: &[plan::Item], binary: &Binary<'_>) -> Result<(), Fault> {
-    let mut sources = SourceMap::new();
-    sources.add("<imported>", text, false);
+/// Compiles what was parsed, and compares every place.
+fn prove(
+    sources: &SourceMap,
+    (files, found): (Vec<ast::File>, Diagnostics),
+    schema: &str,
+    items: &[plan::Item],
+    binary: &Binary<'_>,
+) -> Result<(), Fault> {
     let targets = vec![binary.target()];
     let options = check::Options { targets, as_of: Vec::new() };
-    let (model, found) = compile::compile(&mut sources, &options);
+    let (model, found) = compile::compile_parsed(sources, &files, found, &options);
     let Some(model) = model else {
-        let errors = found.into_iter().filter(|it| it.code.severity() == Severity::Error);
-        return Err(defect(errors.collect()));
+        let errors = found.into_sorted().into_iter();
+        let errors = errors.filter(|it| it.code.severity() == Severity::Error);
+        return Err(Fault::Defect(errors.map(|it| it.message).collect()));
     };
     let mut differences = proof::differences(&model, schema, items, binary.target());
     if items.iter().any(|item| matches!(item.body, plan::Body::Extern { .. })) {

@@ -32,7 +32,7 @@ pub(super) struct Item {
 #[derive(Clone, Debug)]
 pub(super) enum Body {
     /// A struct, or what stands for a union: a struct around one.
-    Struct(Struct),
+    Struct(Rc<Struct>),
     /// A struct as a header declares it.
     Extern {
         /// The header.
@@ -178,7 +178,7 @@ impl<'b, 'd> Planner<'b, 'd> {
                         true => CName::None,
                         false => self.c_name(key, &composite.name),
                     };
-                    let body = Body::Struct((*planned).clone());
+                    let body = Body::Struct(planned);
                     items.push(Item { name, docs, c_name, rust_name, body });
                 }
                 Type::Enum(it) => {

@@ -401,6 +401,14 @@ impl<'a> Btf<'a> {
         self.text(head.name)
     }
 
+    /// The name of a type, its NUL, and all texts behind that: for whoever looks at many names and
+    /// knows most of them by how they begin.
+    #[must_use]
+    pub fn name_onwards(&self, head: &Head) -> &'a [u8] {
+        let (strings, at) = self.strings_at(head.name);
+        strings.as_bytes().get(at..).unwrap_or_default()
+    }
+
     /// Texts end with a NUL, which the section does too; that they are UTF-8 was seen for all at
     /// once, so that many names in one long text cost no more than few.
     #[inline]
@@ -418,7 +426,7 @@ impl<'a> Btf<'a> {
     }
 
     /// Which of the two texts an offset lies in, and where in it.
-    pub(super) fn strings_at(&self, offset: u32) -> (&'a str, usize) {
+    fn strings_at(&self, offset: u32) -> (&'a str, usize) {
         let at = offset as usize;
         match at.checked_sub(self.base_strings.len()) {
             Some(at) => (self.strings, at),

@@ -124,14 +124,6 @@ impl<'a> Type<'a> {
         self.btf.text(self.name)
     }
 
-    /// Its name, the NUL of that, and all texts behind it: for whoever looks at many names and knows
-    /// most of them by how they begin.
-    #[must_use]
-    pub fn name_onwards(&self) -> &'a [u8] {
-        let (strings, at) = self.btf.strings_at(self.name);
-        strings.as_bytes().get(at..).unwrap_or_default()
-    }
-
     /// One of [`super::kind`].
     #[must_use]
     pub fn kind(&self) -> u32 {
