@@ -127,6 +127,44 @@ fn what_programs_share_is_read_from_its_file() {
     }
 }
 
+/// What other programs have in the shared file is none of a program's own types.
+#[test]
+fn what_other_programs_share_is_not_read() {
+    const OF_TWO: &str =
+        "struct conf { int number; char name[24]; struct conf *next; long more[4]; };";
+    const OF_ONE: &str = "struct conf { long number; };";
+    const OF_ALL: &str =
+        "struct common { int number; char name[24]; struct common *next; long more[4]; };";
+    let folder = tempfile::tempdir().unwrap();
+    for (name, own) in [("a", OF_TWO), ("b", OF_TWO), ("c", OF_ONE), ("d", "struct conf;")] {
+        let uses = "struct common common; struct conf *conf; int main(void) { return 0; }";
+        let uses = if own == OF_TWO { format!("{uses} struct conf one;") } else { uses.to_owned() };
+        let source = format!("{OF_ALL} {own} {uses}\n");
+        std::fs::write(folder.path().join("program.c"), source).unwrap();
+        let mut command = Command::new("gcc");
+        command.args(["-g", "-o", name, "program.c"]).current_dir(folder.path());
+        let Some(output) = support::run(&mut command) else { return };
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let mut command = Command::new("dwz");
+    command.args(["-m", "shared.debug", "a", "b", "c", "d"]).current_dir(folder.path());
+    let Some(output) = support::run(&mut command) else { return };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let import = |program: &str, name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_inspect-gen"));
+        command.args(["import", program, name]).current_dir(folder.path());
+        let output = command.output().unwrap();
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat()
+    };
+    for program in ["a", "b", "c", "d"] {
+        assert!(import(program, "common").contains("next: *common,"), "{program}");
+    }
+    assert!(import("a", "conf").contains("number: int,"));
+    assert!(import("c", "conf").contains("number: long,"), "{}", import("c", "conf"));
+    let nowhere = import("d", "conf");
+    assert!(nowhere.starts_with("error[E1002]: "), "{nowhere}");
+}
+
 /// A program of structs whose addresses somebody takes, so that no compiler leaves one out.
 fn build(compiler: &str, form: &[&str], folder: &Path) -> Option<PathBuf> {
     let mut source = format!("#include \"{}\"\n", sample("types.h").display());

@@ -111,11 +111,17 @@ MODULE_PARM_DESC(zone_address, "physical address of reserved memory for what a p
 module_param(zone_size, ulong, 0400);
 MODULE_PARM_DESC(zone_size, "bytes of it, whole pages");
 
-/* From caches to memory, on processors whose caches a reset may empty. */
+/*
+ * From caches to memory, on processors whose caches a reset may empty: as far as the kernel was built for that
+ * (CONFIG_ARM64_PMEM on arm64).
+ */
 static void clean(const void *start, size_t size)
 {
 	arch_wb_cache_pmem((void *)start, size);
 }
+
+/* Whether the zone is mapped through its pages. */
+static bool has_pages;
 
 /*
  * The zone's memory, which has pages where it shares a section with memory of the kernel's: it is mapped through
@@ -130,7 +136,8 @@ static void *map_zone(void)
 
 	if (!PAGE_ALIGNED(zone_address | zone_size))
 		return NULL;
-	if (!pfn_valid(PHYS_PFN(zone_address)))
+	has_pages = pfn_valid(PHYS_PFN(zone_address)) && pfn_valid(PHYS_PFN(zone_address + zone_size - 1));
+	if (!has_pages)
 		return memremap(zone_address, zone_size, MEMREMAP_WB);
 	pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL);
 	if (!pages)
@@ -144,7 +151,7 @@ static void *map_zone(void)
 
 static void unmap_zone(void *mapped)
 {
-	if (pfn_valid(PHYS_PFN(zone_address)))
+	if (has_pages)
 		vunmap(mapped);
 	else
 		memunmap(mapped);

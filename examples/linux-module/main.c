@@ -68,9 +68,11 @@ LINUX_BOOT_ANNOTATE_REGION_BASE(vmemmap_base, "vmemmap_base");
 struct inspect_runtime_table own_table;
 static u64 memory[INSPECT_TABLE_SIZE(sizeof(struct lookout_row), ROWS, NAMES) / 8];
 
-/* A table belongs to one schema, so that the kernel's nodes, its log, its tasks and its clock have their own. */
-/* One row for each node, and one for the root of sections: machines of this size have no second one. */
-#define NODE_ROWS (MAX_NUMNODES + 1)
+/*
+ * A table belongs to one schema, so that the kernel's nodes, its log, its tasks and its clock have their own. That of
+ * nodes has a row for each, and some for roots of sections, which stand for 32 GiB each on x86_64.
+ */
+#define NODE_ROWS (MAX_NUMNODES + 64)
 static struct inspect_runtime_table nodes_table;
 static u64 nodes_memory[INSPECT_TABLE_SIZE(sizeof(struct linux_mm_region), NODE_ROWS, NAMES) / 8];
 static struct inspect_runtime_table log_table;

@@ -220,7 +220,8 @@ impl<'d> Image<'d> {
     }
 
     /// Whether this is the file that another image speaks of.
-    pub(super) fn is(&self, supplement: &Supplement) -> bool {
+    #[must_use]
+    pub fn is(&self, supplement: &Supplement) -> bool {
         let own = self.supplement.as_ref().filter(|it| it.is_own);
         let id = own.map(|it| it.id.as_slice()).or(self.build_id());
         id == Some(&supplement.id)

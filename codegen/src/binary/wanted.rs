@@ -102,7 +102,7 @@ impl Sieve {
         sieve
     }
 
-    /// Whether what begins here, and ends with the slice or at a NUL in it, may be one of them; one of them always is.
+    /// Whether what begins here, and ends with the slice or at a NUL in it, may be one of them; for each of them the answer is yes.
     pub(super) fn may_hold(&self, name: &[u8]) -> bool {
         let (place, bit) = Self::slot(name);
         self.0.get(place).is_some_and(|bits| bits & bit != 0)

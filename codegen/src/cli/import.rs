@@ -162,9 +162,19 @@ impl Files {
         }
         let split: Vec<Image<'_>> =
             split.iter().map(|parts| parse(parts, Format::Dwarf)).collect::<Result<_, _>>()?;
-        let supplement = image.supplement().and_then(|it| self.open_supplement(it));
-        let supplement =
-            supplement.as_ref().map(|parts| parse(parts, Format::Dwarf)).transpose()?;
+        let wanted = image.supplement();
+        let supplements = wanted.map_or_else(Vec::new, |it| self.open_supplements(it));
+        let mut supplement = None;
+        for found in &supplements {
+            let found = parse(found, Format::Dwarf)?;
+            let is_meant = wanted.is_some_and(|it| found.is(it));
+            if is_meant || supplement.is_none() {
+                supplement = Some(found);
+            }
+            if is_meant {
+                break;
+            }
+        }
         let beside = Beside {
             base: base.as_ref(),
             split: split.iter().collect(),
@@ -181,21 +191,25 @@ impl Files {
     fn open_split(&self, name: &str) -> Option<Parts> {
         let compiled = Path::new(name);
         let beside = self.path.parent().unwrap_or(Path::new("")).join(compiled.file_name()?);
-        [compiled, &beside].into_iter().find_map(|path| open(path).ok())
+        let mut files = [compiled, &beside].into_iter().filter(|path| path.is_file());
+        files.find_map(|path| open(path).ok())
     }
 
-    /// Where the binary says, from its folder on; beside it; or where Debian and others install what they know by its
-    /// build.
-    fn open_supplement(&self, supplement: &Supplement) -> Option<Parts> {
+    /// Where the binary says, from its folder on; beside it; and where Debian and others install what they know by its
+    /// build. What is there may be of another build.
+    fn open_supplements(&self, supplement: &Supplement) -> Vec<Parts> {
         let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
         let folder = path.parent().unwrap_or(Path::new(""));
         let said = Path::new(&supplement.path);
+        let beside = said.file_name().map(|name| folder.join(name));
         let id: String = supplement.id.iter().map(|byte| format!("{byte:02x}")).collect();
         let installed = id.split_at_checked(2).map(|(first, rest)| {
             PathBuf::from(format!("/usr/lib/debug/.build-id/{first}/{rest}.debug"))
         });
-        let beside = [said, Path::new(said.file_name()?)].map(|path| folder.join(path));
-        beside.into_iter().chain(installed).find_map(|path| open(&path).ok())
+        let places = [Some(folder.join(said)), beside, installed];
+        // A name from a file may lead to what never ends.
+        let files = places.into_iter().flatten().filter(|path| path.is_file());
+        files.filter_map(|path| open(&path).ok()).collect()
     }
 }
 

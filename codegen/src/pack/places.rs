@@ -42,7 +42,13 @@ impl DebugInformation for Own<'_> {
         work: &mut dyn FnMut(&Binary<'_>) -> binary::Result<()>,
     ) -> std::result::Result<(), String> {
         let image = binary::Image::parse(self.0, None, None).map_err(|error| error.to_string())?;
-        let binary = Binary::open(&image, &Beside::default()).map_err(|error| error.to_string())?;
+        let opened = Binary::open(&image, &Beside::default());
+        let binary = opened.map_err(|error| match error {
+            binary::Error::Supplement { path, .. } => format!(
+                "a part of the types is in `{path}`, which is looked for when `--debug` names the image, too"
+            ),
+            error => error.to_string(),
+        })?;
         work(&binary).map_err(|error| error.to_string())
     }
 }

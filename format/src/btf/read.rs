@@ -101,7 +101,8 @@ impl<'a> Btf<'a> {
             error(strings_start + fault.valid_up_to() as u64, ErrorKind::NameEncoding)
         })?;
         let first_id = ids.checked_add(1).ok_or(error(types_start, ErrorKind::Type(ids)))?;
-        let (count, marks) = (u32::MAX, Marks { places: [0; MARKS], shift: 0 });
+        // Before the walk has counted them there is no type.
+        let (count, marks) = (ids, Marks { places: [0; MARKS], shift: 0 });
         // Both of its parts are words of the header, and the bytes have been there.
         let types_at = u32::try_from(types_start).unwrap_or(u32::MAX);
         let mut btf = Self {

@@ -22,6 +22,9 @@ use crate::discover::Discovery;
 use crate::image::{Image, Machine, Note};
 use crate::memory::{Memory, Missing};
 
+/// How often the parts of a plan are cut because they do not go on in physical memory: where every page lies somewhere
+/// else, eight GiB.
+const CUTS_MAX: usize = 1 << 21;
 /// Runs from this size on are congruent to their addresses.
 const PAGE: u64 = 4096;
 /// The registers of a thread begin behind so many bytes of its status, where words have 8 and 4.
@@ -120,9 +123,14 @@ fn machine_of(request: &Request<'_>) -> Machine {
 fn placed(memory: &dyn Memory, plan: &Plan, machine: Machine) -> Vec<Placed> {
     let most = if machine.word_size == 4 { u32::MAX.into() } else { u64::MAX };
     let mut placed: Vec<Placed> = Vec::with_capacity(plan.parts.count());
+    let most_placed = plan.parts.count().saturating_add(CUTS_MAX);
     for mut part in plan.parts.iter() {
         while part.start < part.end {
-            let physical = memory.physical(part.start).filter(|run| run.length > 0);
+            // A hostile core has each byte somewhere else: what is left has no physical address then.
+            let physical = match placed.len() < most_placed {
+                true => memory.physical(part.start).filter(|run| run.length > 0),
+                false => None,
+            };
             // What is not known of a byte is not asked about those behind it.
             let length = physical.map_or(part.length(), |run| run.length.min(part.length()));
             let now = Part::new(part.start, length);

@@ -151,7 +151,7 @@ impl<'d> DwarfReader<'d> {
     fn find_language(&self) -> Result<Language> {
         const LOOKED_AT: usize = 64;
         let mut counts = [0usize; 3];
-        for (index, file) in self.files.iter().enumerate() {
+        for (index, file) in self.own_files() {
             for position in 0..file.units.len().min(LOOKED_AT) {
                 let place = match self.unit(index, position)?.language {
                     Some(Language::C) => 0,
@@ -170,6 +170,11 @@ impl<'d> DwarfReader<'d> {
             () if cpp > c => Language::Cpp,
             () => Language::C,
         })
+    }
+
+    /// All files but the one that other binaries have, too.
+    fn own_files(&self) -> impl Iterator<Item = (usize, &File<'d>)> {
+        self.files.iter().enumerate().filter(|(index, _)| Some(*index) != self.supplement)
     }
 
     pub(super) fn language(&self) -> Language {

@@ -1,12 +1,23 @@
 //! The walk over the entries that have names to ask for: types, and the namespaces and classes around them.
 //! What lies in functions is passed by, over its siblings where the compiler has noted them.
 
+use std::collections::BTreeSet;
+
 use gimli::{AttributeValue, DwTag, constants};
 
 use super::super::error::{Error, Result};
 use super::super::types::{Kind, Language};
 use super::unit::Unit;
 use super::{DwarfReader, File, SECTION, Seen, Slice, damaged_at};
+
+/// Units of the file that several binaries share: what other binaries have there is none of this one's.
+#[derive(Default)]
+struct Shared {
+    /// Offsets of those that have been named by other units, and not been looked at.
+    named: BTreeSet<usize>,
+    /// The positions of those that have been.
+    seen: BTreeSet<usize>,
+}
 
 /// What is read of an entry on the way.
 #[derive(Default)]
@@ -27,10 +38,34 @@ struct Scope {
 impl<'d> DwarfReader<'d> {
     /// Looks at every type that has a name.
     pub(super) fn each_entry(&self, look: &mut dyn FnMut(&Seen<'_, 'd>)) -> Result<()> {
-        for (index, file) in self.files.iter().enumerate() {
+        let mut shared = Shared::default();
+        for (index, file) in self.own_files() {
             for place in &file.units {
                 let unit = Unit::new(&file.dwarf, place)?;
-                scan(file, index, &unit, look)?;
+                scan(file, index, &unit, look, &mut |import| {
+                    if let AttributeValue::DebugInfoRefSup(offset) = import {
+                        shared.named.insert(offset.0);
+                    }
+                })?;
+            }
+        }
+        let Some(index) = self.supplement else { return Ok(()) };
+        let file = self.file(index)?;
+        while let Some(offset) = shared.named.pop_first() {
+            let next = file.units.partition_point(|it| (it.is_types, it.offset) <= (false, offset));
+            let position = next.checked_sub(1);
+            let place = position.and_then(|it| file.units.get(it)).filter(|it| offset < it.end());
+            let (Some(position), Some(place)) = (position, place) else {
+                let what = "a unit is imported that is not there";
+                return Err(Error::at(SECTION, offset as u64, what));
+            };
+            if shared.seen.insert(position) {
+                let unit = Unit::new(&file.dwarf, place)?;
+                scan(file, index, &unit, look, &mut |import| {
+                    if let AttributeValue::DebugInfoRef(offset) = import {
+                        shared.named.insert(offset.0);
+                    }
+                })?;
             }
         }
         Ok(())
@@ -42,6 +77,7 @@ fn scan<'d>(
     index: usize,
     unit: &Unit<'d>,
     look: &mut dyn FnMut(&Seen<'_, 'd>),
+    import: &mut dyn FnMut(AttributeValue<Slice<'d>>),
 ) -> Result<()> {
     let first = unit.header.size_of_header();
     let mut entries = unit.entries_at(first)?;
@@ -63,6 +99,7 @@ fn scan<'d>(
         for spec in abbreviation.attributes() {
             let wanted = match spec.name() {
                 constants::DW_AT_sibling => true,
+                constants::DW_AT_import => tag == constants::DW_TAG_imported_unit,
                 constants::DW_AT_name | constants::DW_AT_declaration => is_named,
                 _ => false,
             };
@@ -76,6 +113,7 @@ fn scan<'d>(
                 (constants::DW_AT_declaration, AttributeValue::Flag(flag)) => {
                     head.is_declaration = flag;
                 }
+                (constants::DW_AT_import, value) => import(value),
                 (constants::DW_AT_sibling, AttributeValue::UnitRef(place)) => {
                     head.sibling = Some(place.0);
                 }
