@@ -227,6 +227,27 @@ pub fn compile_parsed(
     (model, found)
 }
 
+/// The tree of the core schema, as that of the file at a place: for whoever has a processor to spare before the other
+/// files are there.
+#[must_use]
+pub fn parse_core(place: usize) -> Option<ast::File> {
+    let mut alone = SourceMap::new();
+    for _ in 0..place {
+        alone.add("", "", true);
+    }
+    alone.add(CORE_FILE, CORE_SCHEMA, true);
+    syntax::parse(&alone).0.pop()
+}
+
+/// As [`parse_all`], of files that do not define the core schema, whose tree is at hand: that of [`parse_core`] for the
+/// place behind them.
+pub fn parse_beside(sources: &mut SourceMap, core: ast::File) -> (Vec<ast::File>, Diagnostics) {
+    let (mut files, found) = syntax::parse(sources);
+    sources.add(CORE_FILE, CORE_SCHEMA, true);
+    files.push(core);
+    (files, found)
+}
+
 /// The trees of all files, the core schema among them, and all findings so far.
 pub fn parse_all(sources: &mut SourceMap, mut found: Diagnostics) -> (Vec<ast::File>, Diagnostics) {
     let readable = !found.has_errors();

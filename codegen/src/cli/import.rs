@@ -1,11 +1,13 @@
 //! `inspect-gen import`: a schema from the types of a binary.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use object::ReadCache;
+use object::{ReadCache, ReadRef};
 
 use super::args::{Import, MessageFormat, TypeFormat};
 use super::output::{self, Terminal};
@@ -20,7 +22,65 @@ use crate::pack::Finding;
 use crate::source::{SourceFile, SourceMap};
 
 /// A file of which only those parts are in memory that somebody has looked at.
-type Parts = ReadCache<File>;
+struct Parts {
+    small: ReadCache<File>,
+    file: File,
+    /// The first large part, and where it begins: where types are, in BTF all of them.
+    large: OnceCell<(u64, Vec<u8>)>,
+}
+
+/// Parts from this size on take a processor for a while.
+const LARGE: u64 = 1 << 20;
+
+impl<'d> ReadRef<'d> for &'d Parts {
+    fn len(self) -> Result<u64, ()> {
+        (&self.small).len()
+    }
+
+    fn read_bytes_at(self, offset: u64, size: u64) -> Result<&'d [u8], ()> {
+        if size >= LARGE
+            && self.large.get().is_none()
+            && let Some(bytes) = read_large(&self.file, offset, size)
+        {
+            let _ = self.large.set((offset, bytes));
+        }
+        match self.large.get() {
+            Some((start, bytes)) if *start == offset && bytes.len() as u64 == size => Ok(bytes),
+            _ => (&self.small).read_bytes_at(offset, size),
+        }
+    }
+
+    fn read_bytes_at_until(self, range: Range<u64>, delimiter: u8) -> Result<&'d [u8], ()> {
+        (&self.small).read_bytes_at_until(range, delimiter)
+    }
+}
+
+/// Reads a part by halves, on two processors: memory that is new costs more than the bytes that go there. Nothing where
+/// that fails, for whatever reason.
+#[cfg(unix)]
+fn read_large(file: &File, offset: u64, size: u64) -> Option<Vec<u8>> {
+    use std::os::unix::fs::FileExt as _;
+    // What is not there gets no memory.
+    if offset.checked_add(size)? > file.metadata().ok()?.len() {
+        return None;
+    }
+    let length = usize::try_from(size).ok()?;
+    let mut bytes = vec![0; length];
+    let (first, second) = bytes.split_at_mut(length / 2);
+    let middle = offset + first.len() as u64;
+    let read = std::thread::scope(|scope| {
+        let other = std::thread::Builder::new();
+        let other = other.spawn_scoped(scope, || file.read_exact_at(first, offset));
+        file.read_exact_at(second, middle).ok()?;
+        other.ok()?.join().ok()?.ok()
+    });
+    read.map(|()| bytes)
+}
+
+#[cfg(not(unix))]
+fn read_large(_: &File, _: u64, _: u64) -> Option<Vec<u8>> {
+    None
+}
 
 pub(super) fn run(arguments: &Import, terminal: Terminal) -> Status {
     let progress = Progress::new(terminal);
@@ -44,7 +104,8 @@ pub(super) fn run(arguments: &Import, terminal: Terminal) -> Status {
         return status;
     }
     match result {
-        Ok(imported) => write(arguments, &imported),
+        // The program ends behind it.
+        Ok(imported) => write(arguments, &ManuallyDrop::new(imported)),
         Err(()) => Status::Findings,
     }
 }
@@ -224,7 +285,8 @@ fn open(path: &Path) -> Result<Parts, Vec<Finding>> {
         let message = format!("`{}` is a directory", path.display());
         return Err(vec![Finding::new(Code::E1001, message)]);
     }
-    Ok(ReadCache::new(file))
+    let small = ReadCache::new(file.try_clone().map_err(failed)?);
+    Ok(Parts { small, file, large: OnceCell::new() })
 }
 
 /// Type information that is not there, or wrong.

@@ -15,14 +15,17 @@ mod print;
 mod proof;
 mod spell;
 
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::rc::Rc;
 use std::thread;
 
 use crate::binary::{self, Binary, Wanted};
 use crate::check;
 use crate::compile;
 use crate::diag::{Diagnostics, Severity};
+use crate::model::Model;
 use crate::source::SourceMap;
 use crate::syntax::ast;
 use crate::syntax::fmt::format_unparsed;
@@ -56,6 +59,8 @@ pub struct Imported {
     pub type_count: usize,
     /// The names in the schema of what was asked for.
     pub asked: BTreeSet<String>,
+    /// All that it was made of. Large trees take long to take apart: a program that ends now leaves them.
+    _trees: Rc<dyn Any>,
 }
 
 /// Something that the language cannot say, or that is not part of the schema.
@@ -124,6 +129,29 @@ fn import_known(
     options: &Options,
     known: &Known,
 ) -> Result<Imported, Vec<Fault>> {
+    thread::scope(|scope| {
+        // It is needed in the end, behind the one file that there will be.
+        let core = thread::Builder::new().spawn_scoped(scope, || compile::parse_core(1));
+        import_beside(binary, wanted, options, known, || joined(core.ok()?).flatten())
+    })
+}
+
+/// What a thread has made; nothing where there is none.
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> Option<T> {
+    match thread.join() {
+        Ok(made) => Some(made),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// The same, with the tree of the core schema made by others.
+fn import_beside(
+    binary: &Binary<'_>,
+    wanted: &[Wanted],
+    options: &Options,
+    known: &Known,
+    core: impl FnOnce() -> Option<ast::File>,
+) -> Result<Imported, Vec<Fault>> {
     let roots = choose::find(binary, wanted)?;
     let closure = closure::collect(binary, &roots, options.depth, known)
         .map_err(|error| vec![error.into()])?;
@@ -142,30 +170,31 @@ fn import_known(
     // What is formatted has the same tree: that is proven while the text is made.
     let mut sources = SourceMap::new();
     sources.add("<imported>", text.as_str(), false);
-    let parsed = compile::parse_all(&mut sources, Diagnostics::new());
+    let parsed = match core() {
+        Some(core) => compile::parse_beside(&mut sources, core),
+        None => compile::parse_all(&mut sources, Diagnostics::new()),
+    };
     let (text, proven) = thread::scope(|scope| {
         let formatting = thread::Builder::new().spawn_scoped(scope, || format_unparsed(&text));
         let proven = prove(&sources, parsed, &options.schema, &items, binary);
-        let formatted = match formatting.map(thread::ScopedJoinHandle::join) {
-            Ok(Ok(formatted)) => formatted,
-            Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            // A machine that grants no thread.
-            Err(_) => format_unparsed(&text),
-        };
-        (formatted, proven)
+        // A machine may grant no thread.
+        let formatted = formatting.ok().and_then(joined);
+        (formatted.unwrap_or_else(|| format_unparsed(&text)), proven)
     });
-    proven.map_err(|fault| vec![fault])?;
-    Ok(Imported { text, notes: planner.notes, type_count: items.len(), asked })
+    let trees = proven.map_err(|fault| vec![fault])?;
+    let (notes, type_count) = (std::mem::take(&mut planner.notes), items.len());
+    let _trees = Rc::new((trees, items, planner.into_trees()));
+    Ok(Imported { text, notes, type_count, asked, _trees })
 }
 
-/// Compiles what was parsed, and compares every place.
+/// Compiles what was parsed, and compares every place. What the proof was made with is returned.
 fn prove(
     sources: &SourceMap,
     (files, found): (Vec<ast::File>, Diagnostics),
     schema: &str,
     items: &[plan::Item],
     binary: &Binary<'_>,
-) -> Result<(), Fault> {
+) -> Result<(Model, Vec<ast::File>), Fault> {
     let targets = vec![binary.target()];
     let options = check::Options { targets, as_of: Vec::new() };
     let (model, found) = compile::compile_parsed(sources, &files, found, &options);
@@ -182,7 +211,7 @@ fn prove(
             }
         }
     }
-    if differences.is_empty() { Ok(()) } else { Err(Fault::Defect(differences)) }
+    if differences.is_empty() { Ok((model, files)) } else { Err(Fault::Defect(differences)) }
 }
 
 /// How many definitions are said.

@@ -157,6 +157,11 @@ impl<'b, 'd> Planner<'b, 'd> {
         }
     }
 
+    /// What is left when all is planned.
+    pub(super) fn into_trees(self) -> (Closure, HashMap<Key, Rc<Struct>>) {
+        (self.closure, self.finished)
+    }
+
     /// Every item of the closure, in its order; enums that had no name come last.
     pub(super) fn items(&mut self) -> Result<Vec<Item>, Fault> {
         let mut items = Vec::new();

@@ -8,7 +8,9 @@
 use std::fmt::Write;
 
 use super::forms;
-use crate::decode::{Display, Hints, Note};
+#[cfg(feature = "cli")]
+use crate::decode::Hints;
+use crate::decode::{Display, Note};
 use crate::escape::{Terminal, TerminalBytes};
 use crate::value::{Flags, Form, Struct, Value};
 
