@@ -68,7 +68,9 @@ pub(super) fn settle<'a>(
         let is_here = image.range_of(&part.target, part.size).is_some();
         let bytes = part.bytes.filter(|_| is_here).unwrap_or_default();
         // Who reads the table says what is wrong with types that cannot be read.
-        let Ok(btf) = Btf::parse(bytes) else { continue };
+        let mut positions = Vec::new();
+        let btf = Btf::parse_seeing(bytes, None, &mut |_, head| positions.push(head.position()));
+        let Ok(btf) = btf else { continue };
         let wanted: Vec<Pending<'_>> = btf.pending().take(MOST_PENDING + 1).collect();
         if wanted.len() > MOST_PENDING {
             let what = format!("more than {MOST_PENDING} fields of a schema wait for their places");
@@ -76,7 +78,7 @@ pub(super) fn settle<'a>(
             return Err(finding.help("split the schema").into());
         }
         if !wanted.is_empty() {
-            waiting.push((index, Waiting::of(bytes, btf, wanted)));
+            waiting.push((index, Waiting::of(bytes, btf, positions, wanted)));
         }
     }
     if waiting.is_empty() {
@@ -166,8 +168,7 @@ enum Around<'a> {
 type Path<'a> = (&'a str, Vec<&'a str>);
 
 impl<'a> Waiting<'a> {
-    fn of(bytes: &'a [u8], btf: Btf<'a>, wanted: Vec<Pending<'a>>) -> Self {
-        let positions = btf.heads().map(|head| head.position()).collect();
+    fn of(bytes: &'a [u8], btf: Btf<'a>, positions: Vec<u32>, wanted: Vec<Pending<'a>>) -> Self {
         let around = HashMap::new();
         let mut waiting = Self { bytes, btf, wanted, positions, around };
         let mut around = HashMap::new();

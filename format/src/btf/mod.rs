@@ -46,7 +46,7 @@ pub use error::{Error, ErrorKind};
 pub use pending::{Found, Pending, PendingMember};
 #[cfg(feature = "alloc")]
 pub use pending::{member_tag, struct_tag};
-pub use read::{Btf, Heads, Types};
+pub use read::{Btf, Types};
 pub use types::{Array, DeclTag, Enumerator, Head, Int, Members, RawMember, Type};
 
 /// The first two bytes, as a number in the blob's order.

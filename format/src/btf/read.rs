@@ -44,14 +44,14 @@ struct Marks {
 impl<'a> Btf<'a> {
     /// Checks a blob. More bytes may follow it.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
-        Self::parse_behind(bytes, "", 0, &mut |_, _| {})
+        Self::parse_seeing(bytes, None, &mut |_, _| {})
     }
 
     /// Checks a blob that continues another one, as that of a kernel's module continues the kernel's:
     /// its ids go on where those of `base` end, and so do the offsets of its texts. What is found by
     /// an id is found in one of the two: [`Btf::first_id`] tells in which.
     pub fn parse_split(bytes: &'a [u8], base: &Self) -> Result<Self, Error> {
-        Self::parse_behind(bytes, base.strings, base.count, &mut |_, _| {})
+        Self::parse_seeing(bytes, Some(base), &mut |_, _| {})
     }
 
     /// Checks a blob, by itself or as the continuation of `base`, and shows what each record begins
@@ -62,16 +62,7 @@ impl<'a> Btf<'a> {
         base: Option<&Self>,
         see: &mut impl FnMut(&Self, &Head),
     ) -> Result<Self, Error> {
-        let (strings, ids) = base.map_or(("", 0), |base| (base.strings, base.count));
-        Self::parse_behind(bytes, strings, ids, see)
-    }
-
-    fn parse_behind(
-        bytes: &'a [u8],
-        base_strings: &'a str,
-        ids: u32,
-        see: &mut impl FnMut(&Self, &Head),
-    ) -> Result<Self, Error> {
+        let (base_strings, ids) = base.map_or(("", 0), |base| (base.strings, base.count));
         let order = parse_magic(bytes)?;
         let word = |at: usize| {
             let bytes = bytes.get(at..).and_then(<[u8]>::first_chunk);
@@ -390,12 +381,6 @@ impl<'a> Btf<'a> {
         Ok((Head { position: at as u32, id, name, info, size_or_type }, rest))
     }
 
-    /// What every record begins with, for whoever looks at all of them for a few.
-    #[must_use]
-    pub fn heads(&self) -> Heads<'a> {
-        Heads { btf: *self, at: 0, next_id: self.first_id() }
-    }
-
     /// The name of a type; empty where it has none.
     #[must_use]
     pub fn name_of(&self, head: &Head) -> &'a str {
@@ -462,26 +447,6 @@ impl Marks {
     fn before(&self, index: u32) -> (u32, u32) {
         let place = self.places[(index >> self.shift) as usize];
         (place, index & ((1 << self.shift) - 1))
-    }
-}
-
-/// What the records of a blob begin with.
-#[derive(Clone, Debug)]
-pub struct Heads<'a> {
-    btf: Btf<'a>,
-    at: usize,
-    next_id: u32,
-}
-
-impl Iterator for Heads<'_> {
-    type Item = Head;
-
-    fn next(&mut self) -> Option<Head> {
-        // `Btf::parse` has walked over every record: an error here is the end.
-        let (head, rest) = self.btf.head(self.at, self.next_id).ok()?;
-        self.at += 12 + rest.len();
-        self.next_id = self.next_id.saturating_add(1);
-        Some(head)
     }
 }
 
